@@ -1,0 +1,79 @@
+"""Blind tokens: how a record is found by an identifier that is not stored.
+
+Guarantees, against whoever holds the database but not the index key: a token does not show the value behind it, and
+equal values under different fields, tenants or key versions have unrelated tokens. How many tokens a record truly has
+is hidden up to the next multiple of 32.
+
+Does not: hide that two rows carry the same token of the same field (callers put the record id into the value where
+equal values would group people, as for organisations), nor withstand a thief of the index key. There are 10^9 valid
+NHS numbers: with the key, all can be tried in minutes, so it is guarded like a key-encryption key. A token only points:
+the caller compares the decrypted value exactly before it answers.
+
+Rotation: write tokens of the active version and look up with those of every version (`lookups`) until all are
+rewritten.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from security.keys import Secrets
+from security.seal import KEY_BYTES, canonical
+
+TOKEN_BYTES = 16
+PADDED_TO = 32
+
+_HASH = SHA256()
+
+
+class BlindIndex:
+    """Makes look-up tokens for one tenant."""
+
+    def __init__(self, keys: Secrets, tenant: str) -> None:
+        """Take the index keys; the active one makes the tokens that are stored."""
+        self._tenant = tenant.encode()
+        self._active = keys.active
+        self._earlier = keys.earlier
+        self._started: dict[tuple[bytes, str], HMAC] = {}
+
+    def token(self, field: str, value: str) -> bytes:
+        """Return the token (16 bytes) of `value` in `field`, say "nhs-number" and ten digits.
+
+        The caller brings `value` to one form first: the same number with a space in it has another token.
+        """
+        return self._token(self._active, field, value)
+
+    def lookups(self, field: str, value: str) -> tuple[bytes, ...]:
+        """Return the tokens under which `value` may be stored: the active key's first, then those of earlier keys."""
+        return (self.token(field, value), *(self._token(secret, field, value) for secret in self._earlier))
+
+    def _token(self, secret: bytes, field: str, value: str) -> bytes:
+        started = self._started.get((secret, field))
+        if started is None:
+            # Fields are words of our code, never of a request, so what is kept here stays small.
+            key = HKDFExpand(_HASH, KEY_BYTES, canonical(b"EPI1", self._tenant, field.encode())).derive(secret)
+            started = HMAC(key, _HASH)
+            started.update(field.encode() + b"/v1\x00")
+            self._started[secret, field] = started
+        mac = started.copy()
+        mac.update(value.encode())
+        return mac.finalize()[:TOKEN_BYTES]
+
+    def __repr__(self) -> str:
+        return "BlindIndex()"
+
+
+def padded(tokens: Iterable[bytes]) -> list[bytes]:
+    """Return the distinct `tokens` with random ones added, up to the next multiple of 32, in an order that says
+    nothing.
+
+    No tokens at all still give 32. A random token meets a true one with probability 2^-128 per pair.
+    """
+    true = set(tokens)
+    full = max(PADDED_TO, -(-len(true) // PADDED_TO) * PADDED_TO)
+    return sorted(true | {os.urandom(TOKEN_BYTES) for _ in range(full - len(true))})

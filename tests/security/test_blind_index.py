@@ -1,0 +1,74 @@
+"""Blind tokens find equal values and show nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from security.blind_index import BlindIndex, padded
+from security.keys import Secrets
+from security.seal import canonical
+
+SECRET, OTHER = bytes(range(32)), bytes(32)
+NUMBER = "9990000018"
+
+
+@pytest.fixture
+def index() -> BlindIndex:
+    return BlindIndex(Secrets(SECRET), "ZZ-tenant")
+
+
+def test_a_token_is_what_the_rules_write(index):
+    key = HKDFExpand(SHA256(), 32, canonical(b"EPI1", b"ZZ-tenant", b"nhs-number")).derive(SECRET)
+    mac = HMAC(key, SHA256())
+    mac.update(b"nhs-number/v1\x00" + NUMBER.encode())
+    assert index.token("nhs-number", NUMBER) == mac.finalize()[:16]
+
+
+def test_tokens_are_pinned_by_a_vector(index):
+    assert index.token("nhs-number", NUMBER).hex() == "d45986f6d8fe78088334789e40245ecc"
+
+
+def test_equal_values_meet_and_others_do_not(index):
+    again = BlindIndex(Secrets(SECRET), "ZZ-tenant")
+    token = index.token("nhs-number", NUMBER)
+    assert token == again.token("nhs-number", NUMBER) == index.token("nhs-number", NUMBER)
+    others = [
+        index.token("nhs-number", "9990000026"),
+        index.token("phone", NUMBER),
+        index.token("nhs-number", ""),
+        BlindIndex(Secrets(SECRET), "ZZ-other").token("nhs-number", NUMBER),
+        BlindIndex(Secrets(OTHER), "ZZ-tenant").token("nhs-number", NUMBER),
+    ]
+    assert len({token, *others}) == len(others) + 1
+
+
+def test_lookups_cover_every_key_and_storing_uses_the_active(index):
+    rotated = BlindIndex(Secrets(OTHER, (SECRET,)), "ZZ-tenant")
+    stored_before = index.token("id", "Patient/abc")
+    assert rotated.lookups("id", "Patient/abc") == (rotated.token("id", "Patient/abc"), stored_before)
+    assert rotated.token("id", "Patient/abc") != stored_before
+    assert index.lookups("id", "Patient/abc") == (stored_before,)
+
+
+@pytest.mark.parametrize(("true", "rows"), [(0, 32), (1, 32), (31, 32), (32, 32), (33, 64), (64, 64), (65, 96)])
+def test_the_number_of_tokens_is_hidden(index, true, rows):
+    tokens = [index.token("id", f"Observation/{number}") for number in range(true)]
+    result = padded(tokens)
+    assert len(result) == len(set(result)) == rows
+    assert set(tokens) <= set(result)
+    assert all(len(token) == 16 for token in result)
+    assert result == sorted(result)
+
+
+def test_padding_is_random_and_repeated_tokens_count_once(index):
+    token = index.token("id", "Patient/abc")
+    one, two = padded([token, token]), padded([token])
+    assert set(one) & set(two) == {token}
+
+
+def test_the_key_does_not_show(index):
+    index.token("nhs-number", NUMBER)
+    assert repr(index) == "BlindIndex()"
