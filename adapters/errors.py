@@ -1,0 +1,75 @@
+"""What can go wrong with an outside system, as facts. No message holds what was sent or received.
+
+OutsideError
++-- Unreachable        no answer: name, network, TLS or time; whether the request took effect is not known
++-- Unintelligible     an answer that is not what the protocol promises, or too large
++-- Refused            an answer that says no; `issues` says what about, in codes and paths
+     +-- NotAuthorised     our sign-in or its scope is not accepted: a person must look
+     +-- NotThere          absent, deleted, or not for us
+     +-- Conflict          the resource changed since we read it, or a condition fits several
+     +-- ContentRefused    what we sent breaks a rule there: sending it again is no use
+     +-- Overloaded        the other side cannot take it now; `retry_after` in seconds when it said so
+     +-- Faulty            the other side failed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class OutsideError(Exception):
+    """Root of this package's errors."""
+
+
+class Unreachable(OutsideError):
+    """No answer came. Only a request that may be repeated safely should be sent again without looking first."""
+
+
+class Unintelligible(OutsideError):
+    """The answer is not what the protocol promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedIssue:
+    """One issue of an OperationOutcome, without its text: codes and FHIRPath say where, and nothing about whom."""
+
+    severity: str
+    code: str
+    expression: tuple[str, ...] = ()
+
+
+class Refused(OutsideError):
+    """The answer says no. `outcome` is the body as received, for whoever may see it; it is not part of the message."""
+
+    def __init__(
+        self, issues: tuple[ReportedIssue, ...] = (), outcome: bytes = b"", retry_after: float | None = None
+    ) -> None:
+        named = "; ".join(f"{issue.code} at {', '.join(issue.expression) or 'the whole'}" for issue in issues)
+        super().__init__(f"{type(self).__name__}: {named}" if named else type(self).__name__)
+        self.issues = issues
+        self.outcome = outcome
+        self.retry_after = retry_after
+
+
+class NotAuthorised(Refused):
+    """Our sign-in or its scope is not accepted."""
+
+
+class NotThere(Refused):
+    """Absent, deleted, or not for us."""
+
+
+class Conflict(Refused):
+    """The resource changed since it was read, a condition fits several, or a rival decision stands."""
+
+
+class ContentRefused(Refused):
+    """What was sent breaks a rule there."""
+
+
+class Overloaded(Refused):
+    """The other side cannot take it now."""
+
+
+class Faulty(Refused):
+    """The other side failed."""

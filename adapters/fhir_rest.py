@@ -1,0 +1,178 @@
+"""A client of a FHIR R4 REST server: the interactions of https://hl7.org/fhir/R4/http.html that this product uses.
+
+Resources travel as the JSON they are (decimals keep their digits). A search goes by POST, so that no identifier is ever
+in a URL. Failures become the facts of `adapters.errors` here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+from urllib.parse import quote, urlencode
+
+from adapters.errors import (
+    Conflict,
+    ContentRefused,
+    Faulty,
+    NotAuthorised,
+    NotThere,
+    Overloaded,
+    Refused,
+    ReportedIssue,
+    Unintelligible,
+)
+from adapters.http import Answer, HttpClient
+from fhir_profiles.errors import InvalidJson
+from fhir_profiles.json import decode, encode
+
+FHIR_JSON = "application/fhir+json"
+Resource = dict[str, Any]
+
+_REFUSALS: Mapping[int, type[Refused]] = {
+    401: NotAuthorised,
+    403: NotAuthorised,
+    404: NotThere,
+    409: Conflict,
+    410: NotThere,
+    412: Conflict,
+    429: Overloaded,
+    503: Overloaded,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FhirAnswer:
+    """A success. `resource` is None when nothing was sent back; `version` is the one of the ETag."""
+
+    status: int
+    resource: Resource | None = field(repr=False)
+    version: str | None
+    location: str | None
+
+
+class FhirClient:
+    """One FHIR server, spoken to by one client. Every method raises `adapters.errors`."""
+
+    def __init__(self, http: HttpClient, base: str, headers: Mapping[str, str] | None = None) -> None:
+        """`base` has no slash at the end; `headers` go with every request."""
+        self._http = http
+        self._base = base
+        self._headers = {"Accept": FHIR_JSON, **(headers or {})}
+
+    async def create(
+        self, resource: Resource, *, if_none_exist: str | None = None, idempotency_key: str | None = None
+    ) -> FhirAnswer:
+        """Create a resource; `if_none_exist` is the search of a conditional create."""
+        extra = {"If-None-Exist": if_none_exist, "Idempotency-Key": idempotency_key}
+        return await self._send("POST", _kind(resource), resource, extra)
+
+    async def read(self, kind: str, resource_id: str, version: str | None = None) -> FhirAnswer:
+        """Read the current version, or the one named (vread)."""
+        path = f"{kind}/{_id(resource_id)}"
+        return await self._send("GET", path if version is None else f"{path}/_history/{_id(version)}")
+
+    async def update(self, resource: Resource, *, if_match: str) -> FhirAnswer:
+        """Replace version `if_match` of the resource that bears this id."""
+        path = f"{_kind(resource)}/{_id(resource.get('id'))}"
+        return await self._send("PUT", path, resource, {"If-Match": f'W/"{if_match}"'})
+
+    async def delete(self, kind: str, resource_id: str, *, if_match: str | None = None) -> FhirAnswer:
+        """Delete a resource."""
+        extra = {"If-Match": f'W/"{if_match}"' if if_match is not None else None}
+        return await self._send("DELETE", f"{kind}/{_id(resource_id)}", None, extra)
+
+    async def search(self, kind: str, parameters: Mapping[str, str]) -> FhirAnswer:
+        """Search by POST; the answer's resource is a searchset Bundle."""
+        extra = {"Content-Type": "application/x-www-form-urlencoded"}
+        return await self._send("POST", f"{kind}/_search", urlencode(parameters).encode(), extra)
+
+    async def transaction(self, bundle: Resource, *, idempotency_key: str | None = None) -> FhirAnswer:
+        """Send a transaction or batch Bundle."""
+        return await self._send("POST", "", bundle, {"Idempotency-Key": idempotency_key})
+
+    async def operation(self, path: str, parameters: Resource) -> FhirAnswer:
+        """Call an operation by POST; `path` is relative to the base, e.g. `Patient/$emergency-summary`."""
+        return await self._send("POST", path, parameters)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        content: Resource | bytes | None = None,
+        extra: Mapping[str, str | None] | None = None,
+    ) -> FhirAnswer:
+        headers = dict(self._headers)
+        if content is not None:
+            headers["Content-Type"] = FHIR_JSON
+        headers |= {name: value for name, value in (extra or {}).items() if value is not None}
+        body = encode(content) if isinstance(content, dict) else content
+        url = f"{self._base}/{path}" if path else self._base
+        answer = await self._http.send(method, url, headers=headers, content=body)
+        if not 200 <= answer.status < 300:
+            _refuse(answer)
+        return FhirAnswer(
+            status=answer.status,
+            resource=_resource(answer.body) if answer.body else None,
+            version=_version(answer.headers.get("etag")),
+            location=answer.headers.get("location"),
+        )
+
+
+def _refuse(answer: Answer) -> NoReturn:
+    if answer.status < 400:
+        raise Unintelligible("the answer is a redirect")
+    kind = _REFUSALS.get(answer.status, Faulty if answer.status >= 500 else ContentRefused)
+    raise kind(_issues(answer.body), answer.body, _seconds(answer.headers.get("retry-after")))
+
+
+def _issues(body: bytes) -> tuple[ReportedIssue, ...]:
+    """Read what an OperationOutcome complains about; anything else complains about nothing in particular."""
+    try:
+        outcome = decode(body)
+    except InvalidJson:
+        return ()
+    return tuple(
+        ReportedIssue(
+            severity=str(issue.get("severity", "error")),
+            code=str(issue.get("code", "unknown")),
+            expression=tuple(str(path) for path in _list(issue.get("expression"))),
+        )
+        for issue in _list(outcome.get("issue"))
+        if isinstance(issue, dict)
+    )
+
+
+def _resource(body: bytes) -> Resource:
+    try:
+        resource = decode(body)
+    except InvalidJson:
+        raise Unintelligible("the answer is not JSON") from None
+    if not isinstance(resource.get("resourceType"), str):
+        raise Unintelligible("the answer is not a FHIR resource")
+    return resource
+
+
+def _kind(resource: Resource) -> str:
+    kind = resource.get("resourceType")
+    if not isinstance(kind, str) or not kind.isalpha():
+        raise ValueError("a resource names its type")
+    return kind
+
+
+def _id(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError("a resource is named by its id")
+    return quote(value, safe="")
+
+
+def _version(etag: str | None) -> str | None:
+    return etag.removeprefix("W/").strip('"') if etag else None
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    return float(retry_after) if retry_after is not None and retry_after.isdecimal() else None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,150 @@
+"""The only place that opens HTTP clients: time limits, connection limits, TLS, no redirects, and one seam for failures.
+
+Every request of this product to an outside system goes through `HttpClient.send`. What comes back is an `Answer` of any
+status, or one of `adapters.errors`; no exception of httpx leaves this module. Redirects are never followed: a partner's
+address is configured, and a redirect would carry a person's data, or a token, to an address that nobody chose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from adapters.errors import NotAuthorised, ReportedIssue, Unintelligible, Unreachable
+from security.errors import TokenRefused
+
+USER_AGENT = "epaccs"
+MAX_ANSWER = 64 * 1024 * 1024
+MAX_KEY_SET = 256 * 1024
+_TIMEOUT = httpx.Timeout(30.0, connect=5.0, pool=10.0)
+_LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the other side answered. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class HttpClient:
+    """A pool of connections. Use it as an asynchronous context manager, or call `close`.
+
+    `auth` signs each request (`security.client_assertion.SmartBackendAuth`); `transport` replaces the network in tests;
+    `tls` replaces `strict_tls()` for a partner that wants our certificate.
+    """
+
+    def __init__(
+        self,
+        *,
+        auth: httpx.Auth | None = None,
+        tls: ssl.SSLContext | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        max_answer: int = MAX_ANSWER,
+    ) -> None:
+        self._max_answer = max_answer
+        self._client = httpx.AsyncClient(
+            auth=auth,
+            verify=tls if tls is not None else strict_tls(),
+            transport=transport,
+            timeout=_TIMEOUT,
+            limits=_LIMITS,
+            follow_redirects=False,
+            trust_env=False,
+            headers={"User-Agent": USER_AGENT},
+        )
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        within: float = 60.0,
+    ) -> Answer:
+        """Send one request and read the answer whole, in at most `within` seconds, signing in first where needed.
+
+        Raises Unreachable, Unintelligible, or NotAuthorised when the token endpoint gives us no token.
+        """
+        try:
+            async with (
+                asyncio.timeout(within),
+                self._client.stream(method, url, headers=headers, content=content) as response,
+            ):
+                return Answer(response.status_code, _headers(response), await self._read(response))
+        except (httpx.DecodingError, httpx.RemoteProtocolError):
+            raise Unintelligible("the answer is not HTTP") from None
+        except (httpx.TransportError, httpx.InvalidURL, TimeoutError) as error:
+            raise Unreachable(type(error).__name__) from None
+        except TokenRefused as error:
+            raise NotAuthorised((ReportedIssue("error", error.error),)) from None
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > self._max_answer:
+                raise Unintelligible("the answer is too large")
+        return bytes(body)
+
+
+def key_set_fetch(
+    hosts: Collection[str], *, transport: httpx.AsyncBaseTransport | None = None
+) -> Callable[[str], Awaitable[bytes]]:
+    """Return a function that gets an outside issuer's JWK Set, as `security.issuers` wants it.
+
+    Only https and only the hosts of the list (exact names, standard or given port alike); at most 5 seconds and
+    256 KiB, on a connection of its own, since it is asked so rarely. Whatever goes wrong is an OSError.
+    """
+    allowed = frozenset(hosts)
+
+    async def fetch(url: str) -> bytes:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or parts.hostname not in allowed:
+            raise PermissionError("the address of a key set is not on the list of hosts")
+        try:
+            async with HttpClient(transport=transport, max_answer=MAX_KEY_SET) as client:
+                answer = await client.send("GET", url, headers={"Accept": "application/json"}, within=5.0)
+        except (Unreachable, Unintelligible) as error:
+            raise ConnectionError(str(error)) from None
+        if answer.status != httpx.codes.OK:
+            raise ConnectionError("no usable key set was answered")
+        return answer.body
+
+    return fetch
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def strict_tls() -> ssl.SSLContext:
+    """Return the TLS that every partner gets: the system's authorities, names checked, 1.2 or later.
+
+    A partner that wants our certificate gets it by `load_cert_chain` on a context made here.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
