@@ -1,0 +1,141 @@
+"""What one resource of a plan needs from the others: who its author is, when it is due for review."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from fhir_profiles.identifiers import ODS_SYSTEM
+from fhir_profiles.terminology import EPACCS
+from service.plan import vocabulary as v
+from service.plan.decisions import DecisionItem, authors_of, decision_item, is_clinician, kind_of
+from service.plan.elements import Resource, concept_words, has_code, identifier_of, person_name, target
+from service.plan.standing import Standing, standings
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who said or decided something, as far as the record can tell. `reference` is where the name came from."""
+
+    name: str | None = None
+    role: str | None = None
+    organisation: str | None = None
+    organisation_code: str | None = None
+    key: str | None = None
+    reference: str | None = None
+
+    @property
+    def words(self) -> str | None:
+        """Name, role and organisation in one line; None when nothing is known."""
+        return ", ".join(part for part in (self.name, self.role, self.organisation) if part) or None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanContext:
+    """The current resources of one record by `Type/id`, indexed once for all that is asked of them.
+
+    `mask_places` is for a person whose whereabouts must not be told (S-flag): organisations, sources and phone numbers
+    are then left out of everything made from this context.
+    """
+
+    resources: Mapping[str, Resource]
+    mask_places: bool = False
+    _reviews: dict[str, str] = field(default_factory=dict, repr=False)
+    _roles: dict[str, Resource] = field(default_factory=dict, repr=False)
+    _provenance: dict[str, Resource] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, resources: Iterable[Resource], *, mask_places: bool = False) -> PlanContext:
+        """Index the current resources of one record."""
+        context = cls({f"{one['resourceType']}/{one.get('id', '')}": one for one in resources}, mask_places)
+        for resource in context.resources.values():
+            context._index(resource)
+        return context
+
+    def author(self, resource: Resource) -> Author:
+        """Return who a resource says is responsible for it, filled from the resources that it points at."""
+        references = authors_of(resource)
+        reference = f"{resource.get('resourceType')}/{resource.get('id', '')}"
+        agent: Resource = next(iter(self._provenance.get(reference, {}).get("agent", ())), {})
+        who = next((one for one in references if is_clinician(one)), None) or agent.get("who")
+        who = who or next(iter(references), {})
+        person, role = self._person_and_role(target(who))
+        organisation = next((one for one in references if (target(one) or "").startswith("Organization/")), None)
+        organisation = organisation or (role or {}).get("organization") or agent.get("onBehalfOf") or {}
+        identifier: Resource = who.get("identifier") or next(iter((person or {}).get("identifier", ())), {})
+        value = identifier.get("value")
+        name, code = self._organisation(organisation)
+        return Author(
+            name=person_name((person or {}).get("name")) or who.get("display"),
+            role=next((words for one in (role or {}).get("code", ()) if (words := concept_words(one))), None),
+            organisation=None if self.mask_places else name,
+            organisation_code=code,
+            key=f"{identifier.get('system')}|{value}" if value else target(who),
+            reference=target(who),
+        )
+
+    def review_due(self, reference: str) -> str | None:
+        """Return the date by which a decision is to be reviewed, from its review Task: the earliest of several."""
+        return self._reviews.get(reference)
+
+    def provenance_of(self, reference: str) -> str | None:
+        """Return the Provenance that targets a resource, as `Provenance/id`."""
+        found = self._provenance.get(reference)
+        return f"Provenance/{found.get('id', '')}" if found else None
+
+    def decision(self, resource: Resource) -> DecisionItem | None:
+        """Read a decision with its author and organisation resolved."""
+        if kind_of(resource) is None:
+            return None
+        author = self.author(resource)
+        return decision_item(resource, author=author.key, organisation=author.organisation_code)
+
+    def decisions(self) -> list[DecisionItem]:
+        """Return every decision of the record."""
+        return [item for one in self.resources.values() if (item := self.decision(one))]
+
+    def standings(self) -> dict[str, Standing]:
+        """Return the standing of every decision of the record."""
+        return standings(self.decisions())
+
+    def named(self, reference: Resource | None) -> Resource | None:
+        """Return the resource of this record that a Reference points at."""
+        return self.resources.get(target(reference) or "")
+
+    def display(self, reference: Resource | None) -> str | None:
+        """Return a Reference in words: the name of what it points at, else its own display."""
+        found = self.named(reference) or {}
+        name = found.get("name")
+        return (name if isinstance(name, str) else person_name(name)) or (reference or {}).get("display")
+
+    def _index(self, resource: Resource) -> None:
+        match resource.get("resourceType"):
+            case "Task" if has_code(resource.get("code"), EPACCS, v.DECISION_REVIEW):
+                decision = target(resource.get("focus"))
+                due = resource.get("restriction", {}).get("period", {}).get("end")
+                still_open = resource.get("status") not in ("completed", "cancelled", "rejected", "entered-in-error")
+                if decision and due and still_open and due < self._reviews.get(decision, "9999"):
+                    self._reviews[decision] = due
+            case "PractitionerRole":
+                if practitioner := target(resource.get("practitioner")):
+                    self._roles.setdefault(practitioner, resource)
+            case "Provenance":
+                for reference in resource.get("target", ()):
+                    if name := target(reference):
+                        self._provenance[name] = resource
+            case _:
+                pass
+
+    def _person_and_role(self, reference: str | None) -> tuple[Resource | None, Resource | None]:
+        found = self.resources.get(reference or "")
+        if found is None:
+            return None, None
+        if found["resourceType"] == "PractitionerRole":
+            return self.named(found.get("practitioner")), found
+        return found, self._roles.get(reference or "")
+
+    def _organisation(self, reference: Resource) -> tuple[str | None, str | None]:
+        found = self.named(reference) or {}
+        stated = reference.get("identifier", {})
+        code = identifier_of(found, ODS_SYSTEM) or (stated.get("value") if stated.get("system") == ODS_SYSTEM else None)
+        return found.get("name") or reference.get("display"), code or target(reference)

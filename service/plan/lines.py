@@ -1,0 +1,191 @@
+"""The write half of the emergency summary: every word that does not depend on the time of reading, encoded ready.
+
+`lines_of` turns one stored resource into summary lines, each a ready piece of a FHIR Composition. They are kept with
+the record, released one by one like everything else, and joined at the moment of reading by `summary.compose`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from fhir_profiles.canonical import structure_definition
+from fhir_profiles.sections import Section
+from service.plan import vocabulary as v
+from service.plan.context import PlanContext
+from service.plan.decision_statements import decision_statement
+from service.plan.decisions import Validity, absent_reason, effective_of, validity
+from service.plan.elements import Resource, extension
+from service.plan.freshness import review_ends
+from service.plan.markup import json_text, plain
+from service.plan.slots import Slot
+from service.plan.standing import Standing, State
+from service.plan.statements import Statement, statements
+
+STANDING = structure_definition("standing")
+VALIDITY = structure_definition("validity")
+FRESHNESS = structure_definition("item-freshness")
+_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
+_MASKED = "[withheld for this person's safety]"
+_PLACING = re.compile(r"\+?\d[\d ().-]{7,}\d|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b", re.IGNORECASE)
+_HANDLED_ELSEWHERE = frozenset({Section.CPR_DECISION, Section.TREATMENT_ESCALATION})
+
+
+class SummaryLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One item of the summary, ready to be joined. All bytes are JSON inside; `words` and `text` are escaped XHTML.
+
+    `section` decides with the resource's own grants whether the line may be released. `json` is the item's Composition
+    section up to the end of its freshness, which is closed at reading: only there is it known whether `until` (seconds
+    since 1970, 0 for nothing that can pass) lies behind, and `late` is to be said. `state` is a decision's standing.
+    """
+
+    slot: int
+    order: int
+    section: Section
+    reference: str
+    state: str
+    words: bytes
+    text: bytes
+    json: bytes
+    until: float = 0.0
+    late: bytes = b""
+
+
+def lines_of(
+    resource: Resource, section: Section | None, context: PlanContext, standing: Standing | None = None
+) -> list[SummaryLine]:
+    """Return the summary lines of one stored resource (with id and meta).
+
+    `section` is that of `fhir_profiles.sections.section_of`; what has none (a Practitioner) has no line. `standing` is
+    needed for decisions alone, and a decision without one has no line.
+    """
+    if section is None:
+        return []
+    item = context.decision(resource)
+    if item is None:
+        if section in _HANDLED_ELSEWHERE:
+            return []
+        said = statements(resource, section, context)
+        return [_line(resource, section, context, one, None, None) for one in said]
+    if standing is None:
+        return []
+    judged = validity(item, resource)
+    one = decision_statement(resource, item, standing, judged, context)
+    return [_line(resource, section, context, one, standing, judged)] if one else []
+
+
+def plan_lines(
+    classified: Iterable[tuple[Resource, Section | None]], *, mask_places: bool = False
+) -> list[SummaryLine]:
+    """Return the lines of a whole record, given its current resources with their sections, sorted for reading."""
+    pairs = list(classified)
+    context = PlanContext.of((resource for resource, _ in pairs), mask_places=mask_places)
+    standing = context.standings()
+    lines = [
+        line
+        for resource, section in pairs
+        for line in lines_of(
+            resource, section, context, standing.get(f"{resource['resourceType']}/{resource.get('id', '')}")
+        )
+    ]
+    return sorted(lines, key=lambda line: (line.slot, line.order, line.reference, line.words))
+
+
+def _line(
+    resource: Resource,
+    section: Section,
+    context: PlanContext,
+    said: Statement,
+    standing: Standing | None,
+    judged: Validity | None,
+) -> SummaryLine:
+    masks = context.mask_places and said.slot is not Slot.IDENTITY
+    words, details, title = (
+        _PLACING.sub(_MASKED, text) if masks else text for text in (said.words, said.details, said.title or said.words)
+    )
+    ends = review_ends(said.until)
+    reference = f"{resource['resourceType']}/{resource.get('id', '')}"
+    head: dict[str, Any] = {"title": title}
+    if coding := _coding(said.concept):
+        head["code"] = {"coding": coding}
+    author = context.author(resource)
+    if author.words:
+        head["author"] = [{"display": author.words}]
+        if author.reference and not author.reference.startswith("#"):
+            head["author"][0]["reference"] = author.reference
+    head["entry"] = [{"reference": reference}]
+    told = words if words.endswith((".", "!", "?")) else f"{words}."
+    return SummaryLine(
+        slot=said.slot,
+        order=said.order,
+        section=said.section or section,
+        reference=reference,
+        state=standing.state if standing else "",
+        words=json_text(plain(words)),
+        text=json_text(f"{plain(told)} {plain(details)}".rstrip()),
+        json=_open_json(
+            head, _stated(resource, standing, judged), _freshness(resource, context, said.until), ends is not None
+        ),
+        until=ends.timestamp() if ends else 0.0,
+        late=json_text(plain(said.late)) if ends else b"",
+    )
+
+
+def _open_json(head: dict[str, Any], stated: list[dict[str, Any]], fresh: list[dict[str, Any]], dated: bool) -> bytes:
+    """Encode an item up to the end of its freshness facts, left open for the one that is known only at reading."""
+    opened = msgspec.json.encode(head)[:-1] + b',"extension":['
+    opened += b"".join(msgspec.json.encode(one) + b"," for one in stated)
+    opened += b'{"url":' + msgspec.json.encode(FRESHNESS) + b',"extension":['
+    opened += b",".join(msgspec.json.encode(one) for one in fresh)
+    return opened + (b"," if dated and fresh else b"")
+
+
+def _stated(resource: Resource, standing: Standing | None, judged: Validity | None) -> list[dict[str, Any]]:
+    """Return what is known of a decision beside its words: standing, validity, kind, why there is none."""
+    found: list[dict[str, Any]] = []
+    if standing:
+        parts: list[dict[str, Any]] = [{"url": "state", "valueCode": standing.state}]
+        if basis := (extension(resource, v.DECISION_BASIS) or {}).get("valueCode"):
+            parts.append({"url": "basis", "valueCode": basis})
+        parts += [{"url": "by", "valueReference": {"reference": name}} for name in standing.by]
+        parts += [{"url": "order-issue", "valueCode": issue} for issue in standing.issues]
+        found.append({"url": STANDING, "extension": parts})
+    if judged and standing and standing.state is not State.REVOKED:
+        parts = [{"url": "state", "valueCode": "valid" if judged.valid else "unverified"}]
+        parts += [{"url": "reason", "valueCode": reason} for reason in judged.reasons]
+        found.append({"url": VALIDITY, "extension": parts})
+    if reason := absent_reason(resource):
+        found.append({"url": _ABSENT, "valueCode": reason if " " not in reason else "unknown"})
+    return found
+
+
+def _freshness(resource: Resource, context: PlanContext, until: str | None) -> list[dict[str, Any]]:
+    """Return when it was said and recorded, from where, in which version, and what it is good until."""
+    meta = resource.get("meta") or {}
+    name = f"{resource['resourceType']}/{resource.get('id', '')}"
+    facts: list[dict[str, Any]] = []
+    if effective := effective_of(resource):
+        facts.append({"url": "effective", "valueDateTime": effective})
+    if recorded := meta.get("lastUpdated"):
+        facts.append({"url": "recorded", "valueInstant": recorded})
+    if version := meta.get("versionId"):
+        facts.append({"url": "version", "valueString": version})
+    if (source := meta.get("source")) and not context.mask_places:
+        facts.append({"url": "source", "valueUri": source})
+    if provenance := context.provenance_of(name):
+        facts.append({"url": "provenance", "valueReference": {"reference": provenance}})
+    if until:
+        facts.append({"url": "good-until", "valueDateTime": until})
+    return facts
+
+
+def _coding(concept: Resource | None) -> list[dict[str, Any]]:
+    """Return codings as system, code and display: free text is said in words, where it can be masked."""
+    return [
+        {key: coding[key] for key in ("system", "code", "display") if key in coding}
+        for coding in (concept or {}).get("coding", ())
+        if coding.get("code")
+    ]

@@ -1,0 +1,36 @@
+"""Plain sentences as FHIR narrative: escaped, without control characters, in the few elements that need no trust."""
+
+from __future__ import annotations
+
+from html import escape
+
+import msgspec
+
+_UNFIT = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0x7F, *range(0xD800, 0xE000), 0xFFFE, 0xFFFF])
+"""Characters that XML may not hold: control characters, lone surrogates, non-characters."""
+_DIV = '<div xmlns="http://www.w3.org/1999/xhtml">'
+
+
+def plain(text: object, longest: int | None = None) -> str:
+    """Escape a value for XHTML; one longer than `longest` characters is cut, and says so."""
+    words = str(text)
+    if not words.isprintable():
+        words = words.translate(_UNFIT)
+    words = words.strip()
+    if longest is not None and len(words) > longest:
+        words = words[:longest].rstrip() + " ... (more in the entry)"
+    return escape(words)
+
+
+def narrative(paragraphs: list[str]) -> dict[str, str]:
+    """Return a generated Narrative of paragraphs that are escaped already."""
+    return {"status": "generated", "div": f"{_DIV}<p>{'</p><p>'.join(paragraphs)}</p></div>"}
+
+
+def json_text(xhtml: str) -> bytes:
+    """Encode escaped words as the inside of a JSON string, to be joined into JSON later."""
+    return msgspec.json.encode(xhtml)[1:-1]
+
+
+DIV_OPEN = json_text(_DIV)
+"""The opening tag of a narrative, as the inside of a JSON string."""
