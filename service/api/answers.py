@@ -1,0 +1,186 @@
+"""The only answers a FHIR route may give. Each is made from what `security.release` released, from a problem, or from a
+public document; nothing else can become one, because `Answer` cannot be built outside this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from email.utils import format_datetime
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from fhir_profiles import json
+from fhir_profiles.canonical import code_system
+from fhir_profiles.issues import Issue
+from security.clock import parse_instant
+from security.release import Held, Released
+from service.api.negotiation import FHIR_JSON_UTF8
+
+_PROOF: Final = object()
+REDACTED: Final = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "code": "REDACTED",
+    "display": "redacted",
+}
+
+
+class Answer(Response):
+    """A FHIR answer. Made by the functions of this file only."""
+
+    def __init__(self, proof: object, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        if proof is not _PROOF:
+            raise TypeError("answers are made by service.api.answers")
+        super().__init__(body, status, dict(headers) if headers else None, media_type=FHIR_JSON_UTF8)
+
+
+def resource(released: Released, *, status: int = 200, location: str | None = None) -> Answer:
+    """Answer with the one released resource, its ETag and Last-Modified."""
+    (item,) = released.items
+    return _one(item, status, location)
+
+
+def _one(item: Held, status: int, location: str | None) -> Answer:
+    headers = {"ETag": f'W/"{item.version}"', "Last-Modified": _http_date(item.last_updated)}
+    if location is not None:
+        headers["Location"] = location
+    return Answer(_PROOF, status, item.body, headers)
+
+
+def headers_only(*, status: int, etag: int | None = None, location: str | None = None) -> Answer:
+    """Answer without a body: `Prefer: return=minimal`, a deletion, or the bare id that rule 5.9a allows."""
+    headers = {}
+    if etag is not None:
+        headers["ETag"] = f'W/"{etag}"'
+    if location is not None:
+        headers["Location"] = location
+    return Answer(_PROOF, status, b"", headers)
+
+
+def searchset(released: Released, base: str, self_url: str) -> Answer:
+    """Answer a search. `total` counts what was released, so it tells nothing of what was not."""
+    entries = [
+        b'{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"match"}}'
+        % (base.encode(), item.type.encode(), item.id.encode(), item.body)
+        for item in released.items
+    ]
+    return _bundle("searchset", entries, released.redacted, self_url, total=len(entries))
+
+
+def empty_searchset(self_url: str) -> Answer:
+    """Answer a search that found nobody, or nobody that this caller may know of: the two are the same."""
+    return _bundle("searchset", [], False, self_url, total=0)
+
+
+def history(released: Released, base: str, self_url: str, deletions: Sequence[tuple[str, str]] = ()) -> Answer:
+    """Answer an instance history, newest first. `deletions` are (Type/id, instant) of versions that are deletions."""
+    entries = []
+    for reference, when in deletions:
+        entries.append(
+            json.encode(
+                {
+                    "fullUrl": f"{base}/{reference}",
+                    "request": {"method": "DELETE", "url": reference},
+                    "response": {"status": "204", "lastModified": when},
+                }
+            )
+        )
+    for item in released.items:
+        method = "POST" if item.version == 1 else "PUT"
+        url = item.type if item.version == 1 else f"{item.type}/{item.id}"
+        status = "201" if item.version == 1 else "200"
+        entries.append(
+            b'{"fullUrl":"%s/%s/%s","resource":%s,"request":{"method":"%s","url":"%s"},'
+            b'"response":{"status":"%s","etag":"W/\\"%d\\"","lastModified":"%s"}}'
+            % (
+                base.encode(),
+                item.type.encode(),
+                item.id.encode(),
+                item.body,
+                method.encode(),
+                url.encode(),
+                status.encode(),
+                item.version,
+                item.last_updated.encode(),
+            )
+        )
+    return _bundle("history", entries, released.redacted, self_url, total=len(entries))
+
+
+def document(released: Released, first: bytes, *, identifier: str, as_of: str, version: int, base: str) -> Answer:
+    """Answer with a document Bundle: a Composition put together from released lines, then the released resources."""
+    prefix = b'{"fullUrl":"' + base.encode() + b"/"
+    entries = [b'{"fullUrl":"urn:uuid:%s","resource":%s}' % (identifier.encode(), first)]
+    entries += [
+        b"".join((prefix, item.type.encode(), b"/", item.id.encode(), b'","resource":', item.body, b"}"))
+        for item in released.items
+    ]
+    security = b',"security":[%s]' % json.encode(REDACTED) if released.redacted else b""
+    head = (
+        b'{"resourceType":"Bundle","meta":{"versionId":"%d"%s},"identifier":{"system":"urn:ietf:rfc:3986",'
+        b'"value":"urn:uuid:%s"},"type":"document","timestamp":"%s","entry":['
+    ) % (version, security, identifier.encode(), as_of.encode())
+    return Answer(_PROOF, 200, b"".join((head, b",".join(entries), b"]}")))
+
+
+def transaction(results: Iterable[tuple[Held | None, Mapping[str, str]]]) -> Answer:
+    """Answer a transaction: per entry the response, and the resource where it was released to its writer."""
+    entries = []
+    for item, response in results:
+        fragment = b'"response":' + json.encode(dict(response))
+        entries.append(b"{%s}" % (fragment if item is None else b'"resource":%s,%s' % (item.body, fragment)))
+    body = b'{"resourceType":"Bundle","type":"transaction-response","entry":[%s]}' % b",".join(entries)
+    return Answer(_PROOF, 200, body)
+
+
+def outcome(
+    status: int,
+    issues: Sequence[Issue],
+    *,
+    headers: Mapping[str, str] | None = None,
+    details: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Answer:
+    """Answer with an OperationOutcome. `details` is a code of our own code system `outcome`."""
+    rendered = []
+    for issue in issues:
+        item: dict[str, Any] = {"severity": issue.severity, "code": issue.code, "details": {"text": issue.text}}
+        if details is not None:
+            item["details"] = {"coding": [{"system": code_system("outcome"), "code": details}], "text": issue.text}
+        if issue.expression:
+            item["expression"] = [issue.expression]
+        rendered.append(item)
+    body = {"resourceType": "OperationOutcome", **(extra or {}), "issue": rendered}
+    return Answer(_PROOF, status, json.encode(body), headers)
+
+
+def public(body: Mapping[str, Any]) -> Answer:
+    """Answer with a document that holds no person, such as the capability statement."""
+    return Answer(_PROOF, 200, json.encode(dict(body)))
+
+
+def parameters(values: Mapping[str, str], *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """Answer an operation that speaks of no person's content, such as opening an incident."""
+    body = {
+        "resourceType": "Parameters",
+        "parameter": [{"name": name, "valueString": value} for name, value in values.items()],
+    }
+    return Answer(_PROOF, status, json.encode(body), headers)
+
+
+def refused_text(body: bytes) -> Answer:
+    """Give a writer its own refused text back, byte for byte as it sent it."""
+    return Answer(_PROOF, 200, body)
+
+
+def _bundle(kind: str, entries: list[bytes], redacted: bool, self_url: str, *, total: int) -> Answer:
+    head: dict[str, Any] = {"resourceType": "Bundle"}
+    if redacted:
+        head["meta"] = {"security": [REDACTED]}
+    head |= {"type": kind, "total": total, "link": [{"relation": "self", "url": self_url}]}
+    tail = b',"entry":[%s]}' % b",".join(entries) if entries else b"}"
+    return Answer(_PROOF, 200, json.encode(head)[:-1] + tail)
+
+
+def _http_date(instant: str) -> str:
+    return format_datetime(parse_instant(instant), usegmt=True)

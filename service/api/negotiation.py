@@ -1,0 +1,89 @@
+"""What a request's headers ask for: media types, versions, preferences, and a body of bounded size."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from starlette.requests import Request
+
+from service.api.errors import BadHeader, BodyTooLarge, NotAcceptable, UnsupportedMediaType
+
+FHIR_JSON = "application/fhir+json"
+FHIR_JSON_UTF8 = "application/fhir+json; charset=utf-8"
+_JSON_TYPES = frozenset({FHIR_JSON, "application/json", "text/json", "application/json+fhir"})
+_ACCEPTED = _JSON_TYPES | {"*/*", "application/*", "json"}
+_ETAG = re.compile(r'^(?:W/)?"([1-9][0-9]{0,9})"$')
+_IDEMPOTENCY_KEY = re.compile(r"^[\x21-\x7e]{1,128}$")
+
+
+class Prefer(StrEnum):
+    """What a writer wants back (FHIR R4, 3.1.0.1.1)."""
+
+    MINIMAL = "minimal"
+    REPRESENTATION = "representation"
+    OUTCOME = "OperationOutcome"
+
+
+def check_accept(request: Request) -> None:
+    """Raise NotAcceptable unless the client takes FHIR JSON (`_format` wins over Accept)."""
+    wanted = request.query_params.get("_format") or request.headers.get("accept", "*/*")
+    offered = {item.split(";")[0].strip().lower() for item in wanted.split(",")}
+    if not offered & _ACCEPTED:
+        raise NotAcceptable
+
+
+def check_content_type(request: Request, *, form: bool = False) -> None:
+    """Raise UnsupportedMediaType unless the body is declared as JSON (or, for `_search`, as a form)."""
+    declared = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    allowed = {"application/x-www-form-urlencoded"} if form else _JSON_TYPES
+    if declared not in allowed:
+        raise UnsupportedMediaType
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the body; raise BodyTooLarge as soon as it is known to exceed `limit` bytes."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise BodyTooLarge(limit)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise BodyTooLarge(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def if_match(request: Request) -> int | None:
+    """Return the version an update names, None when there is no If-Match; raise BadHeader when it is malformed."""
+    value = request.headers.get("if-match")
+    return None if value is None else version_of(value)
+
+
+def version_of(etag: str) -> int:
+    """Parse an ETag of ours, `W/"3"`."""
+    match = _ETAG.match(etag.strip())
+    if match is None:
+        raise BadHeader("If-Match must be one ETag as this service gives them, such as W/\"3\".")
+    return int(match[1])
+
+
+def prefer(request: Request) -> Prefer:
+    """Return the preferred form of a write's answer; representation when nothing is said."""
+    for item in request.headers.get("prefer", "").split(";"):
+        if item.strip().startswith("return="):
+            try:
+                return Prefer(item.strip()[7:])
+            except ValueError:
+                return Prefer.REPRESENTATION
+    return Prefer.REPRESENTATION
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Return the Idempotency-Key; raise BadHeader when it is not 1 to 128 visible ASCII characters."""
+    value = request.headers.get("idempotency-key")
+    if value is not None and not _IDEMPOTENCY_KEY.match(value):
+        raise BadHeader("Idempotency-Key must have 1 to 128 visible ASCII characters.")
+    return value

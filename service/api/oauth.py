@@ -1,0 +1,89 @@
+"""The token endpoint and what clients discover it by: https://hl7.org/fhir/smart-app-launch/backend-services.html
+
+    POST /oauth2/token                      client_credentials with private_key_jwt
+    GET  /.well-known/smart-configuration
+    GET  /.well-known/jwks.json
+
+Errors are those of RFC 6749 section 5.2, as JSON, and repeat nothing of the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from security.grants import Refusal, TokenAnswer, refused
+from security.issuer import Issuer
+
+MAX_FORM = 16 * 1024
+_MAX_FIELDS = 16
+_FORM = "application/x-www-form-urlencoded"
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_SHORT_LIVED = {"Cache-Control": "public, max-age=300"}
+
+CountFailure = Callable[[Request, str], None]
+"""Told of each refusal: the request, to see where it came from, and the error code."""
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthEndpoints:
+    """The three addresses, as Starlette endpoints."""
+
+    issuer: Issuer
+    count_failure: CountFailure
+
+    async def token(self, request: Request) -> Response:
+        """Answer a token request."""
+        try:
+            answer = await self.issuer.answer(await _form(request))
+        except Refusal as error:
+            answer = refused(error)
+        if answer.error is not None:
+            self.count_failure(request, answer.error)
+        return _response(answer)
+
+    async def smart_configuration(self, request: Request) -> Response:
+        """Answer where tokens are had and how."""
+        return _json(200, self.issuer.smart_configuration(), _SHORT_LIVED)
+
+    async def jwks(self, request: Request) -> Response:
+        """Answer the public keys that verify our access tokens."""
+        return _json(200, self.issuer.jwks(), _SHORT_LIVED)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Read a form strictly: right media type, within size, valid UTF-8, no parameter twice; else raise Refusal."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise Refusal("invalid_request", f"The body must be {_FORM}.")
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_FORM:
+                raise Refusal("invalid_request", "The form is larger than 16 KiB.")
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+    except (ValueError, ClientDisconnect):
+        raise Refusal("invalid_request") from None
+    form = dict(pairs)
+    if len(form) < len(pairs):
+        raise Refusal("invalid_request", "A parameter is given twice.")
+    return form
+
+
+def _response(answer: TokenAnswer) -> Response:
+    return _json(answer.status, answer.body, {**_NO_STORE, **answer.headers})
+
+
+def _json(status: int, body: object, headers: dict[str, str]) -> Response:
+    return Response(msgspec.json.encode(body), status, headers, "application/json")

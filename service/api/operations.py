@@ -1,0 +1,134 @@
+"""Operations (names with a dollar sign): the emergency answer, the incident register, and a writer's own refused text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_profiles import json
+from fhir_profiles.errors import InvalidJson, InvalidNhsNumber, InvalidOdsCode
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM, NhsNumber, OdsCode
+from fhir_profiles.issues import Issue, error
+from security.clock import instant
+from service.api import answers, negotiation
+from service.api.answers import Answer
+from service.api.errors import BadParameter
+from service.api.routing import Call
+from service.record.emergency import composition
+from service.record.errors import InvalidContent, Unparseable
+from service.record.incidents import IncidentRegister
+from service.record.kept import Kept
+from service.record.read import EmergencySummary, ReadRecord
+from service.plan.summary import Wording
+
+SMALL_BODY = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """The handlers of the operations."""
+
+    read_record: ReadRecord
+    incidents: IncidentRegister
+    kept: Kept
+    wording: Wording
+    base: str
+
+    async def emergency_summary(self, call: Call) -> Answer:
+        """POST Patient/$emergency-summary: Parameters with `nhsNumber` in, one document Bundle out."""
+        parameters = await _parameters(call)
+        number = _nhs_number(parameters, "nhsNumber")
+        answered = await self.read_record(call.caller, EmergencySummary(number))
+        now = self.read_record.access.clock()
+        return answers.document(
+            answered.released,
+            composition(answered, self.wording, now),
+            identifier=answered.decision.id,
+            as_of=instant(now),
+            version=answered.record.sequence,
+            base=self.base,
+        )
+
+    async def open_incident(self, call: Call) -> Answer:
+        """POST $open-incident: `nhsNumber`, `organization` (the service that attends), `incident` (your number)."""
+        parameters = await _parameters(call)
+        number = _nhs_number(parameters, "nhsNumber")
+        organisation = _organisation(parameters, "organization")
+        reference = _text(parameters, "incident")
+        incident = await self.incidents.open(call.caller, number, organisation, reference)
+        return answers.parameters({"id": incident.id, "expires": incident.expires}, status=201)
+
+    async def close_incident(self, call: Call) -> Answer:
+        """POST $close-incident: `id` as $open-incident gave it."""
+        parameters = await _parameters(call)
+        incident = await self.incidents.close(call.caller, _text(parameters, "id"))
+        return answers.parameters({"id": incident.id, "closed": incident.closed})
+
+    async def refused_text(self, call: Call) -> Answer:
+        """GET $refused-text?id=...: what this client sent and was refused as stale, for 7 days."""
+        kept_as = call.request.query_params.get("id", "")
+        if not kept_as:
+            raise BadParameter("Name the text with id, as the refusal did.")
+        return answers.refused_text(await self.kept.refused(call.caller.principal, kept_as))
+
+
+async def _parameters(call: Call) -> dict[str, dict[str, Any]]:
+    """Return the Parameters of a body by name; raise for another resource, a missing name or one that comes twice."""
+    negotiation.check_content_type(call.request)
+    body = await negotiation.read_body(call.request, SMALL_BODY)
+    try:
+        decoded = json.decode(body)
+    except InvalidJson as invalid:
+        raise Unparseable(invalid.issues) from None
+    found: dict[str, dict[str, Any]] = {}
+    items = decoded.get("parameter", ())
+    if decoded.get("resourceType") != "Parameters" or not isinstance(items, list | tuple):
+        raise Unparseable([error("structure", "", "The body must be a Parameters resource.")])
+    for item in items:
+        name = item.get("name") if isinstance(item, dict) else None
+        if not isinstance(name, str) or name in found:
+            raise Unparseable([error("structure", "Parameters.parameter", "Each parameter has a name, and comes once.")])
+        found[name] = item
+    return found
+
+
+def _text(parameters: dict[str, dict[str, Any]], name: str) -> str:
+    item = parameters.get(name, {})
+    value = item.get("valueString") or item.get("valueId") or item.get("valueCode")
+    identifier = item.get("valueIdentifier")
+    if value is None and isinstance(identifier, dict):
+        value = identifier.get("value")
+    if not isinstance(value, str) or not 0 < len(value) <= 256:
+        raise InvalidContent([_missing(name)])
+    return value
+
+
+def _nhs_number(parameters: dict[str, dict[str, Any]], name: str) -> str:
+    try:
+        return NhsNumber(_identified(parameters, name, NHS_NUMBER_SYSTEM)).value
+    except InvalidNhsNumber:
+        text = "The NHS number does not have ten digits with a right check digit."
+        raise InvalidContent([error("value", _place(name), text)]) from None
+
+
+def _organisation(parameters: dict[str, dict[str, Any]], name: str) -> str:
+    try:
+        return OdsCode(_identified(parameters, name, ODS_SYSTEM)).value
+    except InvalidOdsCode:
+        raise InvalidContent([error("value", _place(name), "This is not an ODS organisation code.")]) from None
+
+
+def _identified(parameters: dict[str, dict[str, Any]], name: str, system: str) -> str:
+    """Return an identifier given as valueIdentifier of this system, or as a plain valueString."""
+    identifier = parameters.get(name, {}).get("valueIdentifier")
+    if isinstance(identifier, dict) and identifier.get("system", system) != system:
+        raise InvalidContent([error("value", f"{_place(name)}.valueIdentifier.system", f"The system must be {system}.")])
+    return _text(parameters, name)
+
+
+def _missing(name: str) -> Issue:
+    return error("required", _place(name), f"Give the parameter {name} with 1 to 256 characters.")
+
+
+def _place(name: str) -> str:
+    return f"Parameters.parameter.where(name='{name}')"

@@ -1,0 +1,114 @@
+"""Every FHIR route of the service, one per resource type and interaction, as a list that the app mounts and `/metadata` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from fhir_profiles.r4 import SUPPORTED_TYPES
+from security.scopes import INCIDENT_WRITE
+from service.api.directory import DirectoryInteractions
+from service.api.interactions import Interactions
+from service.api.operations import Operations
+from service.api.routing import Handler, Operation
+from service.record import directory
+from service.record.search_parameters import parameters_of
+
+PREFIX = "/fhir/R4"
+SHARED_ONLY = frozenset({"HealthcareService", "Endpoint"})
+"""Types that live in the shared directory alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers are taken from when the service is open."""
+
+    interactions: Interactions
+    directory: DirectoryInteractions
+    operations: Operations
+
+
+def operations() -> list[Operation]:
+    """Return every authenticated route; the emergency answer comes first, for routes are tried in order."""
+    named = [
+        ("$emergency-summary", "POST", "/Patient/$emergency-summary", "emergency_summary", "r", "Patient"),
+        ("$open-incident", "POST", "/$open-incident", "open_incident", INCIDENT_WRITE, ""),
+        ("$close-incident", "POST", "/$close-incident", "close_incident", INCIDENT_WRITE, ""),
+        ("$refused-text", "GET", "/$refused-text", "refused_text", "u", ""),
+    ]
+    found = [
+        Operation(interaction, method, PREFIX + path, partial(_named, name), scope, _SUMMARIES[interaction], kind)
+        for interaction, method, path, name, scope, kind in named
+    ]
+    found.append(
+        Operation(
+            "transaction", "POST", PREFIX, lambda services: services.interactions.transaction, "c", _SUMMARIES["transaction"]
+        )
+    )
+    for resource_type in SUPPORTED_TYPES:
+        found += _of_type(resource_type)
+    return found
+
+
+_SUMMARIES = {
+    "$emergency-summary": "What a crew at the door needs, in one answer",
+    "$open-incident": "Register an open incident for an NHS number",
+    "$close-incident": "Close an incident",
+    "$refused-text": "Fetch what you sent and was refused as stale",
+    "transaction": "Write one person's record, all or nothing",
+    "read": "Read a {}",
+    "vread": "Read one version of a {}",
+    "history-instance": "Read the history of a {}",
+    "create": "Create a {}",
+    "update": "Update a {} at the version you read",
+    "delete": "Delete a {}, with the reason",
+    "search-type": "Search {}",
+}
+
+
+def _of_type(resource_type: str) -> list[Operation]:
+    in_directory = resource_type in directory.TYPES
+    address, instance = f"{PREFIX}/{resource_type}", f"{PREFIX}/{resource_type}/{{id}}"
+    rows = [
+        ("read", "GET", instance, "read", "r"),
+        ("vread", "GET", f"{instance}/_history/{{vid}}", "vread", "r"),
+        ("history-instance", "GET", f"{instance}/_history", "history", "r"),
+        ("create", "POST", address, "create", "c"),
+        ("update", "PUT", instance, "update", "u"),
+    ]
+    if resource_type not in SHARED_ONLY and resource_type != "Patient":
+        rows.append(("delete", "DELETE", instance, "delete", "d"))
+    if len(parameters_of(resource_type)) > 1:
+        rows.append(("search-type", "GET", address, "search", "s"))
+        rows.append(("search-type", "POST", f"{address}/_search", "search_by_post", "s"))
+    return [
+        Operation(
+            interaction,
+            method,
+            path,
+            _of_directory(name, resource_type) if in_directory else _ordinary(name, resource_type),
+            scope,
+            _SUMMARIES[interaction].format(resource_type),
+            resource_type,
+            search_parameters=tuple(parameters_of(resource_type)) if interaction == "search-type" else (),
+        )
+        for interaction, method, path, name, scope in rows
+    ]
+
+
+def _named(name: str, services: Services) -> Handler:
+    handler: Handler = getattr(services.operations, name)
+    return handler
+
+
+def _ordinary(name: str, resource_type: str) -> Callable[[Services], Handler]:
+    return lambda services: partial(getattr(services.interactions, name), resource_type)
+
+
+def _of_directory(name: str, resource_type: str) -> Callable[[Services], Handler]:
+    def handler(services: Services) -> Handler:
+        found = getattr(services.directory, name, None) or getattr(services.interactions, name)
+        return partial(found, resource_type)
+
+    return handler

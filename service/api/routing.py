@@ -1,0 +1,127 @@
+"""Routes that cannot be open by accident: `FhirRoute` authenticates, negotiates and answers; a handler gets a `Call`.
+
+A `FhirRoute` is an ordinary FastAPI route for the OpenAPI description, but runs its handler without FastAPI's dependency
+and response machinery, which costs as much as reading a sealed plan. A handler returns an `Answer`, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from security.errors import InvalidToken
+from security.principal import Principal
+from security.scopes import ACTIONS, require, require_action
+from security.tokens import TokenVerifier
+from service.api import negotiation, outcomes
+from service.api.answers import Answer
+from service.record.access import Caller
+from service.record.errors import Unavailable
+
+
+@dataclass(slots=True)
+class Call:
+    """One authenticated request: who calls, and the request to read path, query, headers and body from."""
+
+    caller: Caller
+    request: Request
+
+    def path(self, name: str) -> str:
+        """Return a path parameter."""
+        return str(self.request.path_params[name])
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+Services = Any
+"""What handlers are taken from; `service.api.routes.Services`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a route is in FHIR's words, and how OpenAPI describes it.
+
+    `interaction` is a code of restful-interaction or the name of an operation with its dollar sign; `scope` is the action
+    a token must allow: "r" read, "s" search, "c" create, "u" update, "d" delete, or a scope of our own.
+    """
+
+    interaction: str
+    method: str
+    path: str
+    handler: Callable[[Services], Handler]
+    scope: str
+    summary: str
+    resource_type: str = ""
+    openapi: dict[str, Any] = field(default_factory=dict)
+    search_parameters: tuple[str, ...] = ()
+
+
+async def _described() -> None:
+    """Stand for the handler in FastAPI's analysis of signatures; `FhirRoute` never calls it."""
+
+
+class FhirRoute(APIRoute):
+    """A route that authenticates before anything else, see the module."""
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self._handler: Handler | None = None
+        self._verifier: TokenVerifier | None = None
+        tag = operation.resource_type or "Operations"
+        super().__init__(
+            operation.path,
+            _described,
+            methods=[operation.method],
+            response_model=None,
+            response_class=Answer,
+            openapi_extra=operation.openapi,
+            summary=operation.summary,
+            tags=[tag],
+            operation_id=f"{operation.interaction.strip('$')}-{operation.method}-{tag}".lower(),
+            name=operation.interaction,
+        )
+        self._log_fields = {"resource_type": operation.resource_type} if operation.resource_type else {}
+        self.app = self._answer
+
+    def bind(self, services: Services, verifier: TokenVerifier) -> None:
+        """Take the handler from services that are open now."""
+        self._handler = self.operation.handler(services)
+        self._verifier = verifier
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["interaction"] = self.operation.interaction
+        request = Request(scope, receive, send)
+        try:
+            handler, verifier = self._handler, self._verifier
+            if handler is None or verifier is None:
+                raise Unavailable
+            principal = await self._authenticate(request, verifier)
+            scope["log_fields"] = {
+                **self._log_fields,
+                "client": principal.client_id,
+                "organisation": principal.organisation,
+                "role": principal.role,
+                "purpose": principal.purpose,
+            }
+            negotiation.check_accept(request)
+            answer = await handler(Call(Caller(principal, scope["request_id"]), request))
+            if not isinstance(answer, Answer):
+                raise TypeError("a FHIR route answers with an Answer")
+        except Exception as problem:  # every failure becomes HTTP in the one table
+            answer = outcomes.answer(problem)
+        await answer(scope, receive, send)
+
+    async def _authenticate(self, request: Request, verifier: TokenVerifier) -> Principal:
+        values = request.headers.getlist("authorization")
+        if len(values) != 1 or not values[0].startswith("Bearer "):
+            raise InvalidToken("")
+        principal = await verifier.verify(values[0][7:])
+        if self.operation.scope in ACTIONS:
+            require_action(principal.scopes, self.operation.scope)
+        else:
+            require(principal.scopes, self.operation.resource_type or "*", self.operation.scope)
+        return principal

@@ -1,0 +1,186 @@
+"""The composition root: everything is opened, wired and closed here, and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.http import HttpClient, key_set_fetch
+from security.access_policy import AccessPolicy, base_policy, load
+from security.audit import AuditSealer
+from security.audit_chain import Chain
+from security.blind_index import BlindIndex
+from security.clock import Clock, MovableClock, system_clock
+from security.envelope import Envelope
+from security.heads import Heads
+from security.issuer import Endpoints, Issuer
+from security.issuers import load_outside_issuers
+from security.keys import FileKeyRing, open_keys
+from security.registry import ClientRegistry
+from security.service_seal import ServiceSeal
+from security.tokens import TokenVerifier
+from service import VERSION, logs
+from service.api import outcomes
+from service.api.directory import DirectoryInteractions
+from service.api.interactions import Interactions
+from service.api.middleware import Metrics, Surround
+from service.api.oauth import OAuthEndpoints
+from service.api.operations import Operations
+from service.api.public import Public, public_routes
+from service.api.routes import Services, operations
+from service.api.routing import FhirRoute
+from service.plan.summary import Wording
+from service.record.access import Access
+from service.record.directory import Directory
+from service.record.incidents import IncidentRegister
+from service.record.kept import Kept
+from service.record.limits import Limits
+from service.record.read import ReadRecord
+from service.record.records import Records
+from service.record.search import SearchRecords
+from service.record.write import WriteRecord
+from service.settings import Settings
+from service.store.port import RecordStore
+from service.store.sqlite import SqliteStore
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a running service holds open."""
+
+    settings: Settings
+    clock: Clock
+    keys: FileKeyRing
+    policy: AccessPolicy
+    registry: ClientRegistry
+    store: RecordStore
+    records: Records
+    issuer: Issuer
+    verifier: TokenVerifier
+    client: HttpClient
+
+    async def close(self) -> None:
+        """Finish what was accepted and let go of everything."""
+        await self.client.close()
+        await self.store.close()
+
+
+def clock_of(settings: Settings) -> Clock:
+    """Return the machine's clock; in demo and sandbox one that `epaccs clock` can move."""
+    return MovableClock(settings.home / "clock") if settings.has_demo_doors else system_clock
+
+
+def issuer_of(settings: Settings, keys: FileKeyRing, registry: ClientRegistry, clock: Clock, spend_once: Any) -> Issuer:
+    """Return the embedded token issuer."""
+    base = settings.base_url
+    endpoints = Endpoints(base, f"{base}/oauth2/token", f"{base}/.well-known/jwks.json", settings.fhir_base)
+    return Issuer(endpoints, [keys.issuer_pem], registry, clock, spend_once, demo_doors=settings.has_demo_doors)
+
+
+async def open_store(settings: Settings, keys: FileKeyRing, clock: Clock) -> RecordStore:
+    """Open the store that the settings name, with a fresh audit chain for this process."""
+    chain = Chain(keys.audit_chain.active, secrets.token_bytes(16))
+    return await SqliteStore.open(Path(settings.store.removeprefix("sqlite://")), chain, clock)
+
+
+async def open_service(settings: Settings) -> Opened:
+    """Open keys, policy, clients and store; raise the first thing that is wrong, in its own words."""
+    clock = clock_of(settings)
+    keys = open_keys(settings.keys)
+    policy = load(settings.policy) if settings.policy else base_policy()
+    registry = ClientRegistry.load(settings.clients)
+    client = HttpClient()
+    outside = (
+        load_outside_issuers(settings.issuers, lambda hosts: key_set_fetch(client, hosts), clock)
+        if settings.issuers
+        else []
+    )
+    store = await open_store(settings, keys, clock)
+    index = BlindIndex(keys.index, settings.tenant)
+
+    async def spend_once(token: bytes, expires: Any) -> bool:
+        return await store.spend_once(token, expires)
+
+    issuer = issuer_of(settings, keys, registry, clock, spend_once)
+    verifier = TokenVerifier(
+        [issuer.trusted(), *outside], registry, settings.fhir_base, clock, demo_doors=settings.has_demo_doors
+    )
+    records = Records(store, Envelope(keys, settings.tenant), Heads(keys.head, settings.tenant), index)
+    return Opened(settings, clock, keys, policy, registry, store, records, issuer, verifier, client)
+
+
+def services_of(opened: Opened) -> Services:
+    """Wire the use cases of an open service."""
+    settings = opened.settings
+    sealer = AuditSealer(opened.keys.audit_seal, settings.tenant)
+    access = Access(opened.records, opened.policy, sealer, opened.clock)
+    kept = Kept(opened.store, ServiceSeal(opened.keys.service, settings.tenant), opened.records.index, opened.clock)
+    limits = Limits(settings.record_limit, settings.attachment_limit, settings.resource_limit)
+    read_record = ReadRecord(access)
+    interactions = Interactions(
+        read_record,
+        WriteRecord(access, kept, limits, settings.fhir_base),
+        SearchRecords(read_record),
+        kept,
+        settings.fhir_base,
+        settings.body_limit,
+    )
+    named = Operations(
+        read_record, IncidentRegister(access), kept, Wording.of(settings.conflict_text), settings.fhir_base
+    )
+    return Services(interactions, DirectoryInteractions(Directory(access), interactions), named)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the application; stores and keys are opened when it starts and closed when it stops."""
+    metrics = Metrics()
+    fhir_routes = [FhirRoute(operation) for operation in operations()]
+    running: list[Opened] = []
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        opened = await open_service(settings)
+        running.append(opened)
+        services = services_of(opened)
+        for route in fhir_routes:
+            route.bind(services, opened.verifier)
+        logs.event("started", environment=settings.environment, address=settings.base_url)
+        try:
+            yield
+        finally:
+            running.clear()
+            await opened.close()
+
+    app = FastAPI(title="Shared palliative care record", version=VERSION, lifespan=lifespan, openapi_url=None)
+    app.router.routes[:] = fhir_routes
+    public = Public(
+        app.router.routes,
+        settings.fhir_base,
+        VERSION,
+        metrics,
+        lambda: OAuthEndpoints(running[0].issuer, _count_failure),
+        lambda: (running[0].store.ready, running[0].keys.health),
+    )
+    app.router.routes += public_routes(public)
+    app.add_middleware(Surround, metrics=metrics)
+    app.add_exception_handler(404, _not_routed)
+    app.add_exception_handler(405, _not_routed)
+    return app
+
+
+async def _not_routed(request: Request, problem: Exception) -> Response:
+    """Answer an address or method that is not served, in FHIR's form and without echoing it."""
+    return outcomes.not_served(405 if getattr(problem, "status_code", 404) == 405 else 404)
+
+
+def _count_failure(request: Request, code: str) -> None:
+    logs.event("token-refused", logging.WARNING, reason=code)

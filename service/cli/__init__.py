@@ -1,0 +1,22 @@
+"""The command `epaccs`. Exit code 0: done, 1: it failed, 2: it was asked wrongly."""
+
+from __future__ import annotations
+
+import click
+
+from service import VERSION
+from service.cli.doors import clock, decide, token
+from service.cli.keys import keys
+from service.cli.load import load
+from service.cli.openapi import openapi
+from service.cli.serve import demo, serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(VERSION, prog_name="epaccs")
+def main() -> None:
+    """Run and look after the shared palliative care record."""
+
+
+for command in (serve, demo, keys, token, load, clock, decide, openapi):
+    main.add_command(command)

@@ -1,0 +1,56 @@
+"""What every command needs: settings or a list of what is wrong with them, and plain endings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import NoReturn, ParamSpec, TypeVar
+
+import click
+
+from adapters.errors import OutsideError
+from fhir_profiles.errors import FhirProfilesError
+from security.errors import InvalidConfiguration, InvalidPolicy, SecurityError
+from service.settings import InvalidSettings, Settings, environ_with_dotenv
+from service.store.port import StoreError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def fail(*lines: str) -> NoReturn:
+    """Print what went wrong and end with 1."""
+    for line in lines:
+        click.echo(line, err=True)
+    sys.exit(1)
+
+
+def read_settings(**overrides: str) -> Settings:
+    """Return the settings of the environment and `.env`, or print every problem and end with 1."""
+    try:
+        return Settings.from_environ({**environ_with_dotenv(Path.cwd()), **overrides})
+    except InvalidSettings as invalid:
+        fail("The settings cannot be used:", *(f"  - {problem}" for problem in invalid.problems))
+
+
+def require_demo_doors(settings: Settings) -> None:
+    """End with 1 where demo doors do not exist."""
+    if not settings.has_demo_doors:
+        fail("This command exists only with EPACCS_ENV=demo or sandbox.")
+
+
+def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn the errors that an operator can mend into plain lines and exit code 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except (InvalidConfiguration, InvalidPolicy) as error:
+            fail("A file cannot be used:", *(f"  - {problem}" for problem in error.problems))
+        except (SecurityError, StoreError, FhirProfilesError, OutsideError) as error:
+            fail(str(error) or type(error).__name__)
+
+    return run

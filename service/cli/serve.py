@@ -1,0 +1,143 @@
+"""`epaccs serve` and `epaccs demo`: the service, and the service with a cast of synthetic people in it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+
+import click
+import uvicorn
+
+from adapters.errors import OutsideError
+from adapters.fhir_rest import FhirClient
+from adapters.http import HttpClient
+from security.assertions import b2b_extensions
+from security.client_assertion import ClientAssertion, SmartBackendAuth
+from security.demo_clients import DEMO_CLIENTS, make_demo_clients, private_key
+from security.keys import FileKeyRing, key_path
+from service import logs
+from service.app import clock_of, create_app
+from service.cli.common import plain_errors, read_settings
+from service.people.demo import DemoPerson, demo_people
+from service.settings import Settings
+
+
+@click.command()
+@click.option("--host", help="Address to listen on, instead of EPACCS_HOST.")
+@click.option("--port", type=int, help="Port to listen on, instead of EPACCS_PORT.")
+@plain_errors
+def serve(host: str | None, port: int | None) -> None:
+    """Run the service."""
+    overrides = {"EPACCS_HOST": host, "EPACCS_PORT": None if port is None else str(port)}
+    settings = read_settings(**{name: value for name, value in overrides.items() if value is not None})
+    logs.configure(settings.log_level)
+    _server(settings).run()
+
+
+@click.command()
+@click.option("--port", type=int, default=8000, show_default=True, help="Port to listen on.")
+@plain_errors
+def demo(port: int) -> None:
+    """Run the service with synthetic people, registered demo clients, and commands to paste."""
+    os.environ.setdefault("EPACCS_ENV", "demo")
+    settings = read_settings(EPACCS_PORT=str(port))
+    if not key_path(settings.keys).exists():
+        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        FileKeyRing.create(key_path(settings.keys))
+    if not settings.clients.exists():
+        make_demo_clients(settings.home)
+    logs.configure("WARNING")
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_demo(settings))
+
+
+def _server(settings: Settings) -> uvicorn.Server:
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+    return uvicorn.Server(config)
+
+
+async def _demo(settings: Settings) -> None:
+    server = _server(settings)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        if serving.done():
+            await serving
+            return
+        await asyncio.sleep(0.02)
+    cast = list(demo_people(clock_of(settings)()))
+    await _fill(settings, cast)
+    _explain(settings, cast)
+    await serving
+
+
+async def _fill(settings: Settings, cast: list[DemoPerson]) -> None:
+    """Load the cast through the public API, as the demo practice's system would."""
+    async with _gp_client(settings) as http:
+        client = FhirClient(http, settings.fhir_base)
+        with click.progressbar(cast, label="Loading synthetic people") as progress:
+            for person in progress:
+                try:
+                    await client.transaction(person.bundle, idempotency_key=f"demo-{person.nhs_number}")
+                except OutsideError as error:
+                    click.echo(f"\n{person.name}: not loaded ({type(error).__name__})", err=True)
+
+
+def _gp_client(settings: Settings) -> HttpClient:
+    gp = DEMO_CLIENTS["demo-gp"]
+    key = private_key(settings.home, gp.name)
+    token_url = f"{settings.base_url}/oauth2/token"
+    assertion = ClientAssertion(
+        gp.name, token_url, key, f"{gp.name}-1", "ES384", clock_of(settings), b2b_extensions(gp.asserted())
+    )
+    return HttpClient(auth=SmartBackendAuth(assertion, " ".join(gp.scopes), clock_of(settings)))
+
+
+def _explain(settings: Settings, cast: list[DemoPerson]) -> None:
+    base, first = settings.base_url, cast[0].nhs_number
+    click.echo(
+        f"""
+The demo is running at {base} (everything in it is invented; state is under {settings.home.name}/).
+
+  documentation   {base}/docs
+  capability      {settings.fhir_base}/metadata
+
+NHS numbers worth trying:"""
+    )
+    for person in cast:
+        click.echo(f"  {person.nhs_number}  {person.name}: {person.look_at}")
+    click.echo(
+        f"""
+In another terminal, as the control room: open an incident for the ambulance service.
+
+  export EPACCS_ENV=demo
+  CONTROL=$(.venv/bin/epaccs token demo-control-room)
+  curl -s {settings.fhir_base}/\\$open-incident -H "Authorization: Bearer $CONTROL" \\
+    -H 'Content-Type: application/fhir+json' -d '{{"resourceType":"Parameters","parameter":[
+      {{"name":"nhsNumber","valueString":"{first}"}},
+      {{"name":"organization","valueString":"ZZAMB1"}},
+      {{"name":"incident","valueString":"INC-1"}}]}}'
+
+As the ambulance: ask what matters now.
+
+  CREW=$(.venv/bin/epaccs token demo-ambulance)
+  curl -s {settings.fhir_base}/Patient/\\$emergency-summary -H "Authorization: Bearer $CREW" \\
+    -H 'Content-Type: application/fhir+json' \\
+    -d '{{"resourceType":"Parameters","parameter":[{{"name":"nhsNumber","valueString":"{first}"}}]}}' \\
+    | python3 -m json.tool
+
+Demo clients for `epaccs token`: {", ".join(DEMO_CLIENTS)}
+Stop the demo with Ctrl-C.
+"""
+    )

@@ -1,0 +1,202 @@
+"""Who asks for what, the decision on an opened record, and its audit entry: the steps every use case shares.
+
+Nothing about a person answers before its audit entry is durable, refusals included (sharing rules, section 2 step 10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import NoReturn
+
+from security.access_policy import AccessPolicy
+from security.access_request import AccessRequest, BreakGlass, Life, RecordFacts, Relationship
+from security.audit import AuditEntry, AuditSealer, EventKind, Outcome, kind_of
+from security.clock import Clock, instant, parse_instant
+from security.consent import admit, decide
+from security.decision import Decision, Obligation, enforceable
+from security.labels import SFlag
+from security.principal import Principal
+from service.record.errors import Problem
+from service.record.manifest import Author
+from service.record.records import OpenRecord, Records
+
+
+PERFORMED = frozenset(
+    {
+        Obligation.AUDIT,
+        Obligation.REDACTED_FLAG,
+        Obligation.CRITICAL_WITHHELD_WARNING,
+        Obligation.PROMPT_CONSENT_DISCUSSION,
+        Obligation.DEATH_UNCONFIRMED_WARNING,
+        Obligation.DECEASED_BANNER,
+        Obligation.STATIC_WITHHOLDING_NOTICE,
+    }
+)
+"""Obligations that this service carries out. A decision with any other becomes a refusal (rule 6)."""
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A verified caller with what this one request says besides."""
+
+    principal: Principal
+    request_id: str
+    break_glass: BreakGlass | None = None
+
+    def author(self) -> Author:
+        """Return the caller as the author of what it writes."""
+        principal = self.principal
+        user = principal.user
+        return Author(
+            principal.organisation,
+            principal.client_id,
+            principal.role,
+            "" if user is None else user.id,
+            "" if user is None else user.name,
+        )
+
+
+class Refused(Problem):
+    """The decision was no; its audit entry is durable. `explained`: the caller is a known partner and may be told (9a)."""
+
+    def __init__(self, decision: Decision, *, explained: bool) -> None:
+        super().__init__(decision.rule)
+        self.decision = decision
+        self.explained = explained
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, in words for the audit entry: interaction, and the references it touched."""
+
+    interaction: str
+    references: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Decides and writes down. One per service."""
+
+    records: Records
+    policy: AccessPolicy
+    sealer: AuditSealer
+    clock: Clock
+
+    async def admit(self, caller: Caller, asked: Asked) -> None:
+        """Apply steps 1 to 4, which look at the token and the request alone. Raise Refused."""
+        claimed = Relationship.SELF_CLAIMED if caller.principal.self_claim_reason is not None else None
+        decision = admit(AccessRequest.of(caller.principal, claimed, caller.break_glass), self.policy)
+        if decision is not None:
+            await self.refuse(caller, decision, asked, None)
+
+    async def decide(self, caller: Caller, record: OpenRecord | None, nhs_number: str = "") -> Decision:
+        """Apply steps 5 to 9 to a record, or to its absence. `nhs_number` is what the caller named, if it did."""
+        now = self.clock()
+        relationship = await self._relationship(caller, record, nhs_number, now)
+        request = AccessRequest.of(caller.principal, relationship, caller.break_glass)
+        facts = None if record is None else self._facts(caller, record, now)
+        return enforceable(decide(request, facts, self.policy, now), PERFORMED)
+
+    async def refuse(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord | None) -> NoReturn:
+        """Write the refusal down, then raise Refused."""
+        explained = False
+        if decision.status == 404:
+            # Looked up for absent people too, so that the two cost the same (rule 9a).
+            known = await self.records.store.is_known(self.known_token(caller, record))
+            explained = known and decision.known_partner_notice
+        await self.records.store.append_audit(self.entry(caller, decision, asked, record))
+        raise Refused(decision, explained=explained)
+
+    async def permit(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord) -> None:
+        """Write a permitted read down; it is durable when this returns."""
+        await self.records.store.append_audit(
+            self.entry(caller, decision, asked, record), self.known_token(caller, record)
+        )
+
+    def known_token(self, caller: Caller, record: OpenRecord | None) -> bytes:
+        """Return the blind token of this organisation and record; of nothing in particular for an absent one."""
+        whose = "absent" if record is None else record.record_id.hex()
+        return self.records.index.token("known-partner", f"{caller.principal.organisation}|{whose}")
+
+    def entry(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord | None) -> bytes:
+        """Return the sealed audit entry of a decision."""
+        principal = caller.principal
+        user, manifest = principal.user, None if record is None else record.manifest
+        return self.sealer.seal(
+            AuditEntry(
+                time=instant(self.clock()),
+                kind=kind_of(asked.interaction) if decision.permitted else EventKind.DECISION,
+                outcome=Outcome.SUCCESS if decision.permitted else Outcome.REFUSED,
+                request_id=caller.request_id,
+                interaction=asked.interaction,
+                client_id=principal.client_id,
+                organisation=principal.organisation,
+                role=principal.role,
+                user_id="" if user is None else user.id,
+                user_name="" if user is None else user.name,
+                assurance=principal.assurance,
+                purpose=principal.purpose,
+                token_id=principal.token_id,
+                issuer=principal.issuer,
+                decision_id=decision.id,
+                permitted=decision.permitted,
+                status=decision.status,
+                rule=decision.rule,
+                reason=decision.reason,
+                policy_id=decision.policy_id,
+                policy_version=decision.policy_version,
+                policy_hash=decision.policy_hash,
+                consent_state=decision.consent_state or "",
+                consents=() if manifest is None else manifest.consents.versions,
+                incident=principal.incident or "",
+                self_claim_reason=principal.self_claim_reason or "",
+                obligations=tuple(sorted(decision.obligations)),
+                patient="" if manifest is None else manifest.patient,
+                record="" if record is None else record.record_id.hex(),
+                sequence=0 if record is None else record.sequence,
+                references=asked.references,
+                search_parameters=asked.parameters,
+            )
+        )
+
+    async def _relationship(
+        self, caller: Caller, record: OpenRecord | None, nhs_number: str, now: datetime
+    ) -> Relationship:
+        organisation = caller.principal.organisation
+        if record is not None:
+            nhs_number = record.manifest.identity.nhs_number
+            if organisation in record.manifest.relations:
+                return Relationship.ESTABLISHED
+        if nhs_number and await self._on_open_incident(organisation, nhs_number, now):
+            return Relationship.ESTABLISHED
+        if caller.principal.self_claim_reason is not None:
+            return Relationship.SELF_CLAIMED
+        return Relationship.NONE
+
+    async def _on_open_incident(self, organisation: str, nhs_number: str, now: datetime) -> bool:
+        register = await self.records.by_claim("incidents", nhs_number)
+        if register is None:
+            return False
+        moment = instant(now)
+        return any(
+            incident.organisation == organisation and not incident.closed and incident.expires > moment
+            for incident in register.manifest.incidents
+        )
+
+    def _facts(self, caller: Caller, record: OpenRecord, now: datetime) -> RecordFacts:
+        manifest = record.manifest
+        days = max(0, (now.date() - _day(manifest.died)).days) if manifest.died else None
+        return RecordFacts(
+            consents=manifest.consents,
+            sflag=SFlag(manifest.sflag) if manifest.sflag else SFlag.UNRESTRICTED,
+            life=Life(manifest.life),
+            days_since_death=days,
+            owner_org=manifest.holder == caller.principal.organisation,
+        )
+
+
+def _day(died: str) -> date:
+    return parse_instant(died).date() if "T" in died else datetime.fromisoformat(f"{died}-01-01"[:10]).date()
+
+

@@ -1,0 +1,155 @@
+"""What a writer asks for, and the work that needs no record yet: ids, references, and whose record it is."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from fhir_profiles.issues import Issue
+
+Resource = dict[str, Any]
+URN = "urn:uuid:"
+_LITERAL = re.compile(r"^[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}(/_history/[0-9]+)?$")
+_CONDITIONAL = re.compile(r"^([A-Z][A-Za-z]+)\?identifier=([^|&]+)\|([^&]+)$")
+
+
+class Method(StrEnum):
+    """What is done to one resource."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(slots=True)
+class Change:
+    """One resource to create, update or delete.
+
+    `at` is the FHIRPath of the resource in the request, for issues. `if_match` is the version the writer read. `id` is given
+    for update and delete, and made here for a create.
+    """
+
+    method: Method
+    type: str
+    at: str
+    resource: Resource | None = None
+    id: str = ""
+    if_match: int | None = None
+    if_none_exist: str = ""
+    full_url: str = ""
+    reason: str = ""
+
+    @property
+    def reference(self) -> str:
+        """The relative reference `Type/id`."""
+        return f"{self.type}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryTarget:
+    """What a conditional reference found in the shared directory."""
+
+    reference: str
+    identifier: dict[str, str]
+
+
+@dataclass(slots=True)
+class Prepared:
+    """Changes with ids and literal references, and the persons they speak of."""
+
+    changes: list[Change]
+    persons: list[str] = field(default_factory=list)
+    local: set[str] = field(default_factory=set)
+    new_patient: Change | None = None
+    outside: dict[str, list[str]] = field(default_factory=dict)
+
+
+def conditional_references(changes: Sequence[Change]) -> set[str]:
+    """Return the distinct conditional references (`Organization?identifier=system|value`) of all changes."""
+    return {
+        reference
+        for change in changes
+        for _, node in _references(change.resource, "")
+        if "?" in (reference := str(node["reference"]))
+    }
+
+
+def parse_conditional(reference: str) -> tuple[str, str, str] | None:
+    """Split a conditional reference into type, identifier system and value; None when it is of another form."""
+    match = _CONDITIONAL.match(reference)
+    return None if match is None else (match[1], match[2], match[3])
+
+
+def prepare(
+    changes: Sequence[Change], fhir_base: str, directory: Mapping[str, DirectoryTarget]
+) -> tuple[Prepared, list[Issue]]:
+    """Give creates their ids and make every reference literal, in place; return every problem found on the way.
+
+    References may be `urn:uuid:` of another entry, conditional into the directory, relative, or absolute. An absolute URL
+    under our own base is taken as relative; any other absolute URL is left as it is.
+    """
+    issues: list[Issue] = []
+    by_full_url: dict[str, str] = {}
+    for change in changes:
+        if change.method is Method.CREATE:
+            change.id = str(uuid.uuid4())
+        if change.full_url:
+            by_full_url[change.full_url] = change.reference
+    prepared = Prepared(list(changes), local={change.reference for change in changes})
+    for change in changes:
+        for at, node in _references(change.resource, change.at):
+            literal = _literal(str(node["reference"]), by_full_url, fhir_base, directory)
+            if literal is None:
+                issues.append(Issue("error", "not-found", f"{at}.reference", "This reference leads nowhere."))
+                continue
+            if isinstance(literal, DirectoryTarget):
+                node["reference"] = literal.reference
+                node.setdefault("identifier", dict(literal.identifier))
+                continue
+            node["reference"] = literal
+            if _LITERAL.match(literal):
+                target = "/".join(literal.split("/")[:2])
+                if target not in prepared.local:
+                    prepared.outside.setdefault(target, []).append(f"{at}.reference")
+                if target.startswith("Patient/") and target not in prepared.persons:
+                    prepared.persons.append(target)
+        if change.type == "Patient" and change.reference not in prepared.persons:
+            prepared.persons.append(change.reference)
+        if change.type == "Patient" and change.method is Method.CREATE:
+            prepared.new_patient = change
+    return prepared, issues
+
+
+def _literal(
+    reference: str, by_full_url: Mapping[str, str], fhir_base: str, directory: Mapping[str, DirectoryTarget]
+) -> str | DirectoryTarget | None:
+    if reference.startswith("#"):
+        return reference
+    if reference in by_full_url:
+        return by_full_url[reference]
+    if reference.startswith(URN):
+        return None
+    if "?" in reference:
+        return directory.get(reference)
+    if reference.startswith(f"{fhir_base}/"):
+        reference = reference[len(fhir_base) + 1 :]
+    if _LITERAL.match(reference) or reference.startswith(("http://", "https://")):
+        return reference
+    return None
+
+
+def _references(value: Any, at: str) -> list[tuple[str, dict[str, Any]]]:
+    found: list[tuple[str, dict[str, Any]]] = []
+    if isinstance(value, dict):
+        if isinstance(value.get("reference"), str):
+            found.append((at, value))
+        for key, item in value.items():
+            found += _references(item, f"{at}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            found += _references(item, f"{at}[{index}]")
+    return found

@@ -1,0 +1,181 @@
+"""What a record's resources mean for the rules, worked out once per commit and kept in the manifest.
+
+Pure: takes resources as decoded JSON and entries of a manifest, returns values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
+from fhir_profiles.sections import CRITICAL_SECTIONS
+from service.record.manifest import SECTIONS, Entry, Identity
+
+Resource = dict[str, Any]
+DEATH_STATUS = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-DeathNotificationStatus"
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+
+
+def identity_of(patient: Resource) -> Identity:
+    """Return what tells this person from another: NHS number, official family name, birth date."""
+    numbers = [item["value"] for item in patient.get("identifier", ()) if item.get("system") == NHS_NUMBER_SYSTEM]
+    names = patient.get("name", [])
+    official = next((name for name in names if name.get("use") == "official"), names[0] if names else {})
+    return Identity(
+        next((number for number in numbers if number), ""), official.get("family", ""), patient.get("birthDate", "")
+    )
+
+
+def identifiers_of(patient: Resource) -> list[str]:
+    """Return `system|value` of every identifier besides the NHS number."""
+    return sorted(
+        {
+            f"{item.get('system', '')}|{item['value']}"
+            for item in patient.get("identifier", ())
+            if "value" in item and item.get("system") != NHS_NUMBER_SYSTEM
+        }
+    )
+
+
+def life_of(patient: Resource) -> tuple[str, str]:
+    """Return the life state of rules section 1 and the date of death, if any.
+
+    PDS notification status 2 is formal, 1 informal; a date of death without a status was recorded by a clinician.
+    """
+    died = patient.get("deceasedDateTime", "")
+    status = ""
+    for extension in patient.get("extension", ()):
+        if extension.get("url") == DEATH_STATUS:
+            for code in _values(extension, "code"):
+                status = str(code)
+    if status == "2":
+        return "formal_death", died
+    if status == "1":
+        return "informal_death", died
+    return ("verified_death" if died or patient.get("deceasedBoolean") is True else "alive"), died
+
+
+def organisation_of(reference: Mapping[str, Any], resources: Mapping[str, Resource]) -> str | None:
+    """Return the ODS code that a Reference leads to inside the record, by identifier or through a role."""
+    identifier = reference.get("identifier", {})
+    if identifier.get("system") == ODS_SYSTEM:
+        return str(identifier.get("value"))
+    target = resources.get(str(reference.get("reference", "")))
+    if target is None:
+        return None
+    if target["resourceType"] == "PractitionerRole":
+        return organisation_of(target.get("organization", {}), resources)
+    if target["resourceType"] == "Organization":
+        codes = (item.get("value") for item in target.get("identifier", ()) if item.get("system") == ODS_SYSTEM)
+        return next((str(code) for code in codes if code), None)
+    return None
+
+
+def relations_of(resources: Mapping[str, Resource], holder: str) -> list[str]:
+    """Return the organisations with an established relationship: holder, GP, care team, placement (rules, section 1)."""
+    found = {holder}
+    for resource in resources.values():
+        for reference in _related(resource):
+            organisation = organisation_of(reference, resources)
+            if organisation:
+                found.add(organisation)
+    return sorted(found)
+
+
+def _related(resource: Resource) -> Iterator[Mapping[str, Any]]:
+    if resource["resourceType"] == "Patient":
+        yield from resource.get("generalPractitioner", ())
+        if "managingOrganization" in resource:
+            yield resource["managingOrganization"]
+    elif resource["resourceType"] == "CareTeam" and resource.get("status", "active") == "active":
+        yield from resource.get("managingOrganization", ())
+        for participant in resource.get("participant", ()):
+            yield participant.get("member", {})
+            yield participant.get("onBehalfOf", {})
+
+
+def references_in(value: Any) -> Iterator[str]:
+    """Yield every literal reference in a resource, in document order."""
+    if isinstance(value, dict):
+        reference = value.get("reference")
+        if isinstance(reference, str):
+            yield reference
+        for item in value.values():
+            yield from references_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references_in(item)
+
+
+def close_grants(entries: Sequence[Entry]) -> None:
+    """Give entries that have no section of their own the grants of what points at them, through any number of steps.
+
+    A Provenance points at what it tells of, so it follows its targets and needs the most closed of them; a practitioner,
+    organisation or place is released with any released resource that names it.
+    """
+    by_reference = {entry.reference: entry for entry in entries if not entry.deleted}
+    followers = [entry for entry in by_reference.values() if entry.follows]
+    for entry in followers:
+        entry.grants = ()
+    for entry in followers:
+        if entry.type == "Provenance":
+            targets = [by_reference[target] for target in entry.points_at if target in by_reference]
+            own = [target for target in targets if not target.follows]
+            if own:
+                strictest = max(own, key=lambda target: target.tier)
+                entry.section, entry.tier = strictest.section, strictest.tier
+                entry.grants = ((strictest.section, strictest.tier),)
+    for _ in range(4):
+        changed = False
+        for source in by_reference.values():
+            for target in source.points_at:
+                pointed = by_reference.get(target)
+                if pointed is None or not pointed.follows or pointed.type == "Provenance":
+                    continue
+                for grant in source.grants:
+                    if grant not in pointed.grants:
+                        pointed.grants = (*pointed.grants, grant)
+                        changed = True
+        if not changed:
+            break
+    for entry in followers:
+        if entry.grants:
+            entry.section, entry.tier = max(entry.grants, key=lambda grant: grant[1])
+
+
+def urgent_entries(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries of the emergency answer: identity, the critical sections, and whom those name."""
+    current = {entry.reference: entry for entry in entries if not entry.deleted}
+    wanted = {
+        name: entry
+        for name, entry in current.items()
+        if not entry.follows and (entry.type == "Patient" or SECTIONS[entry.section] in CRITICAL_SECTIONS)
+    }
+    named = list(wanted.values())
+    for _ in range(2):
+        named = [
+            current[target]
+            for entry in named
+            for target in entry.points_at
+            if target in current and target not in wanted and current[target].follows
+        ]
+        wanted.update({entry.reference: entry for entry in named})
+    return list(wanted.values())
+
+
+def critical_places(entries: Sequence[Entry]) -> tuple[tuple[int, int], ...]:
+    """Return the distinct (section, tier) of the current entries in critical sections."""
+    found = {(entry.section, entry.tier) for entry in entries if not entry.deleted and not entry.follows}
+    return tuple(sorted(place for place in found if SECTIONS[place[0]] in CRITICAL_SECTIONS))
+
+
+def _values(value: Any, key: str) -> Iterator[Any]:
+    if isinstance(value, dict):
+        if key in value:
+            yield value[key]
+        for item in value.values():
+            yield from _values(item, key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _values(item, key)

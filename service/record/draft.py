@@ -1,0 +1,271 @@
+"""The next state of a record, put together from the current one and a set of changes. Pure but for random piece ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import copy
+from typing import Any
+
+from fhir_profiles import json
+from fhir_profiles.sections import TIER, Section, section_of
+from security.consent_compile import compile_consents
+from security.labels import SFlag, entry_tier, sflag_of
+from service.plan.lines import plan_lines
+from service.record import derive
+from service.record.changes import Change, Resource
+from service.record.manifest import SECTION_NUMBER, SECTIONS, Author, Entry, Identity, Line, Manifest, Part, Piece, Superseded, Urgent
+from service.record.records import NewState, OpenRecord
+from service.record.slices import Sliced, cut
+
+PDS_SCALE = derive.CONFIDENTIALITY
+
+
+class Draft:
+    """A record being changed. Read the current resources, `put` and `delete`, then `finish`."""
+
+    def __init__(self, record: OpenRecord) -> None:
+        self._record = record
+        # Copies: laying out moves offsets, and the opened record must stay as it was read.
+        self._entries = {entry.reference: copy(entry) for entry in record.entries.values()}
+        self._decoded: dict[str, Resource] = {}
+        self._sliced: dict[str, Sliced] = {}
+        self._replaced: list[Superseded] = []
+        self._registered = list(record.manifest.registered)
+        self._sflag = record.manifest.sflag
+
+    def entry(self, reference: str) -> Entry | None:
+        """Return the entry of a reference as it stands in the draft."""
+        return self._entries.get(reference)
+
+    def resource(self, reference: str) -> Resource:
+        """Return a current resource as decoded JSON (large elements empty). Do not change it."""
+        if reference not in self._decoded:
+            entry = self._entries[reference]
+            self._decoded[reference] = decode_slice(self._record, entry)
+        return self._decoded[reference]
+
+    def resources(self) -> dict[str, Resource]:
+        """Return every current resource by reference, without the deleted."""
+        return {reference: self.resource(reference) for reference, entry in self._entries.items() if not entry.deleted}
+
+    @property
+    def registered(self) -> list[str]:
+        """Organisations with a relationship by registration."""
+        return self._registered
+
+    def register(self, organisation: str) -> None:
+        """Give an organisation a relationship by registration (rule 5.9a)."""
+        if organisation not in self._registered:
+            self._registered.append(organisation)
+
+    def put(self, change: Change, author: Author, now: str) -> Entry:
+        """Create or replace the resource of a change and return its new entry."""
+        resource = dict(change.resource or {})
+        if change.type == "Patient":
+            self._sflag = _raised(self._sflag, sflag_of(resource))
+        before = self._supersede(change.reference)
+        version = 1 if before is None else before.version + 1
+        resource["id"] = change.id
+        resource["meta"] = _meta(resource, version, now)
+        ordered = {key: resource.pop(key) for key in ("resourceType", "id", "meta")}
+        resource = ordered | resource
+        section = section_of(resource)
+        own = section or Section.UNKNOWN
+        tier = TIER[own] if section is None else entry_tier(own, resource)
+        if change.type == "Patient":
+            own, tier = Section.DEMOGRAPHICS, TIER[Section.DEMOGRAPHICS]
+        sliced = cut(resource)
+        entry = Entry(
+            type=change.type,
+            id=change.id,
+            version=version,
+            last_updated=now,
+            author=author,
+            section=SECTION_NUMBER[own],
+            tier=int(tier),
+            grants=() if section is None else ((SECTION_NUMBER[own], int(tier)),),
+            superseded=self._past(before),
+            points_at=sorted(set(derive.references_in(resource)) - {change.reference}),
+            parts=sliced.parts,
+            pieces=sliced.pieces,
+            follows=section is None,
+        )
+        self._entries[change.reference] = entry
+        self._decoded[change.reference] = resource
+        self._sliced[change.reference] = sliced
+        return entry
+
+    def delete(self, change: Change, author: Author, now: str) -> Entry:
+        """Mark the resource of a change as deleted; its past stays readable."""
+        before = self._supersede(change.reference)
+        if before is None:
+            raise KeyError(change.reference)
+        entry = Entry(
+            type=before.type,
+            id=before.id,
+            version=before.version + 1,
+            last_updated=now,
+            author=author,
+            section=before.section,
+            tier=before.tier,
+            grants=before.grants,
+            deleted=True,
+            superseded=self._past(before),
+            follows=before.follows,
+            reason=change.reason,
+        )
+        self._entries[change.reference] = entry
+        self._decoded.pop(change.reference, None)
+        self._sliced.pop(change.reference, None)
+        return entry
+
+    def finish(self) -> NewState:
+        """Lay out the slices and work out everything that rules and readers need of the new state."""
+        body = bytearray()
+        elements: list[tuple[Piece, bytes]] = []
+        for reference, entry in self._entries.items():
+            elements += self._lay(reference, entry, body)
+        entries = list(self._entries.values())
+        derive.close_grants(entries)
+        resources = self.resources()
+        old = self._record.manifest
+        patient = resources.get(old.patient) or next(
+            (item for item in resources.values() if item["resourceType"] == "Patient"), None
+        )
+        reference = "" if patient is None else f"Patient/{patient['id']}"
+        identity = Identity() if patient is None else derive.identity_of(patient)
+        life, died = ("alive", "") if patient is None else derive.life_of(patient)
+        manifest = Manifest(
+            format=old.format,
+            kind=old.kind,
+            patient=reference,
+            holder=old.holder,
+            identity=identity,
+            relations=sorted({*derive.relations_of(resources, old.holder), *self._registered}),
+            consents=compile_consents(
+                [item for item in resources.values() if item["resourceType"] == "Consent"],
+                reference,
+                lambda actor: derive.organisation_of(actor, resources),
+            ),
+            sflag=self._sflag,
+            life=life,
+            died=died,
+            padding=0,
+            claims=_claims(old, identity, resources),
+            identifiers=[] if patient is None else derive.identifiers_of(patient),
+            urgent=() if patient is None else self._urgent(resources, entries),
+            critical=derive.critical_places(entries),
+            incidents=old.incidents,
+            registered=self._registered,
+        )
+        return NewState(manifest, entries, bytes(body), self._replaced, elements)
+
+    def _urgent(self, resources: dict[str, Resource], entries: list[Entry]) -> tuple[Urgent, ...]:
+        """Word the emergency summary, whose lines may depend on every other resource, and say what belongs to it."""
+        lines: dict[str, list[Line]] = {}
+        for said in plan_lines((one, SECTIONS[self._entries[name].section]) for name, one in resources.items()):
+            entry = self._entries[said.reference]
+            section = SECTION_NUMBER[said.section]
+            tier = entry.tier if section == entry.section else int(TIER[said.section])
+            # A line may name a person whom it points at, so it is as closed as that person's own entry.
+            named = (self._entries[name] for name in entry.points_at if name.startswith("RelatedPerson/") and name in resources)
+            tier = max(tier, *(one.tier for one in named), tier)
+            lines.setdefault(said.reference, []).append(Line(section, tier, said))
+        return tuple(
+            Urgent(
+                entry.type,
+                entry.id,
+                entry.version,
+                entry.last_updated,
+                entry.grants,
+                entry.offset,
+                entry.length,
+                tuple(entry.parts),
+                tuple(lines.get(entry.reference, ())),
+            )
+            for entry in derive.urgent_entries(entries)
+        )
+
+    def _lay(self, reference: str, entry: Entry, body: bytearray) -> Iterable[tuple[Piece, bytes]]:
+        start = len(body)
+        sliced = self._sliced.get(reference)
+        if sliced is not None:
+            body += sliced.body
+            entry.offset, entry.length = start, len(sliced.body)
+            entry.received_text = (len(body), len(sliced.received_text))
+            body += sliced.received_text
+            return sliced.elements
+        offset, length = entry.offset, entry.length
+        text_offset, text_length = entry.received_text
+        body += self._record.slices[offset : offset + length]
+        entry.offset = start
+        entry.received_text = (len(body), text_length)
+        body += self._record.slices[text_offset : text_offset + text_length]
+        return ()
+
+    def _supersede(self, reference: str) -> Entry | None:
+        entry = self._entries.get(reference)
+        if entry is not None:
+            record = self._record
+            self._replaced.append(
+                Superseded(copy(entry), record.slice(entry.offset, entry.length), record.slice(*entry.received_text))
+            )
+        return entry
+
+    def _past(self, before: Entry | None) -> list[int]:
+        return [] if before is None else [*before.superseded, self._record.sequence + 1]
+
+
+def decode_slice(record: OpenRecord, entry: Entry) -> Resource:
+    """Decode the JSON of an entry's slice; large elements are empty strings."""
+    body = record.slice(entry.offset, entry.length)
+    decoded = json.decode(join_parts(body, entry.parts, entry.parts) if entry.parts else body)
+    if not isinstance(decoded, dict):
+        raise TypeError("a stored resource is a JSON object")
+    return decoded
+
+
+def join_parts(body: bytes, parts: Iterable[Part], chosen: Iterable[Part]) -> bytes:
+    """Put a resource that is stored in parts together from the chosen ones; the head comes first."""
+    members: dict[str, list[bytes]] = {}
+    head = b"{"
+    for part in chosen:
+        fragment = body[part.offset : part.offset + part.length]
+        if not part.key:
+            head = fragment
+        else:
+            members.setdefault(part.key, []).append(fragment)
+    items = {part.key for part in parts if part.item}
+    joined = [b'"%s":[%s]' % (key.encode(), b",".join(found)) if key in items else found[0] for key, found in members.items()]
+    return b"%s%s}" % (head, b"".join(b"," + member for member in joined))
+
+
+def _raised(known: str, sent: SFlag) -> str:
+    """Keep the strongest flag known: only PDS takes one away, and a sender that shows none has not asked it to."""
+    order = ("", SFlag.UNRESTRICTED, SFlag.RESTRICTED, SFlag.VERY_RESTRICTED)
+    return max(known, sent, key=order.index)
+
+
+def _meta(resource: Resource, version: int, now: str) -> dict[str, Any]:
+    meta = dict(resource.get("meta", {}))
+    if resource["resourceType"] == "Patient" and "security" in meta:
+        # PDS stamps its own scale on ordinary patients; it is read into the flag and never echoed (rules, section 1).
+        labels = [label for label in meta["security"] if label.get("system") != PDS_SCALE]
+        meta.pop("security")
+        if labels:
+            meta["security"] = labels
+    return {**meta, "versionId": str(version), "lastUpdated": now}
+
+
+def _claims(old: Manifest, identity: Identity, resources: dict[str, Resource]) -> list[tuple[str, str]]:
+    if old.kind == "person":
+        return [("nhs-number", identity.nhs_number)] if identity.nhs_number else []
+    if old.kind == "directory":
+        return [
+            ("directory", f"{item['resourceType']}|{identifier.get('system', '')}|{identifier['value']}")
+            for item in resources.values()
+            for identifier in item.get("identifier", ())
+            if "value" in identifier
+        ]
+    return old.claims
+

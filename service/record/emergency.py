@@ -1,0 +1,56 @@
+"""The emergency answer: released lines joined into a Composition, with a state for every section (rules 5.3 to 5.5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fhir_profiles.sections import Section, Tier
+from security.decision import Obligation
+from security.release import SectionState, section_states
+from service.plan.summary import Wording, compose
+from service.record.manifest import places
+from service.record.read import Answered
+
+DEATH_BANNER = "This person has died. What follows is history and not for action."
+DEATH_UNCONFIRMED = "A death was reported for this person and is not confirmed. Check before you rely on either."
+PROMPT_CONSENT = "No consent to share is recorded: ask the person, or record why it cannot be asked."
+_NOTICES = (
+    (Obligation.DECEASED_BANNER, DEATH_BANNER),
+    (Obligation.DEATH_UNCONFIRMED_WARNING, DEATH_UNCONFIRMED),
+    (Obligation.PROMPT_CONSENT_DISCUSSION, PROMPT_CONSENT),
+)
+
+
+def composition(answered: Answered, wording: Wording, now: datetime) -> bytes:
+    """Join the released lines; say of each section whether something of it is or may be withheld."""
+    manifest, decision = answered.record.manifest, answered.decision
+    return compose(
+        [line.said for item in answered.released.items for line in item.lines],
+        _withheld(answered),
+        now,
+        subject=manifest.patient,
+        version=str(answered.record.sequence),
+        wording=wording,
+        notices=[text for obligation, text in _NOTICES if obligation in decision.obligations],
+    )
+
+
+def _withheld(answered: Answered) -> frozenset[Section]:
+    """Return the sections that are closed to this caller, or hold what it may not read (5.4)."""
+    critical, decision = answered.record.manifest.critical, answered.decision
+    key = (critical, decision.open_cells)
+    found = _known.get(key)
+    if found is None:
+        states = section_states(decision, places(critical))
+        found = frozenset(section for section, state in states.items() if state is SectionState.WITHHELD_OR_UNAVAILABLE)
+        if not decision.opens(Section.DEMOGRAPHICS, Tier.T0):
+            found |= {Section.DEMOGRAPHICS}
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[key] = found
+    return found
+
+
+_MOST_KNOWN = 4096
+_known: dict[tuple[tuple[tuple[int, int], ...], int], frozenset[Section]] = {}
+"""Kept because few combinations exist: it depends on places and open cells alone, on nothing of a person."""

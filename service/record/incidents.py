@@ -1,0 +1,109 @@
+"""The incident register in its small form (sharing rules, section 1, `lr`).
+
+A control room's own client says that it has an open incident for an NHS number and which ambulance or 111 organisation
+attends. That organisation then has an established relationship with the person until the incident is closed, or twelve
+hours have passed. The answer is the same whether or not the person has a plan: the register does not look.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+
+from security.clock import instant
+from security.access_request import new_decision_id
+from security.decision import REGISTER_RULE, impersonal
+from service.record.access import Access, Asked, Caller
+from service.record.errors import NotHere, TooBusy
+from service.record.locks import KeyedLocks
+from service.record.manifest import Incident, RecordKind, empty_manifest
+from service.record.records import NewState, OpenRecord
+from service.store.port import ClaimTaken, SequenceTaken
+
+LIFETIME = timedelta(hours=12)
+KEPT_AFTER = timedelta(days=1)
+"""How long a closed or expired incident stays in its sealed record; the audit keeps it for good."""
+
+_TRIES = 8
+_Edit = Callable[[list[Incident]], tuple[list[Incident], Incident]]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRegister:
+    """Opens and closes incidents. One small sealed record per NHS number."""
+
+    access: Access
+    locks: KeyedLocks = field(default_factory=KeyedLocks)
+
+    async def open(self, caller: Caller, nhs_number: str, organisation: str, reference: str) -> Incident:
+        """Register an incident that names `organisation`; the same reference again gives the same incident."""
+        now = self.access.clock()
+        new = Incident(
+            id=secrets.token_hex(16),
+            reference=reference,
+            organisation=organisation,
+            opened_by=caller.principal.organisation,
+            opened=instant(now),
+            expires=instant(now + LIFETIME),
+        )
+
+        def add(incidents: list[Incident]) -> tuple[list[Incident], Incident]:
+            for known in incidents:
+                same = (known.reference, known.organisation, known.opened_by) == (reference, organisation, new.opened_by)
+                if same and not known.closed and known.expires > new.opened:
+                    return incidents, known
+            return [*incidents, new], new
+
+        for _ in range(_TRIES):
+            register = await self.access.records.by_claim("incidents", nhs_number)
+            if register is None:
+                empty = empty_manifest(RecordKind.INCIDENTS, holder=caller.principal.organisation)
+                empty.claims = [("incidents", nhs_number)]
+                register = await self.access.records.new(empty)
+            try:
+                return await self._change(caller, register, "$open-incident", add, now)
+            except (ClaimTaken, SequenceTaken):
+                continue
+        raise TooBusy
+
+    async def close(self, caller: Caller, incident_id: str) -> Incident:
+        """Close an incident that this organisation opened. Raise NotHere for any other id."""
+        now = self.access.clock()
+
+        def shut(incidents: list[Incident]) -> tuple[list[Incident], Incident]:
+            for number, known in enumerate(incidents):
+                if known.id == incident_id and known.opened_by == caller.principal.organisation:
+                    closed = known if known.closed else msgspec.structs.replace(known, closed=instant(now))
+                    return [*incidents[:number], closed, *incidents[number + 1 :]], closed
+            raise NotHere
+
+        for _ in range(_TRIES):
+            found = await self.access.records.by_identifier(_identifier(incident_id), 1)
+            if not found:
+                raise NotHere
+            try:
+                return await self._change(caller, found[0], "$close-incident", shut, now)
+            except SequenceTaken:
+                continue
+        raise TooBusy
+
+    async def _change(
+        self, caller: Caller, register: OpenRecord, interaction: str, edit: _Edit, now: datetime
+    ) -> Incident:
+        async with self.locks.hold(register.record_id):
+            manifest = register.manifest
+            current = [one for one in manifest.incidents if one.expires > instant(now - KEPT_AFTER)]
+            manifest.incidents, incident = edit(current)
+            manifest.identifiers = sorted(_identifier(one.id) for one in manifest.incidents)
+            decision = impersonal(REGISTER_RULE, caller.principal.role, self.access.policy, new_decision_id())
+            audit = self.access.entry(caller, decision, Asked(interaction, (f"Incident/{incident.id}",)), register)
+            await self.access.records.commit(register, NewState(manifest, [], b"", [], []), audit=(audit,))
+        return incident
+
+
+def _identifier(incident_id: str) -> str:
+    return f"incident|{incident_id}"

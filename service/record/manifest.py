@@ -1,0 +1,235 @@
+"""What a record says about itself: the table of contents that is sealed together with the resources' JSON.
+
+Everything a rule needs at reading time is worked out when a resource is written and kept here, so that reading opens one
+seal, decodes one manifest and copies the slices that may leave. The manifest has what decisions and the emergency answer
+need; the entries of all resources follow it and are decoded only by those who ask for one. Structs are encoded as arrays: fields may be appended at
+the end with a default, never reordered.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import lru_cache
+
+import msgspec
+
+from fhir_profiles.sections import Section, Tier
+from security.consent_compile import CompiledConsents
+from service.plan.lines import SummaryLine
+
+FORMAT = 1
+SECTIONS = tuple(Section)
+SECTION_NUMBER = {section: number for number, section in enumerate(SECTIONS)}
+
+
+class RecordKind(StrEnum):
+    """What a record is about. Only `PERSON` holds people; the others go through the same seal, head and commit."""
+
+    PERSON = "person"
+    DIRECTORY = "directory"
+    INCIDENTS = "incidents"
+
+
+class Author(msgspec.Struct, array_like=True, frozen=True):
+    """Who recorded a version: the client's organisation and id, and the person it acted for, if it named one."""
+
+    organisation: str
+    client: str
+    role: str
+    user_id: str = ""
+    user_name: str = ""
+
+
+class Part(msgspec.Struct, array_like=True, frozen=True):
+    """A slice of a resource that holds several sections (Patient): one member, or one item of an array member."""
+
+    section: int
+    tier: int
+    key: str
+    item: bool
+    offset: int
+    length: int
+
+
+class Piece(msgspec.Struct, array_like=True, frozen=True):
+    """A data element sealed apart. Its JSON string stands empty in the slice, at `offset` from the slice's start."""
+
+    piece_id: bytes
+    offset: int
+    size: int
+    digest: bytes
+    chunks: int
+
+
+class Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A line of the emergency summary and its own place: narrower than its resource where that holds several sections."""
+
+    section: int
+    tier: int
+    said: SummaryLine
+
+
+class Entry(msgspec.Struct, array_like=True):
+    """One resource: where its current JSON lies, what it may be released by, and where its past is filed.
+
+    `grants`: any one of these (section, tier) pairs, open, releases the resource. `superseded[n]` is the sequence whose commit
+    replaced version n + 1. `received_text` is the sender's own narrative, which is kept but not released.
+    """
+
+    type: str
+    id: str
+    version: int
+    last_updated: str
+    author: Author
+    section: int
+    tier: int
+    grants: tuple[tuple[int, int], ...]
+    offset: int = 0
+    length: int = 0
+    deleted: bool = False
+    superseded: list[int] = []
+    points_at: list[str] = []
+    parts: list[Part] = []
+    pieces: list[Piece] = []
+    received_text: tuple[int, int] = (0, 0)
+    follows: bool = False
+    reason: str = ""
+
+    @property
+    def reference(self) -> str:
+        """The relative reference `Type/id`."""
+        return f"{self.type}/{self.id}"
+
+
+class Urgent(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What the emergency answer needs of one resource: its entry's own words, and its lines of the summary."""
+
+    type: str
+    id: str
+    version: int
+    last_updated: str
+    grants: tuple[tuple[int, int], ...]
+    offset: int
+    length: int
+    parts: tuple[Part, ...]
+    lines: tuple[Line, ...]
+
+
+class Identity(msgspec.Struct, array_like=True, frozen=True):
+    """What tells that this is the person meant: compared exactly after every look-up by token."""
+
+    nhs_number: str = ""
+    family: str = ""
+    birth_date: str = ""
+
+
+class Incident(msgspec.Struct, array_like=True, frozen=True):
+    """An open or closed incident of the register: who registered it, for which organisation, and until when."""
+
+    id: str
+    reference: str
+    organisation: str
+    opened_by: str
+    opened: str
+    expires: str
+    closed: str = ""
+
+
+class Manifest(msgspec.Struct, array_like=True):
+    """The table of contents of one record. Times are FHIR instants in UTC.
+
+    `urgent` is what the emergency answer is made from, `critical` the distinct places of the entries in critical sections;
+    both spare the reader a walk over everything.
+    """
+
+    format: int
+    kind: RecordKind
+    patient: str
+    holder: str
+    identity: Identity
+    relations: list[str]
+    consents: CompiledConsents
+    sflag: str
+    life: str
+    died: str
+    padding: int
+    claims: list[tuple[str, str]]
+    identifiers: list[str]
+    urgent: tuple[Urgent, ...] = ()
+    critical: tuple[tuple[int, int], ...] = ()
+    incidents: list[Incident] = []
+    registered: list[str] = []
+
+
+class Superseded(msgspec.Struct, array_like=True, frozen=True):
+    """A version that a commit replaced: its entry as it was (offsets into nothing) and its JSON."""
+
+    entry: Entry
+    body: bytes
+    received_text: bytes = b""
+
+
+def empty_manifest(kind: RecordKind, holder: str) -> Manifest:
+    """Return the manifest of a record that holds nothing yet."""
+    return Manifest(
+        format=FORMAT,
+        kind=kind,
+        patient="",
+        holder=holder,
+        identity=Identity(),
+        relations=[holder],
+        consents=CompiledConsents(),
+        sflag="",
+        life="alive",
+        died="",
+        padding=0,
+        claims=[],
+        identifiers=[],
+    )
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_manifest = msgspec.msgpack.Decoder(Manifest).decode
+_decode_entries = msgspec.msgpack.Decoder(list[Entry]).decode
+_decode_superseded = msgspec.msgpack.Decoder(list[Superseded]).decode
+_LENGTH = 4
+
+
+def pack(manifest: Manifest, entries: list[Entry], slices: bytes) -> bytes:
+    """Return the plaintext of a record: manifest and entries, each behind its length, then the slices they point into."""
+    packed = [part for encoded in (_encode(manifest), _encode(entries)) for part in (_prefix(encoded), encoded)]
+    return b"".join((*packed, slices))
+
+
+def unpack(plaintext: bytes) -> tuple[Manifest, memoryview, memoryview]:
+    """Return the manifest, the entries still encoded, and the slices."""
+    view = memoryview(plaintext)
+    manifest_end = _LENGTH + int.from_bytes(view[:_LENGTH], "big")
+    entries_start = manifest_end + _LENGTH
+    entries_end = entries_start + int.from_bytes(view[manifest_end:entries_start], "big")
+    return _decode_manifest(view[_LENGTH:manifest_end]), view[entries_start:entries_end], view[entries_end:]
+
+
+def unpack_entries(encoded: memoryview) -> list[Entry]:
+    """Return the entries of a record."""
+    return _decode_entries(encoded)
+
+
+def _prefix(encoded: bytes) -> bytes:
+    return len(encoded).to_bytes(_LENGTH, "big")
+
+
+def pack_superseded(versions: list[Superseded]) -> bytes:
+    """Return the plaintext of what one commit replaced."""
+    return _encode(versions)
+
+
+def unpack_superseded(plaintext: bytes) -> list[Superseded]:
+    """Undo `pack_superseded`."""
+    return _decode_superseded(plaintext)
+
+
+@lru_cache(maxsize=4096)
+def places(stored: tuple[tuple[int, int], ...]) -> tuple[tuple[Section, Tier], ...]:
+    """Return stored (section, tier) numbers in the words of `security.release`."""
+    return tuple((SECTIONS[section], Tier(tier)) for section, tier in stored)

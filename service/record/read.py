@@ -1,0 +1,181 @@
+"""`ReadRecord`: the only way anything of a record gets out. One question in, what was released or a refusal out.
+
+A question says how its record is found and what it selects; finding, opening, deciding, releasing and writing the audit entry are
+the same for all of them. Interactions: https://hl7.org/fhir/R4/http.html (read, vread, history).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from security.decision import Decision
+from security.release import Held, Released, release
+from service.record.access import Access, Asked, Caller
+from service.record.errors import Gone, NotHere, RecordBroken
+from service.record.manifest import Entry, RecordKind, places
+from service.record.records import OpenRecord
+from service.record.select import held, held_urgent, held_version, whole
+
+
+class Question(Protocol):
+    """What one interaction asks of one record."""
+
+    @property
+    def nhs_number(self) -> str:
+        """The NHS number the caller named, or an empty string."""
+
+    def asked(self) -> Asked:
+        """Return the words for the audit entry."""
+
+    async def find(self, access: Access) -> OpenRecord | None:
+        """Find and open the record, or return None."""
+
+    async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held]:
+        """Return what is held for release. Raise NotHere or Gone when the caller may know that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a permitted question got: the record as opened, the decision, what was released, and when."""
+
+    record: OpenRecord
+    decision: Decision
+    released: Released
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRecord:
+    """Answers questions about one record each."""
+
+    access: Access
+
+    async def __call__(self, caller: Caller, question: Question) -> Answered:
+        """Find, decide, release, write down, answer. Raise Refused, NotHere, Gone, or what opening raises."""
+        asked = question.asked()
+        await self.access.admit(caller, asked)
+        record = await question.find(self.access)
+        decision = await self.access.decide(caller, record, question.nhs_number)
+        if record is None or not decision.permitted:
+            await self.access.refuse(caller, decision, asked, record)
+        try:
+            selected = await question.select(self.access, record, decision)
+        except (NotHere, Gone):
+            await self.access.permit(caller, decision, asked, record)
+            raise
+        released = release(decision, selected)
+        await self.access.permit(caller, decision, asked, record)
+        return Answered(record, decision, released)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResource:
+    """FHIR read: the current version of one resource."""
+
+    type: str
+    id: str
+    nhs_number: str = ""
+
+    def asked(self) -> Asked:
+        """Return the words for the audit entry."""
+        return Asked("read", (f"{self.type}/{self.id}",))
+
+    async def find(self, access: Access) -> OpenRecord | None:
+        """Find the record that holds the reference."""
+        return await access.records.by_reference(f"{self.type}/{self.id}")
+
+    async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held]:
+        """Return the resource whole; Gone when it was deleted, NotHere when its section is closed."""
+        entry = _readable(record, f"{self.type}/{self.id}", decision)
+        if entry.deleted:
+            raise Gone
+        return [await whole(access.records, record, entry, record.slice(entry.offset, entry.length))]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadVersion:
+    """FHIR vread: one version of one resource, under today's rules (sharing rule 5.7)."""
+
+    type: str
+    id: str
+    version: int
+    nhs_number: str = ""
+
+    def asked(self) -> Asked:
+        """Return the words for the audit entry."""
+        return Asked("vread", (f"{self.type}/{self.id}/_history/{self.version}",))
+
+    async def find(self, access: Access) -> OpenRecord | None:
+        """Find the record that holds the reference."""
+        return await access.records.by_reference(f"{self.type}/{self.id}")
+
+    async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held]:
+        """Return the version whole; Gone when that version is the deletion."""
+        entry = _readable(record, f"{self.type}/{self.id}", decision)
+        if self.version == entry.version:
+            if entry.deleted:
+                raise Gone
+            return [await whole(access.records, record, entry, record.slice(entry.offset, entry.length))]
+        if not 1 <= self.version < entry.version:
+            raise NotHere
+        for version in await access.records.superseded(record, entry.superseded[self.version - 1]):
+            if version.entry.reference == entry.reference and version.entry.version == self.version:
+                if version.entry.deleted:
+                    raise Gone
+                return [await whole(access.records, record, version.entry, version.body)]
+        raise RecordBroken("a version that the manifest names is not filed")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHistory:
+    """FHIR instance history, newest first; large elements are left out of it and read by vread."""
+
+    type: str
+    id: str
+    nhs_number: str = ""
+
+    def asked(self) -> Asked:
+        """Return the words for the audit entry."""
+        return Asked("history-instance", (f"{self.type}/{self.id}",))
+
+    async def find(self, access: Access) -> OpenRecord | None:
+        """Find the record that holds the reference."""
+        return await access.records.by_reference(f"{self.type}/{self.id}")
+
+    async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held]:
+        """Return every version that is not a deletion, newest first."""
+        entry = _readable(record, f"{self.type}/{self.id}", decision)
+        versions = [] if entry.deleted else [held(record, entry)]
+        for sequence in reversed(entry.superseded):
+            for version in await access.records.superseded(record, sequence):
+                if version.entry.reference == entry.reference and not version.entry.deleted:
+                    versions.append(held_version(version))
+        return versions
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencySummary:
+    """What a crew at the door asks: the critical sections of the person with this NHS number."""
+
+    nhs_number: str
+
+    def asked(self) -> Asked:
+        """Return the words for the audit entry."""
+        return Asked("$emergency-summary")
+
+    async def find(self, access: Access) -> OpenRecord | None:
+        """Find the record by NHS number."""
+        return await access.records.by_nhs_number(self.nhs_number)
+
+    async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held]:
+        """Return identity, the critical sections and whom they name."""
+        return [held_urgent(record, urgent) for urgent in record.manifest.urgent]
+
+
+def _readable(record: OpenRecord, reference: str, decision: Decision) -> Entry:
+    entry = record.entry(reference)
+    if entry is None or record.manifest.kind is not RecordKind.PERSON:
+        raise NotHere
+    if not any(decision.opens(section, tier) for section, tier in places(entry.grants)):
+        raise NotHere
+    return entry

@@ -1,0 +1,223 @@
+"""Sealed records opened and committed: above this file plaintext and no database, below it a database and no plaintext.
+
+Guarantees: what is opened is the newest committed state (the head is compared on every read, so a row put back to an
+older state is noticed), belongs to the record it was asked for (bound in the seal), and is the person asked for (compared on
+plaintext after every look-up by token). What it does not do: decide who may see it; that is `security.consent`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from security.blind_index import BlindIndex
+from security.envelope import Envelope, RecordKey
+from security.heads import Heads
+from service.record.errors import RecordBroken
+from service.record.manifest import (
+    Entry,
+    Manifest,
+    Piece,
+    Superseded,
+    pack,
+    pack_superseded,
+    unpack,
+    unpack_entries,
+    unpack_superseded,
+)
+from service.store.port import Commit, RecordStore, Remembered, StoredPiece, StoredRecord
+
+RECORDS, VERSIONS, PIECES = "records", "versions", "pieces"
+PIECE_CHUNK = 1024 * 1024
+TOKEN_BUCKET = 32
+"""Look-up tokens of a record are padded to multiples of this, so that their number tells little of its content."""
+
+
+@dataclass(slots=True)
+class OpenRecord:
+    """A record in plaintext, as of `sequence`; 0 means that it was never stored."""
+
+    record_id: bytes
+    sequence: int
+    manifest: Manifest
+    slices: memoryview
+    key: RecordKey = field(repr=False)
+    encoded_entries: memoryview = field(default=memoryview(b""), repr=False)
+    _entries: dict[str, Entry] | None = field(default=None, repr=False)
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """Every entry by `Type/id`, deleted ones included, in the order in which they came."""
+        if self._entries is None:
+            found = unpack_entries(self.encoded_entries) if self.encoded_entries else []
+            self._entries = {entry.reference: entry for entry in found}
+        return self._entries
+
+    def entry(self, reference: str) -> Entry | None:
+        """Return the entry of `Type/id`, deleted ones included."""
+        return self.entries.get(reference)
+
+    def slice(self, offset: int, length: int) -> bytes:
+        """Return a copy of one slice."""
+        return bytes(self.slices[offset : offset + length])
+
+
+@dataclass(frozen=True, slots=True)
+class NewState:
+    """What a record shall become: its manifest and slices, what that replaces, and large elements that are new."""
+
+    manifest: Manifest
+    entries: list[Entry]
+    slices: bytes
+    replaced: list[Superseded]
+    elements: list[tuple[Piece, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Opens and commits records of one deployment."""
+
+    store: RecordStore
+    envelope: Envelope
+    heads: Heads
+    index: BlindIndex
+
+    async def by_nhs_number(self, nhs_number: str) -> OpenRecord | None:
+        """Return the record that holds an NHS number, compared on plaintext."""
+        record = await self.by_claim("nhs-number", nhs_number)
+        if record is not None and record.manifest.identity.nhs_number != nhs_number:
+            raise RecordBroken("a look-up token leads to another person")
+        return record
+
+    async def by_claim(self, kind: str, value: str) -> OpenRecord | None:
+        """Return the record that claimed a unique value, or None."""
+        stored = await self.store.claimed(self.index.token(kind, value))
+        return None if stored is None else await self.open(stored)
+
+    async def by_reference(self, reference: str) -> OpenRecord | None:
+        """Return the record that holds `Type/id`, or None."""
+        for stored in await self.store.holding(self.index.token("reference", reference), 2):
+            record = await self.open(stored)
+            if record.entry(reference) is not None:
+                return record
+        return None
+
+    async def by_identifier(self, identifier: str, limit: int) -> list[OpenRecord]:
+        """Return records whose person carries `system|value` besides the NHS number, compared on plaintext."""
+        found = await self.store.holding(self.index.token("identifier", identifier), limit)
+        opened = [await self.open(stored) for stored in found]
+        return [record for record in opened if identifier in record.manifest.identifiers]
+
+    async def open(self, stored: StoredRecord) -> OpenRecord:
+        """Check the head, unwrap the key, open the seal. Raise HeadMismatch, SealBroken or KeyUnavailable."""
+        self.heads.check(stored.record_id, stored.sequence, stored.sealed, stored.head)
+        key = await self.envelope.unwrap(stored.record_id, stored.key)
+        plaintext = self.envelope.open(key, RECORDS, stored.record_id, stored.sequence, stored.sealed)
+        manifest, entries, slices = unpack(plaintext)
+        return OpenRecord(stored.record_id, stored.sequence, manifest, slices, key, entries)
+
+    async def new(self, empty: Manifest) -> OpenRecord:
+        """Return a record that is nowhere yet, with a fresh random id and key."""
+        record_id = secrets.token_bytes(16)
+        return OpenRecord(record_id, 0, empty, memoryview(b""), await self.envelope.new_key(record_id))
+
+    async def commit(
+        self,
+        record: OpenRecord,
+        state: NewState,
+        *,
+        audit: tuple[bytes, ...],
+        known: bytes | None = None,
+        remembered: Remembered | None = None,
+    ) -> OpenRecord:
+        """Seal and store the next state. Raise SequenceTaken, ClaimTaken, AlreadyRemembered: then nothing changed."""
+        sequence = record.sequence + 1
+        record_id, key = record.record_id, record.key
+        before = self._tokens(record_id, record.manifest, record.entries) if record.sequence else frozenset()
+        claims_before = self._claims(record.manifest) if record.sequence else frozenset()
+        manifest, entries = state.manifest, {entry.reference: entry for entry in state.entries}
+        manifest.padding = -(len(entries) + len(manifest.identifiers)) % TOKEN_BUCKET
+        after, claims = self._tokens(record_id, manifest, entries), self._claims(manifest)
+        plaintext = pack(manifest, state.entries, state.slices)
+        sealed = self.envelope.seal(key, RECORDS, record_id, sequence, plaintext)
+        replaced = None
+        if state.replaced:
+            replaced = self.envelope.seal(key, VERSIONS, record_id, sequence, pack_superseded(state.replaced))
+        await self.store.commit(
+            Commit(
+                record_id=record_id,
+                sequence=sequence,
+                sealed=sealed,
+                head=self.heads.make(record_id, sequence, sealed),
+                key=key.wrapped if sequence == 1 else None,
+                replaced=replaced,
+                pieces=tuple(self._pieces(key, record_id, state.elements)),
+                claims=claims - claims_before,
+                dropped_claims=claims_before - claims,
+                tokens=after - before,
+                dropped_tokens=before - after,
+                audit=audit,
+                known=known,
+                remembered=remembered,
+            )
+        )
+        return OpenRecord(
+            record_id, sequence, manifest, memoryview(state.slices), key, memoryview(b""), _entries=entries
+        )
+
+    async def superseded(self, record: OpenRecord, sequence: int) -> list[Superseded]:
+        """Return the versions that commit `sequence` replaced."""
+        sealed = await self.store.replaced(record.record_id, sequence)
+        if sealed is None:
+            raise RecordBroken("a version that the manifest names is not filed")
+        return unpack_superseded(self.envelope.open(record.key, VERSIONS, record.record_id, sequence, sealed))
+
+    async def element(self, record: OpenRecord, piece: Piece) -> bytes:
+        """Return the JSON string (without its quotes) of an element that was sealed apart."""
+        chunks = []
+        for chunk in range(piece.chunks):
+            sealed = await self.store.piece(record.record_id, piece.piece_id, chunk)
+            if sealed is None:
+                raise RecordBroken("a piece that the manifest names is missing")
+            whose = record.record_id + piece.piece_id
+            chunks.append(self.envelope.open(record.key, PIECES, whose, chunk, sealed))
+        element = b"".join(chunks)
+        if hashlib.sha256(element).digest() != piece.digest:
+            raise RecordBroken("a piece does not have the hash that the manifest names")
+        return element
+
+    def _pieces(self, key: RecordKey, record_id: bytes, elements: list[tuple[Piece, bytes]]) -> list[StoredPiece]:
+        return [
+            StoredPiece(
+                piece.piece_id,
+                chunk,
+                self.envelope.seal(
+                    key,
+                    PIECES,
+                    record_id + piece.piece_id,
+                    chunk,
+                    element[chunk * PIECE_CHUNK : (chunk + 1) * PIECE_CHUNK],
+                ),
+            )
+            for piece, element in elements
+            for chunk in range(piece.chunks)
+        ]
+
+    def _claims(self, manifest: Manifest) -> frozenset[bytes]:
+        return frozenset(self.index.token(kind, value) for kind, value in manifest.claims)
+
+    def _tokens(self, record_id: bytes, manifest: Manifest, references: Iterable[str]) -> frozenset[bytes]:
+        token, owner = self.index.token, record_id.hex()
+        return frozenset(
+            [token("reference", reference) for reference in references]
+            + [token("identifier", identifier) for identifier in manifest.identifiers]
+            + [token("padding", f"{owner}/{number}") for number in range(manifest.padding)]
+        )
+
+
+def piece_of(element: bytes, offset: int) -> Piece:
+    """Describe an element that is to be sealed apart and stands at `offset` of its slice."""
+    chunks = -(-len(element) // PIECE_CHUNK)
+    return Piece(secrets.token_bytes(16), offset, len(element), hashlib.sha256(element).digest(), chunks)

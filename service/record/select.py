@@ -1,0 +1,64 @@
+"""From an opened record to what may be handed to `release`: slices of resources, current or past."""
+
+from __future__ import annotations
+
+from fhir_profiles.sections import Tier
+from security import cells
+from security.release import Held, HeldLine, HeldPart
+from service.record.manifest import SECTIONS, Entry, Part, Superseded, Urgent, places
+from service.record.records import OpenRecord, Records
+
+_CELL = [[cells.CELL.get((section, tier), cells.NONE) for tier in Tier] for section in SECTIONS]
+
+
+def held(record: OpenRecord, entry: Entry) -> Held:
+    """Return a current resource without its large elements, as held for release."""
+    return _held(entry, record.slice(entry.offset, entry.length))
+
+
+def held_urgent(record: OpenRecord, urgent: Urgent) -> Held:
+    """Return a resource of the emergency answer with its summary lines, as held for release."""
+    body = record.slice(urgent.offset, urgent.length)
+    lines = tuple([HeldLine(_CELL[line.section][line.tier], line.said) for line in urgent.lines])
+    parts = tuple([_part(part, body[part.offset : part.offset + part.length]) for part in urgent.parts])
+    return Held(
+        urgent.type, urgent.id, urgent.version, urgent.last_updated, places(urgent.grants), body, parts, lines
+    )
+
+
+def held_version(version: Superseded) -> Held:
+    """Return a replaced version without its large elements, as held for release."""
+    return _held(version.entry, version.body)
+
+
+async def whole(records: Records, record: OpenRecord, entry: Entry, body: bytes) -> Held:
+    """Return a resource with its large elements put back in."""
+    if not entry.pieces:
+        return _held(entry, body)
+    filled = bytearray()
+    inserted: list[tuple[int, int]] = []
+    position = 0
+    for piece in sorted(entry.pieces, key=lambda piece: piece.offset):
+        element = await records.element(record, piece)
+        filled += body[position : piece.offset] + element
+        inserted.append((piece.offset, len(element)))
+        position = piece.offset
+    filled += body[position:]
+    parts = []
+    for part in entry.parts:
+        start = part.offset + sum(size for offset, size in inserted if offset < part.offset)
+        end = part.offset + part.length
+        length = part.length + sum(size for offset, size in inserted if part.offset <= offset < end)
+        parts.append(_part(part, bytes(filled[start : start + length])))
+    return Held(
+        entry.type, entry.id, entry.version, entry.last_updated, places(entry.grants), bytes(filled), tuple(parts)
+    )
+
+
+def _held(entry: Entry, body: bytes) -> Held:
+    parts = tuple(_part(part, body[part.offset : part.offset + part.length]) for part in entry.parts)
+    return Held(entry.type, entry.id, entry.version, entry.last_updated, places(entry.grants), body, parts)
+
+
+def _part(part: Part, body: bytes) -> HeldPart:
+    return HeldPart(part.key, part.item, _CELL[part.section][part.tier], body)

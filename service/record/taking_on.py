@@ -1,0 +1,52 @@
+"""Taking a person on (rule 5.9a): a create of a Patient whose NHS number has a record already.
+
+When NHS number, family name and birth date agree, the organisation gets a relationship by registration and the id alone. When
+they do not, the answer is the same as for a number that fails tracing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fhir_profiles.issues import error
+from service.record.access import Caller
+from service.record.changes import Prepared
+from service.record.derive import identity_of
+from service.record.draft import Draft
+from service.record.errors import InvalidContent
+from service.record.records import OpenRecord
+
+
+def take_on(caller: Caller, prepared: Prepared, record: OpenRecord, draft: Draft) -> tuple[str, int]:
+    """Register the caller's organisation and point the other changes at the Patient that exists.
+
+    Return the Patient's reference and version. Raise InvalidContent when the persons are not the same.
+    """
+    patient = prepared.new_patient
+    if patient is None:
+        raise ValueError("there is no new Patient to take on")
+    said, known = identity_of(patient.resource or {}), record.manifest.identity
+    same = said.nhs_number == known.nhs_number and said.birth_date == known.birth_date
+    if not same or said.family.casefold() != known.family.casefold():
+        raise InvalidContent(
+            [error("business-rule", patient.at, "The NHS number could not be verified for this person.")]
+        )
+    draft.register(caller.principal.organisation)
+    existing = record.manifest.patient
+    for change in prepared.changes:
+        _point(change.resource, patient.reference, existing)
+    prepared.persons[:] = [existing if person == patient.reference else person for person in prepared.persons]
+    patient.id = existing.split("/")[1]
+    entry = record.entry(existing)
+    return existing, 0 if entry is None else entry.version
+
+
+def _point(value: Any, old: str, new: str) -> None:
+    if isinstance(value, dict):
+        if value.get("reference") == old:
+            value["reference"] = new
+        for item in value.values():
+            _point(item, old, new)
+    elif isinstance(value, list):
+        for item in value:
+            _point(item, old, new)

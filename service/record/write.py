@@ -1,0 +1,232 @@
+"""`WriteRecord`: the only way anything gets into a record. Validate, decide, apply the rules, seal, commit, or nothing.
+
+Losing the compare-and-set is no error: the use case runs again on the fresh record, up to eight times. A client sees 412 only
+when the version of the *resource* it named has moved. Within one process, writers of one record queue on a lock, so that a
+busy record makes progress in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fhir_profiles.issues import Issue, error
+from fhir_profiles.validation import validate
+from security.clock import instant
+from security.decision import Decision
+from security.writes import may_take_on
+from service.record import directory, taking_on, write_rules
+from service.record.access import Access, Asked, Caller
+from service.record.changes import Change, Method, Prepared, conditional_references, prepare
+from service.record.derive import identity_of
+from service.record.draft import Draft
+from service.record.errors import InvalidContent, TooBusy
+from service.record.kept import Idempotency, Kept
+from service.record.limits import Limits
+from service.record.locks import KeyedLocks
+from service.record.manifest import RecordKind, empty_manifest
+from service.record.records import NewState, OpenRecord
+from service.store.port import AlreadyRemembered, ClaimTaken, SequenceTaken
+
+TRIES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one change: `status` is 201, 200 or 204; `bare` means that only the id may be told (5.9a)."""
+
+    reference: str
+    version: int
+    status: int
+    last_updated: str = ""
+    bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A committed write: the record as it is now, the decision it was made under, and a result per change."""
+
+    record: OpenRecord
+    decision: Decision
+    results: list[Result]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRecord:
+    """Applies changes to exactly one person's record."""
+
+    access: Access
+    kept: Kept
+    limits: Limits
+    fhir_base: str
+    locks: KeyedLocks = field(default_factory=KeyedLocks)
+
+    async def __call__(
+        self, caller: Caller, changes: Sequence[Change], interaction: str, idempotency: Idempotency | None = None
+    ) -> Written:
+        """Apply all changes or none. Raise InvalidContent with every problem, Refused, or another Problem."""
+        asked = Asked(interaction)
+        await self.access.admit(caller, asked)
+        prepared = await self._prepared(changes)
+        for attempt in range(TRIES):
+            if idempotency is not None:
+                again = await self._given_before(caller, idempotency, asked)
+                if again is not None:
+                    return again
+            try:
+                return await self._attempt(caller, prepared, asked, idempotency)
+            except (SequenceTaken, ClaimTaken, AlreadyRemembered):
+                await asyncio.sleep(random.uniform(0, 0.002 * 2**attempt))  # noqa: S311 - jitter, not a secret
+        raise TooBusy
+
+    async def _prepared(self, changes: Sequence[Change]) -> Prepared:
+        issues = [
+            Issue(issue.severity, issue.code, _under(change, issue.expression), issue.text)
+            for change in changes
+            if change.resource is not None
+            for issue in validate(change.resource)
+        ]
+        if issues:
+            raise InvalidContent(issues)
+        targets = await directory.resolve(self.access.records, conditional_references(changes))
+        prepared, issues = prepare(changes, self.fhir_base, targets)
+        if len(prepared.persons) > 1:
+            issues.append(error("business-rule", "", "A write concerns exactly one person; this one names more."))
+        if issues:
+            raise InvalidContent(issues)
+        return prepared
+
+    async def _attempt(
+        self, caller: Caller, prepared: Prepared, asked: Asked, idempotency: Idempotency | None
+    ) -> Written:
+        record = await self._find(caller, prepared, asked)
+        if record is None:
+            return await self._apply(caller, prepared, asked, idempotency, await self._new(caller, asked))
+        async with self.locks.hold(record.record_id):
+            stored = await self.access.records.store.fetch(record.record_id)
+            fresh = record if stored is None else await self.access.records.open(stored)
+            return await self._apply(caller, prepared, asked, idempotency, fresh)
+
+    async def _find(self, caller: Caller, prepared: Prepared, asked: Asked) -> OpenRecord | None:
+        """Find the one record that all changes belong to; None when they make a new person."""
+        records = self.access.records
+        created = {change.reference for change in prepared.changes if change.method is Method.CREATE}
+        named = {change.reference for change in prepared.changes} | set(prepared.persons)
+        found: dict[bytes, OpenRecord] = {}
+        for reference in sorted(named - created):
+            record = await records.by_reference(reference)
+            if record is None or record.manifest.kind is not RecordKind.PERSON:
+                await self.access.refuse(caller, await self.access.decide(caller, None), asked, None)
+            found[record.record_id] = record
+        patient = prepared.new_patient
+        if patient is not None:
+            number = identity_of(patient.resource or {}).nhs_number
+            known = await records.by_nhs_number(number) if number else None
+            if known is not None:
+                found[known.record_id] = known
+        if len(found) > 1:
+            raise InvalidContent([error("business-rule", "", "A write concerns exactly one person; this one names more.")])
+        if not found and patient is None:
+            raise InvalidContent(
+                [error("business-rule", "", "Nothing says whose record this belongs to: reference the Patient.")]
+            )
+        return next(iter(found.values()), None)
+
+    async def _new(self, caller: Caller, asked: Asked) -> OpenRecord:
+        if not may_take_on(caller.principal).permitted:
+            await self.access.refuse(caller, await self.access.decide(caller, None), asked, None)
+        holder = caller.principal.organisation
+        return await self.access.records.new(empty_manifest(RecordKind.PERSON, holder=holder))
+
+    async def _apply(
+        self, caller: Caller, prepared: Prepared, asked: Asked, idempotency: Idempotency | None, record: OpenRecord
+    ) -> Written:
+        draft = Draft(record)
+        results: list[Result] = []
+        changes = prepared.changes
+        if record.sequence and prepared.new_patient is not None:
+            reference, version = taking_on.take_on(caller, prepared, record, draft)
+            results.append(Result(reference, version, 200, bare=True))
+            changes = [change for change in changes if change is not prepared.new_patient]
+        decision = await self._decide(caller, record, draft, bool(changes), asked)
+        await write_rules.check(self.access, caller, prepared, changes, draft)
+        if decision is not None and not changes and draft.registered == record.manifest.registered:
+            await self.access.permit(caller, decision, asked, record)
+            return Written(record, decision, results)
+        now = instant(self.access.clock())
+        for change in changes:
+            if change.method is Method.DELETE:
+                entry = draft.delete(change, caller.author(), now)
+                results.append(Result(entry.reference, entry.version, 204, now))
+            else:
+                entry = draft.put(change, caller.author(), now)
+                results.append(Result(entry.reference, entry.version, 201 if entry.version == 1 else 200, now))
+        state = draft.finish()
+        write_rules.check_size(state, self.limits)
+        if decision is None:
+            decision = await self.access.decide(caller, _as_it_will_be(record, state))
+        return await self._commit(caller, asked, idempotency, record, state, decision, results)
+
+    async def _decide(
+        self, caller: Caller, record: OpenRecord, draft: Draft, changing: bool, asked: Asked
+    ) -> Decision | None:
+        """Decide on a record that exists; None for a new one, whose maker holds it."""
+        if not record.sequence:
+            return None
+        if changing:
+            record.manifest.relations = sorted({*record.manifest.relations, *draft.registered})
+        decision = await self.access.decide(caller, record)
+        if changing and not decision.permitted:
+            await self.access.refuse(caller, decision, asked, record)
+        return decision
+
+    async def _commit(
+        self,
+        caller: Caller,
+        asked: Asked,
+        idempotency: Idempotency | None,
+        record: OpenRecord,
+        state: NewState,
+        decision: Decision,
+        results: list[Result],
+    ) -> Written:
+        access = self.access
+        written = Asked(asked.interaction, tuple(f"{item.reference}/_history/{item.version}" for item in results))
+        remembered = None
+        if idempotency is not None:
+            answers = [(item.reference, item.version, item.status) for item in results]
+            remembered = self.kept.remember(caller.principal, idempotency, answers)
+        committed = await access.records.commit(
+            record,
+            state,
+            audit=(access.entry(caller, decision, written, record),),
+            known=access.known_token(caller, record),
+            remembered=remembered,
+        )
+        return Written(committed, decision, results)
+
+    async def _given_before(self, caller: Caller, idempotency: Idempotency, asked: Asked) -> Written | None:
+        """Return what this very request was answered before, under today's decision."""
+        given = await self.kept.answered(caller.principal, idempotency)
+        if given is None:
+            return None
+        record = await self.access.records.by_reference(given.references[0][0])
+        decision = await self.access.decide(caller, record)
+        if record is None or not decision.permitted:
+            await self.access.refuse(caller, decision, asked, record)
+        references = tuple(f"{reference}/_history/{version}" for reference, version, _ in given.references)
+        await self.access.permit(caller, decision, Asked(asked.interaction, references), record)
+        return Written(record, decision, [Result(*answer) for answer in given.references])
+
+
+def _as_it_will_be(record: OpenRecord, state: NewState) -> OpenRecord:
+    return OpenRecord(record.record_id, 0, state.manifest, memoryview(state.slices), record.key)
+
+
+def _under(change: Change, expression: str) -> str:
+    """Place an issue of a resource under its place in the request."""
+    if change.at == change.type or not expression:
+        return expression or change.at
+    return change.at + expression[len(change.type) :] if expression.startswith(change.type) else change.at

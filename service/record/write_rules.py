@@ -1,0 +1,185 @@
+"""The rules a set of changes must keep before any of it is applied (sharing rules 5.2, 5.3, 5.9; hazards H3, H9, H13)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fhir_profiles.issues import Issue, error
+from fhir_profiles.sections import Section, section_of
+from security.consent_check import check_sharing_consent
+from security.consent_base import REPLACES_EXTENSION
+from security.consent_compile import is_sharing_consent
+from security.labels import label_problems, splits_decision_group
+from security.writes import may_write
+from service.plan.context import PlanContext
+from service.plan.standing import rivals
+from service.record import directory
+from service.record.access import Access, Caller
+from service.record.authorship import authorship_of
+from service.record.changes import Change, Method, Prepared, Resource
+from service.record.derive import organisation_of
+from service.record.draft import Draft
+from service.record.errors import (
+    Gone,
+    InvalidContent,
+    NotAllowedToWrite,
+    RivalDecision,
+    TooLarge,
+    VersionConflict,
+)
+from service.record.limits import Limits
+from service.record.manifest import SECTIONS
+from service.record.records import NewState
+
+
+async def check(access: Access, caller: Caller, prepared: Prepared, changes: Sequence[Change], draft: Draft) -> None:
+    """Raise for the first kind of rule that is broken, with every place that breaks it."""
+    _check_versions(changes, draft)
+    after = _after(changes, draft)
+    await _check_references(access, prepared, draft)
+    _check_content(changes, draft, after)
+    _check_authority(access, caller, changes, draft, after)
+    _check_decisions(changes, draft, after)
+
+
+def check_size(state: NewState, limits: Limits) -> None:
+    """Raise TooLarge when the new state exceeds a limit."""
+    if len(state.slices) > limits.record:
+        raise TooLarge(f"A record may have {limits.record} bytes, attachments apart.")
+    if sum(not entry.deleted for entry in state.entries) > limits.resources:
+        raise TooLarge(f"A record may have {limits.resources} current resources.")
+    if any(piece.size > limits.attachment for piece, _ in state.elements):
+        raise TooLarge(f"A single attachment may have {limits.attachment} bytes.")
+
+
+def _check_versions(changes: Sequence[Change], draft: Draft) -> None:
+    for change in changes:
+        if change.method is Method.CREATE:
+            continue
+        entry = draft.entry(change.reference)
+        if entry is None or entry.deleted:
+            raise Gone
+        if entry.version != change.if_match:
+            raise VersionConflict(
+                entry.reference,
+                change.if_match or 0,
+                entry.version,
+                entry.last_updated,
+                entry.author.organisation,
+                entry.author.user_name,
+                _differences(change.resource, draft.resource(entry.reference)),
+            )
+
+
+def _differences(sent: Resource | None, current: Resource) -> list[str]:
+    """Return the elements in which the current version differs from what was sent; names of elements, never values."""
+    if sent is None:
+        return []
+    names = (sent.keys() | current.keys()) - {"id", "meta", "text", "resourceType"}
+    return sorted(name for name in names if sent.get(name) != current.get(name))
+
+
+def _after(changes: Sequence[Change], draft: Draft) -> dict[str, Resource]:
+    """Return the record's resources as they would be."""
+    after = draft.resources()
+    for change in changes:
+        if change.method is Method.DELETE:
+            after.pop(change.reference, None)
+        else:
+            after[change.reference] = {**(change.resource or {}), "id": change.id}
+    return after
+
+
+async def _check_references(access: Access, prepared: Prepared, draft: Draft) -> None:
+    issues: list[Issue] = []
+    for target, places in prepared.outside.items():
+        entry = draft.entry(target)
+        if entry is not None and not entry.deleted:
+            continue
+        if target.split("/")[0] in directory.TYPES and await directory.by_reference(access.records, target) is not None:
+            continue
+        issues += [error("not-found", place, "This reference leads nowhere.") for place in places]
+    if issues:
+        raise InvalidContent(issues)
+
+
+def _check_content(changes: Sequence[Change], draft: Draft, after: dict[str, Resource]) -> None:
+    issues: list[Issue] = []
+    patient = next((name for name, item in after.items() if item["resourceType"] == "Patient"), "")
+    for change in changes:
+        if change.method is Method.DELETE:
+            if change.type == "Patient":
+                issues.append(error("business-rule", change.at, "A person is not deleted; the record is closed."))
+            continue
+        resource = after[change.reference]
+        issues += [error("business-rule", f"{change.at}.meta.security", text) for text in label_problems(resource)]
+        if change.type == "Consent":
+            issues += [
+                error("business-rule", change.at, text)
+                for text in check_sharing_consent(
+                    resource,
+                    patient,
+                    lambda actor: organisation_of(actor, after),
+                    has_active_successor=_is_succeeded(change.reference, after),
+                )
+            ]
+    if splits_decision_group((section_of(item) or Section.UNKNOWN, item) for item in after.values()):
+        text = "The decision group carries NOPAT as a whole or not at all."
+        issues.append(error("business-rule", changes[0].at if changes else "", text))
+    if issues:
+        raise InvalidContent(issues)
+
+
+def _is_succeeded(consent: str, after: dict[str, Resource]) -> bool:
+    """Say whether another active sharing Consent says that it replaces this one."""
+    return any(
+        is_sharing_consent(item)
+        and item.get("status") == "active"
+        and any(
+            extension.get("url") == REPLACES_EXTENSION
+            and extension.get("valueReference", {}).get("reference") == consent
+            for extension in item.get("extension", ())
+        )
+        for item in after.values()
+    )
+
+
+def _check_authority(
+    access: Access, caller: Caller, changes: Sequence[Change], draft: Draft, after: dict[str, Resource]
+) -> None:
+    issues: list[Issue] = []
+    for change in changes:
+        before = draft.entry(change.reference)
+        resource = after.get(change.reference) or draft.resource(change.reference)
+        sections = {section_of(resource)}
+        if before is not None and not before.follows:
+            sections.add(SECTIONS[before.section])
+        authorship = authorship_of(resource, after, change.method.value)
+        for section in sections:
+            verdict = may_write(caller.principal, section, authorship, access.policy)
+            if not verdict.permitted:
+                issues.append(error("forbidden", change.at, f"Not allowed: {verdict.reason} (rule {verdict.rule})."))
+    if issues:
+        raise NotAllowedToWrite(issues)
+
+
+def _check_decisions(changes: Sequence[Change], draft: Draft, after: dict[str, Resource]) -> None:
+    """Refuse a second active decision that does not name the first (H3); it is asked of the state before the write."""
+    context = PlanContext.of(after.values())
+    existing = [item for name in draft.resources() if name in after and (item := context.decision(after[name])) is not None]
+    written = {change.reference for change in changes}
+    for change in changes:
+        if change.method is Method.DELETE:
+            continue
+        item = context.decision(after[change.reference])
+        if item is None:
+            continue
+        others = [other for other in existing if other.reference not in written]
+        others += [
+            other
+            for name in written - {change.reference}
+            if name in after and (other := context.decision(after[name])) is not None
+        ]
+        found = rivals(item, others)
+        if found:
+            raise RivalDecision(change.at, found)

@@ -1,0 +1,197 @@
+"""Settings from the environment: complete and valid, or the program does not start and names every problem at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+PREFIX = "EPACCS_"
+MIB = 1024 * 1024
+CONFLICT_INSTRUCTION = (
+    "Two or more active decisions disagree. Follow your service's procedure for conflicting decisions and call the "
+    "number below."
+)
+
+
+class Environment(StrEnum):
+    """Where the program runs. Demo doors exist only in `SANDBOX` and `DEMO`."""
+
+    PRODUCTION = "production"
+    SANDBOX = "sandbox"
+    DEMO = "demo"
+
+
+class InvalidSettings(Exception):
+    """The settings cannot be used; `problems` has one plain sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting as the documentation lists it."""
+
+    name: str
+    default: str | None
+    meaning: str
+
+
+SETTINGS = (
+    Setting("EPACCS_ENV", "production", "`production`, `sandbox` or `demo`; the demo doors exist only in the last two"),
+    Setting("EPACCS_HOME", "var", "folder that holds all state"),
+    Setting("EPACCS_TENANT", None, "name of this deployment, bound into every seal; needed in production"),
+    Setting("EPACCS_BASE_URL", None, "the address clients use, without a path; https and needed in production"),
+    Setting("EPACCS_HOST", "127.0.0.1", "address to listen on"),
+    Setting("EPACCS_PORT", "8000", "port to listen on"),
+    Setting("EPACCS_STORE", "sqlite:///<home>/records.sqlite", "where sealed records lie"),
+    Setting("EPACCS_KEYS", "file:///<home>/keys.json", "the key ring; `epaccs keys init` makes a file"),
+    Setting("EPACCS_CLIENTS", "<home>/clients.json", "file of the registered clients"),
+    Setting("EPACCS_ISSUERS", "", "file of outside token issuers; empty: only our own"),
+    Setting("EPACCS_POLICY", "", "file of the sharing policy; empty: the one shipped"),
+    Setting("EPACCS_CONFLICT_TEXT", CONFLICT_INSTRUCTION, "what the locality tells a crew when decisions disagree"),
+    Setting("EPACCS_RECORD_LIMIT", str(8 * MIB), "largest record in bytes, attachments apart"),
+    Setting("EPACCS_ATTACHMENT_LIMIT", str(25 * MIB), "largest single attachment in bytes"),
+    Setting("EPACCS_RESOURCE_LIMIT", "5000", "most current resources in one record"),
+    Setting("EPACCS_BODY_LIMIT", str(40 * MIB), "largest request body in bytes"),
+    Setting("EPACCS_LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a deployment decides. Paths are absolute, limits in bytes unless named otherwise."""
+
+    environment: Environment
+    home: Path
+    tenant: str
+    base_url: str
+    host: str
+    port: int
+    store: str
+    keys: str
+    clients: Path
+    issuers: Path | None
+    policy: Path | None
+    conflict_text: str
+    record_limit: int
+    attachment_limit: int
+    resource_limit: int
+    body_limit: int
+    log_level: str
+
+    @property
+    def fhir_base(self) -> str:
+        """The FHIR base URL, without a slash at the end."""
+        return f"{self.base_url}/fhir/R4"
+
+    @property
+    def has_demo_doors(self) -> bool:
+        """Whether clock, token mint and decide commands may be used."""
+        return self.environment is not Environment.PRODUCTION
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read and check every setting; raise InvalidSettings with all problems."""
+        reader = _Reader(environ)
+        environment = reader.take("EPACCS_ENV", Environment)
+        production = environment in (None, Environment.PRODUCTION)
+        home = Path(environ.get("EPACCS_HOME") or "var").absolute()
+        host, port = reader.text("EPACCS_HOST"), reader.number("EPACCS_PORT", 1, 65535)
+        settings = cls(
+            environment=environment or Environment.PRODUCTION,
+            home=home,
+            tenant=reader.required("EPACCS_TENANT", "demo", production),
+            base_url=_base_url(reader, f"http://127.0.0.1:{port}", production),
+            host=host,
+            port=port,
+            store=reader.text("EPACCS_STORE").replace("<home>", str(home).lstrip("/")),
+            keys=reader.text("EPACCS_KEYS").replace("<home>", str(home).lstrip("/")),
+            clients=Path(reader.text("EPACCS_CLIENTS").replace("<home>", str(home))),
+            issuers=_optional_path(reader.text("EPACCS_ISSUERS")),
+            policy=_optional_path(reader.text("EPACCS_POLICY")),
+            conflict_text=reader.text("EPACCS_CONFLICT_TEXT"),
+            record_limit=reader.number("EPACCS_RECORD_LIMIT", 64 * 1024, 64 * MIB),
+            attachment_limit=reader.number("EPACCS_ATTACHMENT_LIMIT", 64 * 1024, 256 * MIB),
+            resource_limit=reader.number("EPACCS_RESOURCE_LIMIT", 10, 100_000),
+            body_limit=reader.number("EPACCS_BODY_LIMIT", 64 * 1024, 512 * MIB),
+            log_level=reader.one_of("EPACCS_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        )
+        _check_store(reader, settings.store)
+        if reader.problems:
+            raise InvalidSettings(reader.problems)
+        return settings
+
+
+def environ_with_dotenv(folder: Path) -> dict[str, str]:
+    """Return the process environment over the values of `.env` in `folder`."""
+    from_file = {name: value for name, value in dotenv_values(folder / ".env").items() if value is not None}
+    return {**from_file, **os.environ}
+
+
+class _Reader:
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._defaults = {setting.name: setting.default or "" for setting in SETTINGS}
+        self.problems = [
+            f"{name} is not a setting of this program"
+            for name in sorted(environ)
+            if name.startswith(PREFIX) and name not in self._defaults
+        ]
+
+    def text(self, name: str) -> str:
+        return self._environ.get(name) or self._defaults[name]
+
+    def required(self, name: str, default: str, needed: bool) -> str:
+        value = self.text(name)
+        if not value and needed:
+            self.problems.append(f"{name} must be set in production")
+        return value or default
+
+    def take(self, name: str, kind: Callable[[str], Environment]) -> Environment | None:
+        try:
+            return kind(self.text(name))
+        except ValueError:
+            self.problems.append(f"{name} has a value that is not allowed")
+            return None
+
+    def one_of(self, name: str, allowed: tuple[str, ...]) -> str:
+        value = self.text(name)
+        if value not in allowed:
+            self.problems.append(f"{name} must be one of {', '.join(allowed)}")
+        return value
+
+    def number(self, name: str, least: int, most: int) -> int:
+        text = self.text(name)
+        if not text.isdecimal() or not least <= int(text) <= most:
+            self.problems.append(f"{name} must be a whole number from {least} to {most}")
+            return least
+        return int(text)
+
+
+def _base_url(reader: _Reader, default: str, production: bool) -> str:
+    url = reader.required("EPACCS_BASE_URL", default, production).rstrip("/")
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
+        reader.problems.append("EPACCS_BASE_URL must be an http or https address without path")
+    elif production and url and parts.scheme != "https":
+        reader.problems.append("EPACCS_BASE_URL must be https in production")
+    return url
+
+
+def _check_store(reader: _Reader, store: str) -> None:
+    if store.startswith("mongodb"):
+        reader.problems.append("EPACCS_STORE: the MongoDB store is not part of this release")
+    elif not store.startswith("sqlite:///"):
+        reader.problems.append("EPACCS_STORE must be sqlite:///<path>")
+
+
+def _optional_path(value: str) -> Path | None:
+    return Path(value) if value else None

@@ -1,0 +1,1 @@
+"""Where sealed records lie. Nothing in here ever holds plaintext of a person."""

@@ -1,0 +1,151 @@
+"""The port every store implements: sealed records, look-up tokens, versions, audit, and things used once.
+
+What a store guarantees, whichever database it is:
+
+- `commit` is compare-and-set on the record's sequence and all or nothing: record, replaced versions, pieces, tokens,
+  claims, audit entries and the remembered answer are durable together when it returns, or none of them is there.
+- A claim (a token that must be unique) belongs to at most one record, also when two processes race for it.
+- `append_audit` returns when the entry is durable, never before.
+- No read that starts after a commit returned shows the state before it.
+
+What it never sees: a name, a code, an identifier, an organisation. Tokens are keyed hashes, everything else is sealed.
+A MongoDB store commits by inserting one document `{_id: "<record id>:<sequence>"}`; the port was shaped so that one
+insert can carry a whole `Commit`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from security.envelope import WrappedKey
+from security.heads import Head
+
+
+class StoreError(Exception):
+    """Root of what a store may raise.
+
+    StoreError
+     +- SequenceTaken      another commit took this sequence: run the use case again on the fresh record
+     +- ClaimTaken         a token that must be unique belongs to another record
+     +- AlreadyRemembered  an answer under this key is there already (idempotent repetition)
+     +- StoreUnavailable   nothing was read or written; trying again later may help
+    """
+
+
+class SequenceTaken(StoreError):
+    """Another commit reached this sequence of the record first."""
+
+
+class ClaimTaken(StoreError):
+    """A unique token of the commit belongs to the record `holder`."""
+
+    def __init__(self, holder: bytes) -> None:
+        super().__init__("a unique token belongs to another record")
+        self.holder = holder
+
+
+class AlreadyRemembered(StoreError):
+    """The key of a remembered answer is taken; the first answer stands."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot answer now. Callers say 503, never an empty plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as it lies in the store: sealed content, the head that must agree with it, and its wrapped key."""
+
+    record_id: bytes
+    sequence: int
+    sealed: bytes
+    head: Head
+    key: WrappedKey
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPiece:
+    """One sealed chunk of a data element too large for the record itself."""
+
+    piece_id: bytes
+    chunk: int
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An answer to give again to the same request: `key` is a blind token, `sealed` the answer, kept to `expires`."""
+
+    key: bytes
+    sealed: bytes
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """One change of one record. `sequence` is the one being made: 1 creates the record and brings its `key`.
+
+    `replaced` holds, sealed, the versions that this commit replaces, and is filed under `sequence`. `claims` must be
+    free or already this record's. `tokens` and `dropped_tokens` change the look-up tokens; `dropped_claims` frees some.
+    `audit` entries are sealed; the store links them into its chain in filing order.
+    """
+
+    record_id: bytes
+    sequence: int
+    sealed: bytes
+    head: Head
+    key: WrappedKey | None = None
+    replaced: bytes | None = None
+    pieces: tuple[StoredPiece, ...] = ()
+    claims: frozenset[bytes] = frozenset()
+    dropped_claims: frozenset[bytes] = frozenset()
+    tokens: frozenset[bytes] = frozenset()
+    dropped_tokens: frozenset[bytes] = frozenset()
+    audit: tuple[bytes, ...] = ()
+    known: bytes | None = None
+    remembered: Remembered | None = field(default=None, repr=False)
+
+
+class RecordStore(Protocol):
+    """See the module. Every method may raise `StoreUnavailable`."""
+
+    async def fetch(self, record_id: bytes) -> StoredRecord | None:
+        """Return the record, or None."""
+
+    async def claimed(self, claim: bytes) -> StoredRecord | None:
+        """Return the record that holds a unique token, or None."""
+
+    async def holding(self, token: bytes, limit: int) -> list[StoredRecord]:
+        """Return up to `limit` records that carry a look-up token, in no meaningful order."""
+
+    async def replaced(self, record_id: bytes, sequence: int) -> bytes | None:
+        """Return what commit `sequence` replaced, sealed, or None when it replaced nothing."""
+
+    async def piece(self, record_id: bytes, piece_id: bytes, chunk: int) -> bytes | None:
+        """Return one sealed chunk of a large element."""
+
+    async def commit(self, commit: Commit) -> None:
+        """Make the change durable; raise SequenceTaken, ClaimTaken or AlreadyRemembered and change nothing."""
+
+    async def append_audit(self, sealed: bytes, known: bytes | None = None) -> None:
+        """Make one audit entry durable, and with it, once, the token of a partner that was permitted to read."""
+
+    async def is_known(self, token: bytes) -> bool:
+        """Say whether a known-partner token was ever written (sharing rule 9a)."""
+
+    async def spend_once(self, token: bytes, expires: datetime) -> bool:
+        """Insert a token if absent, atomically; False means that somebody spent it before."""
+
+    async def remembered(self, key: bytes) -> bytes | None:
+        """Return the sealed answer remembered under a key that has not expired."""
+
+    async def keep(self, key: bytes, sealed: bytes, expires: datetime) -> None:
+        """Keep a sealed text until it expires."""
+
+    async def ready(self) -> None:
+        """Raise StoreUnavailable when reads or durable writes cannot be served."""
+
+    async def close(self) -> None:
+        """Finish what was accepted and let go of files and connections."""
