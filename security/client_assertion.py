@@ -104,6 +104,8 @@ class SmartBackendAuth(httpx.Auth):
                 token = self._held
                 if token is None or token is refused or self._clock().timestamp() >= token.refresh_at:
                     response = yield self._token_request()
+                    # the caller may be streaming, and then nobody else reads the answer of the token endpoint
+                    await response.aread()
                     token = self._held = self._read(response)
             request.headers["Authorization"] = f"Bearer {token.value}"
             response = yield request

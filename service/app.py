@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator
@@ -14,13 +15,14 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.http import HttpClient, key_set_fetch
+from adapters.http import key_set_fetch
 from security.access_policy import AccessPolicy, base_policy, load
 from security.audit import AuditSealer
 from security.audit_chain import Chain
 from security.blind_index import BlindIndex
 from security.clock import Clock, MovableClock, system_clock
 from security.envelope import Envelope
+from security.errors import InvalidConfiguration
 from security.heads import Heads
 from security.issuer import Endpoints, Issuer
 from security.issuers import load_outside_issuers
@@ -66,12 +68,15 @@ class Opened:
     records: Records
     issuer: Issuer
     verifier: TokenVerifier
-    client: HttpClient
 
-    async def close(self) -> None:
-        """Finish what was accepted and let go of everything."""
-        await self.client.close()
-        await self.store.close()
+    async def watch_registry(self) -> None:
+        """Take up changes of the clients' file once a second, so that a client removed from it is out at once."""
+        while True:
+            await asyncio.sleep(1)
+            try:
+                self.registry.refresh()
+            except InvalidConfiguration:
+                logs.event("clients-file-refused", logging.ERROR)
 
 
 def clock_of(settings: Settings) -> Clock:
@@ -98,12 +103,7 @@ async def open_service(settings: Settings) -> Opened:
     keys = open_keys(settings.keys)
     policy = load(settings.policy) if settings.policy else base_policy()
     registry = ClientRegistry.load(settings.clients)
-    client = HttpClient()
-    outside = (
-        load_outside_issuers(settings.issuers, lambda hosts: key_set_fetch(client, hosts), clock)
-        if settings.issuers
-        else []
-    )
+    outside = load_outside_issuers(settings.issuers, key_set_fetch, clock) if settings.issuers else []
     store = await open_store(settings, keys, clock)
     index = BlindIndex(keys.index, settings.tenant)
 
@@ -115,7 +115,7 @@ async def open_service(settings: Settings) -> Opened:
         [issuer.trusted(), *outside], registry, settings.fhir_base, clock, demo_doors=settings.has_demo_doors
     )
     records = Records(store, Envelope(keys, settings.tenant), Heads(keys.head, settings.tenant), index)
-    return Opened(settings, clock, keys, policy, registry, store, records, issuer, verifier, client)
+    return Opened(settings, clock, keys, policy, registry, store, records, issuer, verifier)
 
 
 def services_of(opened: Opened) -> Services:
@@ -153,12 +153,14 @@ def create_app(settings: Settings) -> FastAPI:
         services = services_of(opened)
         for route in fhir_routes:
             route.bind(services, opened.verifier)
+        watching = asyncio.create_task(opened.watch_registry())
         logs.event("started", environment=settings.environment, address=settings.base_url)
         try:
             yield
         finally:
+            watching.cancel()
             running.clear()
-            await opened.close()
+            await opened.store.close()
 
     app = FastAPI(title="Shared palliative care record", version=VERSION, lifespan=lifespan, openapi_url=None)
     app.router.routes[:] = fhir_routes

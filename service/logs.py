@@ -1,7 +1,8 @@
 """Log lines as JSON with fields from an allow-list; nothing else can get in, whoever logs.
 
-Our own events go through `event`. Lines of libraries keep their logger, level and message *template*: their arguments, which
-may hold a path, a query or a value, are never formatted, and exceptions are named by type and place only.
+Our own events go through `event`. Lines of libraries keep their logger, level and message *template*: their
+arguments, which may hold a path, a query or a value, are never formatted, and exceptions are named by type and place
+only.
 """
 
 from __future__ import annotations

@@ -47,6 +47,13 @@ def _one(item: Held, status: int, location: str | None) -> Answer:
     return Answer(_PROOF, status, item.body, headers)
 
 
+def written(released: Released, *, status: int, location: str) -> Answer:
+    """Answer a write with what its writer may read of it: the resource, or its ETag and address alone."""
+    if len(released.items) == 1:
+        return _one(released.items[0], status, location)
+    return headers_only(status=status, location=location)
+
+
 def headers_only(*, status: int, etag: int | None = None, location: str | None = None) -> Answer:
     """Answer without a body: `Prefer: return=minimal`, a deletion, or the bare id that rule 5.9a allows."""
     headers = {}
@@ -123,10 +130,12 @@ def document(released: Released, first: bytes, *, identifier: str, as_of: str, v
     return Answer(_PROOF, 200, b"".join((head, b",".join(entries), b"]}")))
 
 
-def transaction(results: Iterable[tuple[Held | None, Mapping[str, str]]]) -> Answer:
-    """Answer a transaction: per entry the response, and the resource where it was released to its writer."""
+def transaction(released: Released | None, responses: Iterable[tuple[str, Mapping[str, str]]]) -> Answer:
+    """Answer a transaction: per entry (reference, response), with the resource where it was released to its writer."""
+    bodies = {} if released is None else {f"{item.type}/{item.id}": item for item in released.items}
     entries = []
-    for item, response in results:
+    for reference, response in responses:
+        item = bodies.get(reference)
         fragment = b'"response":' + json.encode(dict(response))
         entries.append(b"{%s}" % (fragment if item is None else b'"resource":%s,%s' % (item.body, fragment)))
     body = b'{"resourceType":"Bundle","type":"transaction-response","entry":[%s]}' % b",".join(entries)

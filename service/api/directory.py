@@ -47,10 +47,6 @@ class DirectoryInteractions:
         if version is None:
             raise PreconditionMissing
         _, resource = await self.interactions.resource(call, resource_type)
-        change = Change(
-            Method.UPDATE, resource_type, resource_type, resource, id=call.path("id"), if_match=version
-        )
+        change = Change(Method.UPDATE, resource_type, resource_type, resource, id=call.path("id"), if_match=version)
         released = await self.directory.update(call.caller, change)
         return answers.resource(released)
-
-

@@ -55,7 +55,7 @@ class Interactions:
         """GET [base]/[type]/[id]/_history."""
         id = call.path("id")
         answered = await self.read_record(call.caller, ReadHistory(resource_type, id))
-        return answers.history(answered, self.base, f"{self.base}/{resource_type}/{id}/_history")
+        return answers.history(answered.released, self.base, f"{self.base}/{resource_type}/{id}/_history")
 
     async def search(self, resource_type: str, call: Call) -> Answer:
         """GET [base]/[type]?..."""
@@ -121,9 +121,8 @@ class Interactions:
         written = await self._write(call, changes, "transaction", body)
         wanted = negotiation.prefer(call.request)
         with_bodies = wanted is negotiation.Prefer.REPRESENTATION
-        released = await released_results(self.write_record.access, written) if with_bodies else {}
-        rows = [(released.get(result.reference), _response(result)) for result in written.results]
-        return answers.transaction(rows)
+        released = await released_results(self.write_record.access, written) if with_bodies else None
+        return answers.transaction(released, [(result.reference, _response(result)) for result in written.results])
 
     async def _search(self, resource_type: str, call: Call, parameters: list[tuple[str, str]]) -> Answer:
         found = await self.search_records(call.caller, resource_type, parameters)
@@ -166,10 +165,7 @@ class Interactions:
         if negotiation.prefer(call.request) is not negotiation.Prefer.REPRESENTATION:
             return answers.headers_only(status=result.status, etag=result.version, location=location)
         released = await released_results(self.write_record.access, written)
-        item = released.get(result.reference)
-        if item is None:
-            return answers.headers_only(status=result.status, etag=result.version, location=location)
-        return answers.written(item, status=result.status, location=location)
+        return answers.written(released, status=result.status, location=location)
 
 
 def _response(result: Result) -> dict[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from service.api.errors import BadHeader, BodyTooLarge, NotAcceptable, UnsupportedMediaType
+from service.api.errors import BadHeader, BadParameter, BodyTooLarge, NotAcceptable, UnsupportedMediaType
 
 FHIR_JSON = "application/fhir+json"
 FHIR_JSON_UTF8 = "application/fhir+json; charset=utf-8"
@@ -56,6 +57,16 @@ async def read_body(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
+def form(body: bytes) -> list[tuple[str, str]]:
+    """Return the parameters of a form; raise BadParameter for what is not one."""
+    try:
+        return parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=64)
+    except ValueError:
+        if not body:
+            return []
+        raise BadParameter("The body must be a form: name=value pairs joined by &, percent-encoded.") from None
+
+
 def if_match(request: Request) -> int | None:
     """Return the version an update names, None when there is no If-Match; raise BadHeader when it is malformed."""
     value = request.headers.get("if-match")
@@ -66,7 +77,7 @@ def version_of(etag: str) -> int:
     """Parse an ETag of ours, `W/"3"`."""
     match = _ETAG.match(etag.strip())
     if match is None:
-        raise BadHeader("If-Match must be one ETag as this service gives them, such as W/\"3\".")
+        raise BadHeader('If-Match must be one ETag as this service gives them, such as W/"3".')
     return int(match[1])
 
 

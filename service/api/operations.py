@@ -1,4 +1,4 @@
-"""Operations (names with a dollar sign): the emergency answer, the incident register, and a writer's own refused text."""
+"""Operations (their names have a dollar sign): the emergency answer, the incident register, a writer's refused text."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from service.api import answers, negotiation
 from service.api.answers import Answer
 from service.api.errors import BadParameter
 from service.api.routing import Call
+from service.plan.summary import Wording
 from service.record.emergency import composition
 from service.record.errors import InvalidContent, Unparseable
 from service.record.incidents import IncidentRegister
 from service.record.kept import Kept
 from service.record.read import EmergencySummary, ReadRecord
-from service.plan.summary import Wording
 
 SMALL_BODY = 16 * 1024
 
@@ -87,7 +87,9 @@ async def _parameters(call: Call) -> dict[str, dict[str, Any]]:
     for item in items:
         name = item.get("name") if isinstance(item, dict) else None
         if not isinstance(name, str) or name in found:
-            raise Unparseable([error("structure", "Parameters.parameter", "Each parameter has a name, and comes once.")])
+            raise Unparseable(
+                [error("structure", "Parameters.parameter", "Each parameter has a name, and comes once.")]
+            )
         found[name] = item
     return found
 
@@ -122,7 +124,9 @@ def _identified(parameters: dict[str, dict[str, Any]], name: str, system: str) -
     """Return an identifier given as valueIdentifier of this system, or as a plain valueString."""
     identifier = parameters.get(name, {}).get("valueIdentifier")
     if isinstance(identifier, dict) and identifier.get("system", system) != system:
-        raise InvalidContent([error("value", f"{_place(name)}.valueIdentifier.system", f"The system must be {system}.")])
+        raise InvalidContent(
+            [error("value", f"{_place(name)}.valueIdentifier.system", f"The system must be {system}.")]
+        )
     return _text(parameters, name)
 
 

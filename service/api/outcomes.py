@@ -1,6 +1,7 @@
 """The one place where a failure becomes HTTP. Below this file nobody knows a status; above it nobody catches an error.
 
-Texts are fixed sentences. They name places (FHIRPath), versions, organisations and limits, never what was sent or stored.
+Texts are fixed sentences. They name places (FHIRPath), versions, organisations and limits, never what was sent or
+stored.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from service.api import errors as request_errors
 from service.api.answers import Answer
 from service.record import errors
 from service.record.access import Refused
-from service.store.port import StoreError
+from service.store.errors import StoreError
 
 DO_NOT_INFER = "The service cannot answer now. Do not infer that there is no plan or no decision."
 NOTHING_HERE = (
-    "Nothing is available to you here. This does not mean that there is no plan. Emergency access exists for people who "
-    "meet its conditions."
+    "Nothing is available to you here. This does not mean that there is no plan. Emergency access exists for people "
+    "who meet its conditions."
 )
 NOT_SHARED = "This person has not shared with your organisation. No plan is available to you."
 FORBIDDEN = "Your role and purpose do not allow this."
@@ -103,7 +104,9 @@ def _rival(problem: errors.RivalDecision) -> Answer:
 
 
 def _unanswerable(problem: errors.Unanswerable) -> Answer:
-    text = "This search names nothing that can be looked up. It can be answered with: " + ", ".join(problem.would_do) + "."
+    text = (
+        "This search names nothing that can be looked up. It can be answered with: " + ", ".join(problem.would_do) + "."
+    )
     return answers.outcome(400, [error("too-costly", "", text)])
 
 
@@ -130,7 +133,10 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], Answer]], ...] = (
     (errors.NotHere, lambda problem: not_here()),
     (errors.Gone, _plain(410, "deleted", "This resource was deleted. Its history can be read.")),
     (errors.NotAllowedToWrite, lambda problem: answers.outcome(403, problem.issues, details="not-allowed-to-write")),
-    (errors.PreconditionMissing, _plain(428, "required", "An update or deletion needs If-Match with the version you read.")),
+    (
+        errors.PreconditionMissing,
+        _plain(428, "required", "An update or deletion needs If-Match with the version you read."),
+    ),
     (errors.VersionConflict, _version_conflict),
     (errors.RivalDecision, _rival),
     (errors.ManyMatches, _plain(412, "multiple-matches", "The condition fits more than one resource.")),

@@ -1,7 +1,7 @@
 """Addresses that need no token: what the service is, how to get a token, whether it is up, and its documentation.
 
-None of them can hold anything of a person. Every other address is a `FhirRoute`; a test walks all routes and knows these
-alone.
+None of them can hold anything of a person. Every other address is a `FhirRoute`; a test walks all routes and knows
+these alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every FHIR route of the service, one per resource type and interaction, as a list that the app mounts and `/metadata` reads."""
+"""Every FHIR route, one per resource type and interaction: the app mounts them, `/metadata` reads them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,12 @@ def operations() -> list[Operation]:
     ]
     found.append(
         Operation(
-            "transaction", "POST", PREFIX, lambda services: services.interactions.transaction, "c", _SUMMARIES["transaction"]
+            "transaction",
+            "POST",
+            PREFIX,
+            lambda services: services.interactions.transaction,
+            "c",
+            _SUMMARIES["transaction"],
         )
     )
     for resource_type in SUPPORTED_TYPES:

@@ -1,7 +1,8 @@
 """Routes that cannot be open by accident: `FhirRoute` authenticates, negotiates and answers; a handler gets a `Call`.
 
-A `FhirRoute` is an ordinary FastAPI route for the OpenAPI description, but runs its handler without FastAPI's dependency
-and response machinery, which costs as much as reading a sealed plan. A handler returns an `Answer`, nothing else.
+A `FhirRoute` is an ordinary FastAPI route for the OpenAPI description, but runs its handler without FastAPI's
+dependency and response machinery, which costs as much as reading a sealed plan. A handler returns an `Answer`,
+nothing else.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ Services = Any
 class Operation:
     """What a route is in FHIR's words, and how OpenAPI describes it.
 
-    `interaction` is a code of restful-interaction or the name of an operation with its dollar sign; `scope` is the action
-    a token must allow: "r" read, "s" search, "c" create, "u" update, "d" delete, or a scope of our own.
+    `interaction` is a code of restful-interaction or the name of an operation with its dollar sign; `scope` is the
+    action a token must allow: "r" read, "s" search, "c" create, "u" update, "d" delete, or a scope of our own.
     """
 
     interaction: str

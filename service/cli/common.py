@@ -14,7 +14,7 @@ from adapters.errors import OutsideError
 from fhir_profiles.errors import FhirProfilesError
 from security.errors import InvalidConfiguration, InvalidPolicy, SecurityError
 from service.settings import InvalidSettings, Settings, environ_with_dotenv
-from service.store.port import StoreError
+from service.store.errors import StoreError
 
 P = ParamSpec("P")
 R = TypeVar("R")

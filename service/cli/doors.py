@@ -86,7 +86,7 @@ def token(
         click.echo(issuer.issue(registered, demo.asserted(), registered.scopes))
         return
     minted = issuer.mint(
-        Role(role), organisation or "", user_id=user, assurance=assurance, purpose=purpose, incident=incident
+        Role(role or ""), organisation or "", user_id=user, assurance=assurance, purpose=purpose, incident=incident
     )
     click.echo(minted)
 

@@ -13,9 +13,9 @@ from fhir_profiles import json
 from fhir_profiles.errors import InvalidJson
 from security.demo_clients import DEMO_CLIENTS, STOCK_PEOPLE
 from security.principal import Principal, Purpose, Role
-from service.people.plans import plans
 from service.app import open_service, services_of
 from service.cli.common import fail, plain_errors, read_settings, require_demo_doors
+from service.people.plans import plans
 from service.record import transaction
 from service.record.access import Caller
 from service.record.errors import InvalidContent, Problem
@@ -37,21 +37,18 @@ def load(file: Path | None, count: int | None, seed: int) -> None:
     require_demo_doors(settings)
     if (file is None) == (count is None):
         raise click.UsageError("Give --file or --people.")
-    refused = asyncio.run(_load(settings, file, count or 0, seed))
+    lines = None if file is None else [line for line in file.read_bytes().splitlines() if line.strip()]
+    refused = asyncio.run(_load(settings, lines, count or 0, seed))
     if refused:
         fail(*refused[:20], f"{len(refused)} plan(s) were refused; the others are loaded.")
 
 
-async def _load(settings: Settings, file: Path | None, count: int, seed: int) -> list[str]:
+async def _load(settings: Settings, lines: list[bytes] | None, count: int, seed: int) -> list[str]:
     opened = await open_service(settings)
     try:
         write = services_of(opened).interactions.write_record
-        if file is not None:
-            lines = [line for line in file.read_bytes().splitlines() if line.strip()]
-            bundles: Iterable[Any] = lines
-            length = len(lines)
-        else:
-            bundles, length = plans(count, seed, opened.clock()), count
+        length = count if lines is None else len(lines)
+        bundles: Iterable[Any] = plans(count, seed, opened.clock()) if lines is None else lines
         refused: list[str] = []
         with click.progressbar(enumerate(bundles, 1), length=length, label="Loading") as progress:
             for batch in _batches(progress):
@@ -59,7 +56,7 @@ async def _load(settings: Settings, file: Path | None, count: int, seed: int) ->
                 refused += [outcome for outcome in outcomes if outcome]
         return refused
     finally:
-        await opened.close()
+        await opened.store.close()
 
 
 def _batches(numbered: Iterable[tuple[int, Any]]) -> Iterator[list[tuple[int, Any]]]:

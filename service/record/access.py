@@ -21,7 +21,6 @@ from service.record.errors import Problem
 from service.record.manifest import Author
 from service.record.records import OpenRecord, Records
 
-
 PERFORMED = frozenset(
     {
         Obligation.AUDIT,
@@ -34,6 +33,7 @@ PERFORMED = frozenset(
     }
 )
 """Obligations that this service carries out. A decision with any other becomes a refusal (rule 6)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -57,7 +57,7 @@ class Caller:
 
 
 class Refused(Problem):
-    """The decision was no; its audit entry is durable. `explained`: the caller is a known partner and may be told (9a)."""
+    """The decision was no; its audit entry is durable. `explained`: the caller is a known partner (9a)."""
 
     def __init__(self, decision: Decision, *, explained: bool) -> None:
         super().__init__(decision.rule)
@@ -198,5 +198,3 @@ class Access:
 
 def _day(died: str) -> date:
     return parse_instant(died).date() if "T" in died else datetime.fromisoformat(f"{died}-01-01"[:10]).date()
-
-

@@ -29,8 +29,8 @@ class Method(StrEnum):
 class Change:
     """One resource to create, update or delete.
 
-    `at` is the FHIRPath of the resource in the request, for issues. `if_match` is the version the writer read. `id` is given
-    for update and delete, and made here for a create.
+    `at` is the FHIRPath of the resource in the request, for issues. `if_match` is the version the writer read. `id`
+    is given for update and delete, and made here for a create.
     """
 
     method: Method
@@ -89,8 +89,8 @@ def prepare(
 ) -> tuple[Prepared, list[Issue]]:
     """Give creates their ids and make every reference literal, in place; return every problem found on the way.
 
-    References may be `urn:uuid:` of another entry, conditional into the directory, relative, or absolute. An absolute URL
-    under our own base is taken as relative; any other absolute URL is left as it is.
+    References may be `urn:uuid:` of another entry, conditional into the directory, relative, or absolute. An absolute
+    URL under our own base is taken as relative; any other absolute URL is left as it is.
     """
     issues: list[Issue] = []
     by_full_url: dict[str, str] = {}

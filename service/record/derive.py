@@ -73,7 +73,7 @@ def organisation_of(reference: Mapping[str, Any], resources: Mapping[str, Resour
 
 
 def relations_of(resources: Mapping[str, Resource], holder: str) -> list[str]:
-    """Return the organisations with an established relationship: holder, GP, care team, placement (rules, section 1)."""
+    """Return the organisations with an established relationship: holder, GP, care team, placement (rules section 1)."""
     found = {holder}
     for resource in resources.values():
         for reference in _related(resource):
@@ -111,8 +111,8 @@ def references_in(value: Any) -> Iterator[str]:
 def close_grants(entries: Sequence[Entry]) -> None:
     """Give entries that have no section of their own the grants of what points at them, through any number of steps.
 
-    A Provenance points at what it tells of, so it follows its targets and needs the most closed of them; a practitioner,
-    organisation or place is released with any released resource that names it.
+    A Provenance points at what it tells of, so it follows its targets and needs the most closed of them; a
+    practitioner, organisation or place is released with any released resource that names it.
     """
     by_reference = {entry.reference: entry for entry in entries if not entry.deleted}
     followers = [entry for entry in by_reference.values() if entry.follows]

@@ -1,8 +1,8 @@
 """The shared directory: organisations, services, places and endpoints that belong to no person.
 
-Each is a small record of its own, found by its identifiers, written only by clients with the directory scope, readable by
-every client. A person's record points at it by conditional reference, which must resolve. Nobody's data is in it, so reads
-leave no audit entry; writes do.
+Each is a small record of its own, found by its identifiers, written only by clients with the directory scope,
+readable by every client. A person's record points at it by conditional reference, which must resolve. Nobody's data
+is in it, so reads leave no audit entry; writes do.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from fhir_profiles.issues import error
 from fhir_profiles.validation import validate
-from security.clock import instant
 from security.access_request import new_decision_id
+from security.clock import instant
 from security.decision import DIRECTORY_RULE, impersonal
 from security.principal import Principal
 from security.release import Held, Released, release_directory
@@ -28,7 +28,7 @@ from service.record.manifest import Entry, RecordKind, empty_manifest
 from service.record.records import OpenRecord, Records
 from service.record.search_parameters import matcher
 from service.record.select import held
-from service.store.port import ClaimTaken, SequenceTaken
+from service.store.errors import ClaimTaken, SequenceTaken
 
 TYPES = ("Organization", "HealthcareService", "Location", "Endpoint")
 """Types that the directory holds."""

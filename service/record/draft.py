@@ -13,7 +13,19 @@ from security.labels import SFlag, entry_tier, sflag_of
 from service.plan.lines import plan_lines
 from service.record import derive
 from service.record.changes import Change, Resource
-from service.record.manifest import SECTION_NUMBER, SECTIONS, Author, Entry, Identity, Line, Manifest, Part, Piece, Superseded, Urgent
+from service.record.manifest import (
+    SECTION_NUMBER,
+    SECTIONS,
+    Author,
+    Entry,
+    Identity,
+    Line,
+    Manifest,
+    Part,
+    Piece,
+    Superseded,
+    Urgent,
+)
 from service.record.records import NewState, OpenRecord
 from service.record.slices import Sliced, cut
 
@@ -168,7 +180,11 @@ class Draft:
             section = SECTION_NUMBER[said.section]
             tier = entry.tier if section == entry.section else int(TIER[said.section])
             # A line may name a person whom it points at, so it is as closed as that person's own entry.
-            named = (self._entries[name] for name in entry.points_at if name.startswith("RelatedPerson/") and name in resources)
+            named = (
+                self._entries[name]
+                for name in entry.points_at
+                if name.startswith("RelatedPerson/") and name in resources
+            )
             tier = max(tier, *(one.tier for one in named), tier)
             lines.setdefault(said.reference, []).append(Line(section, tier, said))
         return tuple(
@@ -236,7 +252,9 @@ def join_parts(body: bytes, parts: Iterable[Part], chosen: Iterable[Part]) -> by
         else:
             members.setdefault(part.key, []).append(fragment)
     items = {part.key for part in parts if part.item}
-    joined = [b'"%s":[%s]' % (key.encode(), b",".join(found)) if key in items else found[0] for key, found in members.items()]
+    joined = [
+        b'"%s":[%s]' % (key.encode(), b",".join(found)) if key in items else found[0] for key, found in members.items()
+    ]
     return b"%s%s}" % (head, b"".join(b"," + member for member in joined))
 
 
@@ -268,4 +286,3 @@ def _claims(old: Manifest, identity: Identity, resources: dict[str, Resource]) -
             if "value" in identifier
         ]
     return old.claims
-

@@ -105,7 +105,7 @@ class TooBusy(Problem):
 
 @dataclass(eq=False)
 class Unanswerable(Problem):
-    """A search that names nothing the service can look up; `would_do` lists parameters that would make it answerable."""
+    """A search that names nothing the service can look up; `would_do` lists parameters that make one answerable."""
 
     would_do: tuple[str, ...]
 

@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from security.clock import instant
 from security.access_request import new_decision_id
+from security.clock import instant
 from security.decision import REGISTER_RULE, impersonal
 from service.record.access import Access, Asked, Caller
 from service.record.errors import NotHere, TooBusy
 from service.record.locks import KeyedLocks
 from service.record.manifest import Incident, RecordKind, empty_manifest
 from service.record.records import NewState, OpenRecord
-from service.store.port import ClaimTaken, SequenceTaken
+from service.store.errors import ClaimTaken, SequenceTaken
 
 LIFETIME = timedelta(hours=12)
 KEPT_AFTER = timedelta(days=1)
@@ -53,7 +53,11 @@ class IncidentRegister:
 
         def add(incidents: list[Incident]) -> tuple[list[Incident], Incident]:
             for known in incidents:
-                same = (known.reference, known.organisation, known.opened_by) == (reference, organisation, new.opened_by)
+                same = (known.reference, known.organisation, known.opened_by) == (
+                    reference,
+                    organisation,
+                    new.opened_by,
+                )
                 if same and not known.closed and known.expires > new.opened:
                     return incidents, known
             return [*incidents, new], new

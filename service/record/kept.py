@@ -72,9 +72,7 @@ class Kept:
             raise RepeatedKey
         return given
 
-    def remember(
-        self, principal: Principal, asked: Idempotency, references: list[tuple[str, int, int]]
-    ) -> Remembered:
+    def remember(self, principal: Principal, asked: Idempotency, references: list[tuple[str, int, int]]) -> Remembered:
         """Return what a commit carries so that the same request is answered the same way for 24 hours.
 
         `references` are (Type/id, version, status) per change.

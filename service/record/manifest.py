@@ -1,9 +1,9 @@
 """What a record says about itself: the table of contents that is sealed together with the resources' JSON.
 
-Everything a rule needs at reading time is worked out when a resource is written and kept here, so that reading opens one
-seal, decodes one manifest and copies the slices that may leave. The manifest has what decisions and the emergency answer
-need; the entries of all resources follow it and are decoded only by those who ask for one. Structs are encoded as arrays: fields may be appended at
-the end with a default, never reordered.
+Everything a rule needs at reading time is worked out when a resource is written and kept here, so that reading opens
+one seal, decodes one manifest and copies the slices that may leave. The manifest has what decisions and the emergency
+answer need; the entries of all resources follow it and are decoded only by those who ask for one. Structs are encoded
+as arrays: fields may be appended at the end with a default, never reordered.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Piece(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A line of the emergency summary and its own place: narrower than its resource where that holds several sections."""
+    """A line of the emergency summary and its own place: narrower than its resource if that holds several sections."""
 
     section: int
     tier: int
@@ -72,8 +72,9 @@ class Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Entry(msgspec.Struct, array_like=True):
     """One resource: where its current JSON lies, what it may be released by, and where its past is filed.
 
-    `grants`: any one of these (section, tier) pairs, open, releases the resource. `superseded[n]` is the sequence whose commit
-    replaced version n + 1. `received_text` is the sender's own narrative, which is kept but not released.
+    `grants`: any one of these (section, tier) pairs, open, releases the resource. `superseded[n]` is the sequence
+    whose commit replaced version n + 1. `received_text` is the sender's own narrative, which is kept but not
+    released.
     """
 
     type: str
@@ -138,8 +139,8 @@ class Incident(msgspec.Struct, array_like=True, frozen=True):
 class Manifest(msgspec.Struct, array_like=True):
     """The table of contents of one record. Times are FHIR instants in UTC.
 
-    `urgent` is what the emergency answer is made from, `critical` the distinct places of the entries in critical sections;
-    both spare the reader a walk over everything.
+    `urgent` is what the emergency answer is made from, `critical` the distinct places of the entries in critical
+    sections; both spare the reader a walk over everything.
     """
 
     format: int
@@ -196,7 +197,7 @@ _LENGTH = 4
 
 
 def pack(manifest: Manifest, entries: list[Entry], slices: bytes) -> bytes:
-    """Return the plaintext of a record: manifest and entries, each behind its length, then the slices they point into."""
+    """Return the plaintext of a record: manifest and entries, each behind its length, then the slices they name."""
     packed = [part for encoded in (_encode(manifest), _encode(entries)) for part in (_prefix(encoded), encoded)]
     return b"".join((*packed, slices))
 

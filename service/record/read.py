@@ -1,7 +1,7 @@
 """`ReadRecord`: the only way anything of a record gets out. One question in, what was released or a refusal out.
 
-A question says how its record is found and what it selects; finding, opening, deciding, releasing and writing the audit entry are
-the same for all of them. Interactions: https://hl7.org/fhir/R4/http.html (read, vread, history).
+A question says how its record is found and what it selects; finding, opening, deciding, releasing and writing the
+audit entry are the same for all of them. Interactions: https://hl7.org/fhir/R4/http.html (read, vread, history).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Sealed records opened and committed: above this file plaintext and no database, below it a database and no plaintext.
 
 Guarantees: what is opened is the newest committed state (the head is compared on every read, so a row put back to an
-older state is noticed), belongs to the record it was asked for (bound in the seal), and is the person asked for (compared on
-plaintext after every look-up by token). What it does not do: decide who may see it; that is `security.consent`.
+older state is noticed), belongs to the record it was asked for (bound in the seal), and is the person asked for
+(compared on plaintext after every look-up by token). What it does not do: decide who may see it; that is
+`security.consent`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Search: by identifier or id to one record, and inside it by the parameters of the type.
 
-Inside a record it runs in memory on plaintext; across records only tokens exist, so a search that names no token is refused and
-told what would make it answerable. What is not this caller's looks like what is not there: an empty set.
+Inside a record it runs in memory on plaintext; across records only tokens exist, so a search that names no token is
+refused and told what would make it answerable. What is not this caller's looks like what is not there: an empty set.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class SearchRecords:
     read_record: ReadRecord
 
     async def __call__(self, caller: Caller, resource_type: str, parameters: Sequence[tuple[str, str]]) -> Released:
-        """Raise InvalidSearch or Unanswerable for a search that cannot be run, Refused for a caller that may not search."""
+        """Raise InvalidSearch or Unanswerable for what cannot be run, Refused for a caller that may not search."""
         given = [(name, value) for name, value in parameters if name not in IGNORED]
         known = parameters_of(resource_type)
         if any(name not in known for name, _ in given):
@@ -114,5 +114,3 @@ def _nhs_number(text: str) -> str:
         return NhsNumber(text).value
     except InvalidNhsNumber:
         raise InvalidSearch("The NHS number does not have ten digits with a right check digit.") from None
-
-

@@ -6,9 +6,10 @@ Types and elements are those of FHIR R4's own search parameters: https://hl7.org
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
-from service.plan.times import span_of
+from service.plan.times import Span, span_of
 from service.record.derive import Resource
 
 _SUBJECT = {
@@ -47,8 +48,8 @@ _CATEGORY = (
     "MedicationRequest MedicationStatement Goal"
 ).split()
 _STATUS = (
-    "Observation CarePlan CareTeam Consent Communication Composition DocumentReference QuestionnaireResponse Task Device "
-    "MedicationRequest MedicationDispense MedicationStatement MedicationAdministration"
+    "Observation CarePlan CareTeam Consent Communication Composition DocumentReference QuestionnaireResponse Task "
+    "Device MedicationRequest MedicationDispense MedicationStatement MedicationAdministration"
 ).split()
 _DATE = {
     "Observation": ("effectiveDateTime", "effectivePeriod", "effectiveInstant"),
@@ -63,6 +64,7 @@ _DATE = {
 IDENTIFIED = frozenset({"Patient", "Organization", "HealthcareService", "Location", "Endpoint"})
 """Types that are found by `identifier` without naming a person's record."""
 
+_BEGINNING, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 Match = Callable[[Resource], bool]
 
 
@@ -142,7 +144,7 @@ def _date(value: str) -> Callable[[Resource, tuple[str, ...]], bool]:
         found = next((span for element in elements if (span := _span(resource.get(element))) is not None), None)
         if found is None:
             return False
-        earliest, latest = found
+        earliest, latest = found.earliest, found.latest
         match prefix:
             case "eq":
                 return wanted.earliest <= earliest and latest <= wanted.latest
@@ -160,11 +162,11 @@ def _date(value: str) -> Callable[[Resource, tuple[str, ...]], bool]:
     return test
 
 
-def _span(value: Any) -> tuple[Any, Any] | None:
-    if isinstance(value, dict):
-        start, end = span_of(value.get("start")), span_of(value.get("end"))
-        if start is None and end is None:
-            return None
-        return (start or end).earliest, (end or span_of("9999-12-31") or start).latest  # type: ignore[union-attr]
-    span = span_of(value)
-    return None if span is None else (span.earliest, span.latest)
+def _span(value: Any) -> Span | None:
+    """Return the span of a date or Period; an end that is missing lies in the future, a start in the past."""
+    if not isinstance(value, dict):
+        return span_of(value)
+    start, end = span_of(value.get("start")), span_of(value.get("end"))
+    if start is None and end is None:
+        return None
+    return Span(start.earliest if start else _BEGINNING, end.latest if end else _NEVER)

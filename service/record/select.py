@@ -21,9 +21,7 @@ def held_urgent(record: OpenRecord, urgent: Urgent) -> Held:
     body = record.slice(urgent.offset, urgent.length)
     lines = tuple([HeldLine(_CELL[line.section][line.tier], line.said) for line in urgent.lines])
     parts = tuple([_part(part, body[part.offset : part.offset + part.length]) for part in urgent.parts])
-    return Held(
-        urgent.type, urgent.id, urgent.version, urgent.last_updated, places(urgent.grants), body, parts, lines
-    )
+    return Held(urgent.type, urgent.id, urgent.version, urgent.last_updated, places(urgent.grants), body, parts, lines)
 
 
 def held_version(version: Superseded) -> Held:

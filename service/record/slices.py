@@ -1,7 +1,7 @@
 """How one resource lies inside a record: its JSON, with large elements cut out and, for a Patient, cut by section.
 
-What is stored is what the sender sent, with three things of ours: id and meta, the narrative (generated; the sender's own
-is kept beside it), and large elements replaced by an empty string that is filled again on release.
+What is stored is what the sender sent, with three things of ours: id and meta, the narrative (generated; the sender's
+own is kept beside it), and large elements replaced by an empty string that is filled again on release.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Taking a person on (rule 5.9a): a create of a Patient whose NHS number has a record already.
 
-When NHS number, family name and birth date agree, the organisation gets a relationship by registration and the id alone. When
-they do not, the answer is the same as for a number that fails tracing.
+When NHS number, family name and birth date agree, the organisation gets a relationship by registration and the id
+alone. When they do not, the answer is the same as for a number that fails tracing.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def _problems(change: Change, request: dict[str, Any], at: str, method: Method |
     if method is not Method.CREATE:
         match = _ETAG.match(str(request.get("ifMatch", "")))
         if match is None:
-            issues.append(error("required", f"{at}.request.ifMatch", "PUT and DELETE name the version read: W/\"n\"."))
+            issues.append(error("required", f"{at}.request.ifMatch", 'PUT and DELETE name the version read: W/"n".'))
         else:
             change.if_match = int(match[1])
     return issues

@@ -1,8 +1,8 @@
 """`WriteRecord`: the only way anything gets into a record. Validate, decide, apply the rules, seal, commit, or nothing.
 
-Losing the compare-and-set is no error: the use case runs again on the fresh record, up to eight times. A client sees 412 only
-when the version of the *resource* it named has moved. Within one process, writers of one record queue on a lock, so that a
-busy record makes progress in order.
+Losing the compare-and-set is no error: the use case runs again on the fresh record, up to eight times. A client sees
+412 only when the version of the *resource* it named has moved. Within one process, writers of one record queue on a
+lock, so that a busy record makes progress in order.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from service.record.limits import Limits
 from service.record.locks import KeyedLocks
 from service.record.manifest import RecordKind, empty_manifest
 from service.record.records import NewState, OpenRecord
-from service.store.port import AlreadyRemembered, ClaimTaken, SequenceTaken
+from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken
 
 TRIES = 8
 
@@ -127,7 +127,9 @@ class WriteRecord:
             if known is not None:
                 found[known.record_id] = known
         if len(found) > 1:
-            raise InvalidContent([error("business-rule", "", "A write concerns exactly one person; this one names more.")])
+            raise InvalidContent(
+                [error("business-rule", "", "A write concerns exactly one person; this one names more.")]
+            )
         if not found and patient is None:
             raise InvalidContent(
                 [error("business-rule", "", "Nothing says whose record this belongs to: reference the Patient.")]

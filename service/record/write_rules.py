@@ -1,4 +1,4 @@
-"""The rules a set of changes must keep before any of it is applied (sharing rules 5.2, 5.3, 5.9; hazards H3, H9, H13)."""
+"""The rules that changes must keep before any of them is applied (sharing rules 5.2, 5.3, 5.9; hazards H3, H9, H13)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from fhir_profiles.issues import Issue, error
 from fhir_profiles.sections import Section, section_of
-from security.consent_check import check_sharing_consent
 from security.consent_base import REPLACES_EXTENSION
+from security.consent_check import check_sharing_consent
 from security.consent_compile import is_sharing_consent
 from security.labels import label_problems, splits_decision_group
 from security.writes import may_write
@@ -166,7 +166,9 @@ def _check_authority(
 def _check_decisions(changes: Sequence[Change], draft: Draft, after: dict[str, Resource]) -> None:
     """Refuse a second active decision that does not name the first (H3); it is asked of the state before the write."""
     context = PlanContext.of(after.values())
-    existing = [item for name in draft.resources() if name in after and (item := context.decision(after[name])) is not None]
+    existing = [
+        item for name in draft.resources() if name in after and (item := context.decision(after[name])) is not None
+    ]
     written = {change.reference for change in changes}
     for change in changes:
         if change.method is Method.DELETE:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from security.errors import NotReleasable
-from security.release import Held, release
+from security.release import Released, release
 from service.record.access import Access
 from service.record.manifest import Entry
 from service.record.select import whole
 from service.record.write import Written
 
 
-async def released_results(access: Access, written: Written) -> dict[str, Held]:
-    """Return the written resources by reference, without those that their writer may not read."""
+async def released_results(access: Access, written: Written) -> Released:
+    """Return the written resources, without those that their writer may not read."""
     record = written.record
     selected = []
     for result in written.results:
@@ -25,10 +25,7 @@ async def released_results(access: Access, written: Written) -> dict[str, Held]:
         else:
             entry, body = await _past(access, written, entry, result.version)
         selected.append(await whole(access.records, record, entry, body))
-    if not written.decision.permitted:
-        raise NotReleasable("a write was committed under a decision that releases nothing")
-    released = release(written.decision, selected)
-    return {f"{item.type}/{item.id}": item for item in released.items}
+    return release(written.decision, selected)
 
 
 async def _past(access: Access, written: Written, entry: Entry, version: int) -> tuple[Entry, bytes]:

@@ -1,9 +1,9 @@
 """One writer for one SQLite file: jobs queue up, a thread commits them in groups, callers wait for the disk.
 
-Every job of a group lies in one transaction, so one `fdatasync` makes them all durable. A job that fails is rolled back to
-its own savepoint and fails alone; when the group's COMMIT fails, every job of it fails and nothing of it is there.
-Checkpoints run on a second thread with a connection of its own, because SQLite's automatic checkpoint would put its
-writes between a request and its answer.
+Every job of a group lies in one transaction, so one `fdatasync` makes them all durable. A job that fails is rolled
+back to its own savepoint and fails alone; when the group's COMMIT fails, every job of it fails and nothing of it is
+there. Checkpoints run on a second thread with a connection of its own, because SQLite's automatic checkpoint would
+put its writes between a request and its answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from service.store.port import StoreError, StoreUnavailable
+from service.store.errors import StoreError, StoreUnavailable
 
 Job = Callable[[sqlite3.Connection], Any]
 """Runs inside the writer's transaction; raises a StoreError before it has written anything, or uses a savepoint."""
@@ -122,7 +122,7 @@ class Committer:
                 try:
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 except sqlite3.OperationalError:
-                    # A full or slow disk shows at the next commit, which has somebody to tell; the log just grows until then.
+                    # A full or slow disk shows at the next commit, which has somebody to tell.
                     continue
         finally:
             connection.close()

@@ -19,14 +19,8 @@ from security.clock import Clock
 from security.envelope import WrappedKey
 from security.heads import Head
 from service.store.committer import Committer
-from service.store.port import (
-    AlreadyRemembered,
-    ClaimTaken,
-    Commit,
-    SequenceTaken,
-    StoredRecord,
-    StoreUnavailable,
-)
+from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken, StoreUnavailable
+from service.store.port import Commit, StoredRecord
 
 SCHEMA_VERSION = 1
 PAGE_BYTES = 8192
@@ -190,9 +184,9 @@ class SqliteStore:
             row = self._reader.execute(query, parameters).fetchone()
         return None if row is None else _stored(row)
 
-    def _value(self, query: str, parameters: tuple[Any, ...]) -> Any:
+    def _value(self, query: str, parameters: tuple[Any, ...]) -> bytes | None:
         with _translated():
-            row = self._reader.execute(query, parameters).fetchone()
+            row: tuple[bytes] | None = self._reader.execute(query, parameters).fetchone()
         return None if row is None else row[0]
 
 

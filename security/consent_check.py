@@ -1,0 +1,164 @@
+"""What a sharing Consent must not say when it is written (sharing rules 1, 5.2, 5.3).
+
+The evaluator copes with everything, by denying. A person at a keyboard is told instead, so that nothing is hidden or
+opened that nobody meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from security import cells
+from security.consent_base import OPT_IN, OPT_OUT, WITHDRAWAL, Base, base_of, statement_codings
+from security.consent_compile import CompiledConsents, Effect, Provision, compile_consents, is_sharing_consent
+from security.consent_elements import (
+    Reference,
+    action_applies,
+    data_cells,
+    identifier_value,
+    objects,
+    period_of,
+    purposes_of,
+    read_actors,
+)
+from security.errors import ConsentForAnotherPatient
+
+
+def check_sharing_consent(
+    consent: Mapping[str, Any],
+    patient: str,
+    organisation_of: Callable[[Reference], str | None],
+    person_of: Callable[[Reference], str | None] = identifier_value,
+    *,
+    has_active_successor: bool = False,
+) -> list[str]:
+    """Return, in plain sentences, why a sharing Consent cannot be accepted; empty when it can.
+
+    Args:
+        consent: a Consent as it would be written. One that is not about sharing has no problems here.
+        patient: the reference of the person whose record it is for (`Patient/<id>`).
+        organisation_of: as in `compile_consents`.
+        person_of: as in `compile_consents`.
+        has_active_successor: another active sharing Consent of the record replaces this one, or comes with it and does.
+
+    """
+    if not is_sharing_consent(consent):
+        return []
+    reference = consent.get("patient")
+    if not isinstance(reference, Mapping) or not reference.get("reference"):
+        return ["Consent.patient must name the person whose record this is"]
+    status = consent.get("status")
+    if status == "inactive" and not has_active_successor:
+        return [
+            "A sharing Consent cannot just become inactive: to withdraw, write a new active Consent whose "
+            "provision.type is deny and which replaces this one; to permit, one whose provision.type is permit"
+        ]
+    try:
+        compiled = compile_consents([{**consent, "status": "active"}], patient, organisation_of, person_of)
+    except ConsentForAnotherPatient:
+        return ["Consent.patient names another person than the one whose record this is"]
+    if status != "active":
+        return []
+    problems = _base_problems(consent)
+    for path, provision, deny in _walk(consent):
+        problems += _provision_problems(path, provision, organisation_of, person_of, deny=deny)
+    return problems + _tree_problems(compiled)
+
+
+def _base_problems(consent: Mapping[str, Any]) -> list[str]:
+    statement = statement_codings(consent)
+    root = consent.get("provision")
+    kind = root.get("type") if isinstance(root, Mapping) else None
+    problems = []
+    if consent.get("modifierExtension") or consent.get("implicitRules"):
+        problems.append("Consent has a modifier that this service does not know, and so cannot honour")
+    if kind == "permit" and WITHDRAWAL in statement:
+        problems.append("Consent is coded as a withdrawal, but its provision.type is permit")
+    if kind == "deny" and OPT_IN in statement:
+        problems.append("Consent.policyRule is OPTIN, but provision.type is deny: they contradict each other")
+    if kind == "permit" and OPT_OUT in statement:
+        problems.append("Consent.policyRule is OPTOUT, but provision.type is permit: they contradict each other")
+    if base_of(consent) is Base.UNSTATED:
+        problems.append("Consent.provision.type must say permit or deny: without it nothing is permitted")
+    return problems
+
+
+def _walk(consent: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], bool]]:
+    """Return every provision with its path, and whether it is read as a deny."""
+    root = consent.get("provision")
+    if not isinstance(root, Mapping):
+        return []
+    found = [("Consent.provision", root, base_of(consent) is Base.DISSENT)]
+    for path, provision, _ in found:
+        found += [
+            (f"{path}.provision[{position}]", child, child.get("type") != "permit")
+            for position, child in enumerate(objects(provision.get("provision")))
+        ]
+    return found
+
+
+def _provision_problems(
+    path: str,
+    provision: Mapping[str, Any],
+    organisation_of: Callable[[Reference], str | None],
+    person_of: Callable[[Reference], str | None],
+    *,
+    deny: bool,
+) -> list[str]:
+    problems = []
+    start, end, in_time = period_of(provision.get("period"))
+    if not in_time:
+        problems.append(f"{path}.period is not understood")
+    elif start is not None and end is not None and start >= end:
+        problems.append(f"{path}.period ends before it starts")
+    if "." in path.removeprefix("Consent.") and provision.get("type") not in ("permit", "deny"):
+        problems.append(f"{path}.type must say permit or deny")
+    if provision.get("modifierExtension"):
+        problems.append(f"{path} has a modifier that this service does not know, and so cannot honour")
+    if not purposes_of(provision.get("purpose"))[1]:
+        problems.append(f"{path}.purpose is not a purpose of use of v3-ActReason")
+    if not action_applies(provision.get("action"))[1]:
+        problems.append(f"{path}.action is not understood")
+    if not read_actors(provision.get("actor"), organisation_of, person_of, widen=True).known:
+        problems.append(f"{path}.actor names somebody whom this service cannot tell")
+    bare = {element: value for element, value in provision.items() if element not in ("data", "dataPeriod")}
+    if data_cells(bare, widen=False) is None:
+        problems.append(f"{path} speaks of content by a code or label that this service cannot apply")
+    elif not deny and provision is not bare and (provision.get("data") or provision.get("dataPeriod")):
+        problems.append(f"{path} permits single resources or dates, which this service cannot apply to a permission")
+    return problems
+
+
+def _tree_problems(compiled: CompiledConsents) -> list[str]:
+    problems = []
+    for consent in compiled.consents:
+        for position, provision in enumerate(consent.provisions):
+            group = cells.unpack(provision.data) & cells.DECISION_GROUP_OWN
+            if provision.effect is not Effect.NOTHING and group not in (cells.NONE, cells.DECISION_GROUP_OWN):
+                problems.append(
+                    "A provision must not split the decision group: CPR decision, treatment escalation, ADRT, lasting "
+                    "power of attorney and their context are shared or withheld together"
+                )
+            if any(_contradict(provision, other) for other in consent.provisions[:position]):
+                problems.append("Two provisions side by side permit and deny the same thing to the same recipients")
+    return sorted(set(problems))
+
+
+def _contradict(one: Provision, other: Provision) -> bool:
+    both = {one.effect, other.effect} == {Effect.PERMIT, Effect.DENY}
+    return both and _conditions(one) == _conditions(other)
+
+
+def _conditions(provision: Provision) -> tuple[object, ...]:
+    return (
+        provision.depth,
+        provision.parent,
+        provision.data,
+        provision.start,
+        provision.end,
+        provision.purposes,
+        provision.organisations,
+        provision.roles,
+        provision.persons,
+    )

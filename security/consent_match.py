@@ -1,0 +1,220 @@
+"""Where one caller stands with a person's compiled Consents at one moment (sharing rules 5.1, 5.2).
+
+Inside a Consent the deepest matching provision decides and, at one depth, deny wins. Across Consents deny wins,
+unless one supersedes the other. What no permission covers is not permitted, once any Consent says what is. Times
+outside its period make a Consent as if it did not exist (I11).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from security import cells
+from security.access_request import EPOCH, AccessRequest, ConsentState
+from security.consent_base import Base
+from security.consent_compile import CompiledConsent, CompiledConsents, Effect, Provision
+from security.purposes import BREAKING_GLASS, COVERED_BY
+
+_GOVERNED = cells.GOVERNED_BY_CONSENT
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Standing(NamedTuple):
+    """What Consents leave to one caller, before the matrix."""
+
+    state: ConsentState
+    permitted: int
+    """Cells that sharing leaves open; none where sharing is refused."""
+    explicit: int
+    """Those of them that an explicit consent or a best interests decision opens; E cells of the matrix need it."""
+    refused_by: str
+    """The rule by which nothing is permitted; meaningful when `permitted` leaves nothing."""
+
+
+def from_state(state: ConsentState, withheld: int) -> Standing:
+    """Return the standing of a caller for whom the state is known otherwise, and cells withheld from everybody."""
+    if state in (ConsentState.EXPLICIT, ConsentState.BEST_INTERESTS):
+        explicit = cells.ALL
+    elif state in (ConsentState.IMPLIED, ConsentState.NOT_RECORDED):
+        explicit = cells.NONE
+    else:
+        return Standing(state, cells.NONE, cells.NONE, "2.8")
+    permitted = cells.ALL & ~(withheld & _GOVERNED)
+    if not permitted & _GOVERNED:
+        return Standing(state, cells.NONE, cells.NONE, "5.1")
+    return Standing(state, permitted, explicit & permitted, "")
+
+
+def standing(consents: CompiledConsents, request: AccessRequest, at: datetime, withheld: int) -> Standing:
+    """Return where this caller stands. `withheld` are further cells that the person closed to everybody."""
+    now = _microseconds(at)
+    rules = in_force(consents, now)
+    purposes = COVERED_BY[request.purpose] if request.purpose is not None else frozenset[str]()
+    granted = explicit = cells.NONE
+    denied = withheld & _GOVERNED
+    limits = False
+    kinds: set[Base] = set()
+    for consent in rules:
+        permits, denies = _resolve(consent, request, purposes, now)
+        granted |= permits
+        denied |= denies
+        limits = limits or consent.limits
+        if permits:
+            kinds.add(consent.base)
+            if consent.base is not Base.IMPLIED:
+                explicit |= permits
+    reachable = (granted if limits else cells.ALL) & ~denied & _GOVERNED
+    if not reachable:
+        absolute = _GOVERNED & ~_opposes_emergencies(rules, request, now) == cells.NONE
+        return Standing(
+            ConsentState.DISSENT_ABSOLUTE if absolute else ConsentState.DISSENT,
+            cells.NONE,
+            cells.NONE,
+            "2.8" if _GOVERNED & ~denied == cells.NONE else "5.2",
+        )
+    explicit &= reachable
+    served_unasked = reachable & ~granted
+    return Standing(
+        ConsentState.NOT_RECORDED if served_unasked else _stated(kinds),
+        reachable | cells.SAFEGUARDING,
+        explicit | (cells.SAFEGUARDING if explicit else cells.NONE),
+        "",
+    )
+
+
+def withheld_from(consents: CompiledConsents, request: AccessRequest, at: datetime) -> int:
+    """Return the cells that the person withholds from a caller whom a refusal of sharing does not bind (2.8, 5.1).
+
+    That is the organisation which holds the record, or a proxy. Provisions about sections, tiers or a human still bind.
+    """
+    now = _microseconds(at)
+    purposes = COVERED_BY[request.purpose] if request.purpose is not None else frozenset[str]()
+    closed = cells.NONE
+    for consent in in_force(consents, now):
+        closed |= _resolve(consent, request, purposes, now, only_withholding=True)[1]
+    return closed & _GOVERNED
+
+
+def closed_in_emergency(
+    consents: CompiledConsents, request: AccessRequest, at: datetime, *, reserved_stay_shut: bool
+) -> int:
+    """Return the cells that breaking glass leaves shut: refused for emergencies too, and reserved to others (4)."""
+    now = _microseconds(at)
+    rules = in_force(consents, now)
+    shut = _opposes_emergencies(rules, request, now)
+    if reserved_stay_shut:
+        for consent in rules:
+            for provision in consent.provisions:
+                data = cells.unpack(provision.data)
+                if (
+                    provision.effect is Effect.PERMIT
+                    and provision.organisations
+                    and data != cells.ALL
+                    and _in_time(provision, now)
+                    and not _names(provision, request)
+                ):
+                    shut |= data
+    return shut & _GOVERNED
+
+
+def recorded_state(consents: CompiledConsents, at: datetime) -> ConsentState:
+    """Return what is recorded about sharing with everybody, for the patient, whom it does not bind."""
+    rules = in_force(consents, _microseconds(at))
+    for consent in rules:
+        root = consent.provisions[0]
+        if root.effect is Effect.DENY and not root.named and root.data == b"":
+            return ConsentState.DISSENT_ABSOLUTE if root.emergencies else ConsentState.DISSENT
+    bases = {consent.base for consent in rules} - {Base.DISSENT}
+    return _stated(bases) if bases else ConsentState.NOT_RECORDED
+
+
+def in_force(consents: CompiledConsents, now: int) -> list[CompiledConsent]:
+    """Return the Consents in force that no other one in force supersedes."""
+    current = [
+        (position, consent)
+        for position, consent in enumerate(consents.consents)
+        if (consent.start is None or consent.start <= now) and (consent.end is None or now < consent.end)
+    ]
+    superseded = frozenset[int]().union(*(consent.supersedes for _, consent in current))
+    return [consent for position, consent in current if position not in superseded]
+
+
+def _stated(kinds: set[Base]) -> ConsentState:
+    if kinds <= {Base.IMPLIED}:
+        return ConsentState.IMPLIED
+    if kinds <= {Base.IMPLIED, Base.BEST_INTERESTS}:
+        return ConsentState.BEST_INTERESTS
+    # a permission that is an exception to a refusal, or stands alone, is the person's own words
+    return ConsentState.EXPLICIT
+
+
+def _resolve(
+    consent: CompiledConsent,
+    request: AccessRequest,
+    purposes: frozenset[str],
+    now: int,
+    *,
+    only_withholding: bool = False,
+    only_emergencies: bool = False,
+) -> tuple[int, int]:
+    """Return the cells that one Consent permits and denies to the caller: level by level, the deeper replacing.
+
+    `only_withholding` leaves out denies of everything, unless they name a human: those are refusals of sharing between
+    organisations. `only_emergencies` leaves out denies that do not name emergencies, and reads the rest for any
+    purpose.
+    """
+    granted = denied = permits = denies = cells.NONE
+    depth = 0
+    reached: list[bool] = []
+    for provision in consent.provisions:
+        if provision.depth != depth:
+            granted, denied = (granted & ~denies) | (permits & ~denies), (denied & ~permits) | denies
+            permits = denies = cells.NONE
+            depth = provision.depth
+        if provision.parent >= 0 and not reached[provision.parent]:
+            reached.append(False)
+            continue
+        effect = provision.effect
+        any_purpose = not provision.purposes or (only_emergencies and effect is Effect.DENY)
+        if not (
+            (any_purpose or not purposes.isdisjoint(provision.purposes))
+            and (not provision.named or _names(provision, request))
+            and _in_time(provision, now)
+        ):
+            reached.append(False)
+            continue
+        reached.append(True)
+        if effect is Effect.PERMIT:
+            permits |= cells.unpack(provision.data)
+        elif effect is Effect.DENY:
+            data = cells.unpack(provision.data)
+            if (only_withholding and data == cells.ALL and not provision.persons) or (
+                only_emergencies and not provision.emergencies
+            ):
+                continue
+            denies |= data
+    return (granted & ~denies) | (permits & ~denies), (denied & ~permits) | denies
+
+
+def _opposes_emergencies(rules: list[CompiledConsent], request: AccessRequest, now: int) -> int:
+    shut = cells.NONE
+    for consent in rules:
+        shut |= _resolve(consent, request, BREAKING_GLASS, now, only_emergencies=True)[1]
+    return shut
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - EPOCH) // _MICROSECOND
+
+
+def _names(provision: Provision, request: AccessRequest) -> bool:
+    return (
+        request.organisation in provision.organisations
+        or request.role in provision.roles
+        or request.user in provision.persons
+    )
+
+
+def _in_time(provision: Provision, now: int) -> bool:
+    return (provision.start is None or provision.start <= now) and (provision.end is None or now < provision.end)

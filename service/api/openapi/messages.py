@@ -1,0 +1,153 @@
+"""Examples of Bundles and Parameters, made from the examples of resources."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
+from fhir_profiles.sections import section_of
+from service.api.openapi.examples import NHS_NUMBER, RECORDED, SUBJECT, examples, identifier_of, stored
+from service.plan.lines import plan_lines
+from service.plan.summary import Wording, compose
+
+Json = dict[str, Any]
+
+FHIR_BASE = "https://plans.example.org/fhir/R4"
+_NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+def searchset(resource: Json) -> Json:
+    """Return the answer to a search that found one resource."""
+    kind = resource["resourceType"]
+    entry = {"fullUrl": _address(resource), "resource": stored(resource), "search": {"mode": "match"}}
+    return _answered("searchset", f"{FHIR_BASE}/{kind}", entry)
+
+
+def history(resource: Json) -> Json:
+    """Return the history of a resource that has one version."""
+    kind = resource["resourceType"]
+    entry = {
+        "fullUrl": _address(resource),
+        "resource": stored(resource),
+        "request": {"method": "POST", "url": kind},
+        "response": {"status": "201", "etag": 'W/"1"', "lastModified": RECORDED},
+    }
+    return _answered("history", f"{_address(resource)}/_history", entry)
+
+
+def transaction() -> Json:
+    """Return a small plan as a transaction: the person, who decided, and the decision on CPR, each with a URN."""
+    kinds = ("Patient", "Practitioner", "Observation")
+    urns = {f"{kind}/{identifier_of(kind)}": f"urn:uuid:{identifier_of(kind)}" for kind in kinds}
+    entries = [
+        {
+            "fullUrl": f"urn:uuid:{identifier_of(kind)}",
+            "resource": _referring(_without_organisation(examples()[kind]), urns),
+            "request": {"method": "POST", "url": kind},
+        }
+        for kind in kinds
+    ]
+    entries[0]["request"] = {
+        "method": "POST",
+        "url": "Patient",
+        "ifNoneExist": f"identifier={NHS_NUMBER_SYSTEM}|{NHS_NUMBER}",
+    }
+    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
+def transaction_response() -> Json:
+    """Return the answer to the transaction under `Prefer: return=minimal`."""
+    entries = [
+        {
+            "response": {
+                "status": "201 Created",
+                "location": f"{kind}/{identifier_of(kind)}/_history/1",
+                "etag": 'W/"1"',
+                "lastModified": RECORDED,
+            }
+        }
+        for kind in ("Patient", "Practitioner", "Observation")
+    ]
+    return {"resourceType": "Bundle", "type": "transaction-response", "entry": entries}
+
+
+def emergency_answer() -> Json:
+    """Return the emergency answer for a person of whom only the decision on CPR and the ceiling are recorded."""
+    resources = [stored(examples()[kind]) for kind in ("Patient", "Observation", "CarePlan")]
+    lines = plan_lines([(resource, section_of(resource)) for resource in resources])
+    wording = Wording.of("Phone the 24-hour number.")
+    composition = compose(lines, frozenset(), _NOW, subject=SUBJECT["reference"], version="3", wording=wording)
+    name = f"urn:uuid:{identifier_of('emergency answer')}"
+    entries = [{"fullUrl": name, "resource": msgspec.json.decode(composition)}]
+    entries += [{"fullUrl": _address(resource), "resource": resource} for resource in resources]
+    return {
+        "resourceType": "Bundle",
+        "meta": {"versionId": "3"},
+        "identifier": {"system": "urn:ietf:rfc:3986", "value": name},
+        "type": "document",
+        "timestamp": "2026-11-23T09:00:00.000Z",
+        "entry": entries,
+    }
+
+
+def parameters(*values: tuple[str, Any]) -> Json:
+    """Return Parameters: text as valueString, an Identifier as valueIdentifier."""
+    rows = [
+        {"name": name, "valueString" if isinstance(value, str) else "valueIdentifier": value} for name, value in values
+    ]
+    return {"resourceType": "Parameters", "parameter": rows}
+
+
+def asked_of_emergency_summary() -> Json:
+    """Return the question of a crew at the door."""
+    return parameters(("nhsNumber", {"system": NHS_NUMBER_SYSTEM, "value": NHS_NUMBER}))
+
+
+def incident() -> Json:
+    """Return what a control room sends to open an incident."""
+    return parameters(
+        ("nhsNumber", {"system": NHS_NUMBER_SYSTEM, "value": NHS_NUMBER}),
+        ("organization", {"system": ODS_SYSTEM, "value": "ZZAMB1"}),
+        ("incident", "CAD-20261123-0417"),
+    )
+
+
+def incident_opened() -> Json:
+    """Return the answer to an opened incident: its id, and when it ends by itself."""
+    return parameters(("id", identifier_of("incident")), ("expires", "2026-11-23T21:00:00.000Z"))
+
+
+def incident_id() -> Json:
+    """Return what closes an incident."""
+    return parameters(("id", identifier_of("incident")))
+
+
+def incident_closed() -> Json:
+    """Return the answer to a closed incident."""
+    return parameters(("id", identifier_of("incident")), ("closed", "2026-11-23T09:40:00.000Z"))
+
+
+def _answered(kind: str, address: str, entry: Json) -> Json:
+    link = [{"relation": "self", "url": address}]
+    return {"resourceType": "Bundle", "type": kind, "total": 1, "link": link, "entry": [entry]}
+
+
+def _address(resource: Json) -> str:
+    kind = resource["resourceType"]
+    return f"{FHIR_BASE}/{kind}/{identifier_of(kind)}"
+
+
+def _without_organisation(resource: Json) -> Json:
+    return {key: value for key, value in resource.items() if key != "generalPractitioner"}
+
+
+def _referring(resource: Json, urns: dict[str, str]) -> Json:
+    """Return a copy whose references lead to entries of the same Bundle."""
+    text = msgspec.json.encode(resource).decode()
+    for reference, urn in urns.items():
+        text = text.replace(f'"{reference}"', f'"{urn}"')
+    copied: Json = msgspec.json.decode(text)
+    return copied

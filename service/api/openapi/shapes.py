@@ -1,0 +1,111 @@
+"""What each interaction and operation takes and answers, one row each. The resource type fills in the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Content(NamedTuple):
+    """A body in FHIR JSON. No schema: the route's own type. `{}` in `example` stands for that type."""
+
+    example: str
+    schema: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`parameters` and `headers` are names of components, `refusals` statuses beyond those of every route.
+
+    `page` is the place in FHIR's page on http, `words` say what no page of FHIR does.
+    """
+
+    status: int
+    answer: Content | None = None
+    body: Content | None = None
+    parameters: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    refusals: tuple[int, ...] = ()
+    page: str = ""
+    words: str = ""
+
+
+RECORDED = ("ETag", "LastModified")
+_STORED = Content("{}-stored")
+_POSTED = ("IdempotencyKey", "Prefer")
+_WRITE = (400, 404, 412, 413, 415, 422)
+_ASKED = (400, 413, 415, 422)
+
+SHAPES: Mapping[str, Shape] = {
+    "read": Shape(200, _STORED, parameters=("Id",), headers=RECORDED, refusals=(404, 410), page="read"),
+    "vread": Shape(200, _STORED, parameters=("Id", "VersionId"), headers=RECORDED, refusals=(404, 410), page="vread"),
+    "history-instance": Shape(200, Content("history", "Bundle"), parameters=("Id",), refusals=(404,), page="history"),
+    "search-type": Shape(200, Content("{}-searchset", "Bundle"), refusals=(400,), page="search"),
+    "create": Shape(
+        201,
+        _STORED,
+        Content("{}"),
+        parameters=_POSTED,
+        headers=(*RECORDED, "Location"),
+        refusals=_WRITE,
+        page="create",
+    ),
+    "update": Shape(
+        200,
+        _STORED,
+        _STORED,
+        parameters=("Id", "IfMatch", "Prefer"),
+        headers=RECORDED,
+        refusals=(*_WRITE, 410, 428),
+        page="update",
+    ),
+    "delete": Shape(
+        204,
+        parameters=("Id", "IfMatch", "XProvenance"),
+        headers=("ETag",),
+        refusals=(400, 404, 410, 412, 422, 428),
+        page="delete",
+    ),
+    "transaction": Shape(
+        200,
+        Content("transaction-response", "Bundle"),
+        Content("transaction", "Bundle"),
+        parameters=_POSTED,
+        refusals=(*_WRITE, 409, 410, 428),
+        page="transaction",
+    ),
+    "$emergency-summary": Shape(
+        200,
+        Content("emergency-answer", "Bundle"),
+        Content("emergency-question", "Parameters"),
+        refusals=(*_ASKED, 404),
+        words=(
+            "The NHS number goes in the body, so that it is in no address and no log. The answer is a document: a "
+            "Composition with one section for each thing a crew must know, each recorded, not recorded, or withheld or "
+            "unavailable; then the resources that it was made from."
+        ),
+    ),
+    "$open-incident": Shape(
+        201,
+        Content("incident-opened", "Parameters"),
+        Content("incident", "Parameters"),
+        refusals=_ASKED,
+        words=("By a control room, for the organisation that attends. The same answer whether or not there is a plan."),
+    ),
+    "$close-incident": Shape(
+        200,
+        Content("incident-closed", "Parameters"),
+        Content("incident-id", "Parameters"),
+        refusals=(*_ASKED, 404),
+        words="By the control room that opened it, with the id that it was given.",
+    ),
+    "$refused-text": Shape(
+        200,
+        Content("Observation"),
+        parameters=("RefusedTextId",),
+        refusals=(400, 404),
+        words="For seven days, to the client that sent it; the refusal (412) names the id.",
+    ),
+}
+"""Every interaction and operation that is routed."""
