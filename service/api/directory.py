@@ -16,17 +16,10 @@ from service.record.errors import PreconditionMissing
 
 @dataclass(frozen=True, slots=True)
 class DirectoryInteractions:
-    """Read, create and update; what is not here is handled by `Interactions`."""
+    """Create and update; what is not here is handled by `Interactions`."""
 
     directory: Directory
     interactions: Interactions
-
-    async def read(self, resource_type: str, call: Call) -> Answer:
-        """GET [base]/[type]/[id], from the directory if it is there."""
-        released = await self.directory.read(call.caller, f"{resource_type}/{call.path('id')}")
-        if released is not None:
-            return answers.resource(released)
-        return await self.interactions.read(resource_type, call)
 
     async def create(self, resource_type: str, call: Call) -> Answer:
         """POST [base]/[type]: into the directory, by a client with its scope; conditional by identifier."""

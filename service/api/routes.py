@@ -47,7 +47,7 @@ def operations() -> list[Operation]:
             "POST",
             PREFIX,
             lambda services: services.interactions.transaction,
-            "c",
+            "",
             _SUMMARIES["transaction"],
         )
     )
@@ -62,12 +62,12 @@ _SUMMARIES = {
     "$close-incident": "Close an incident",
     "$refused-text": "Fetch what you sent and was refused as stale",
     "transaction": "Write one person's record, all or nothing",
-    "read": "Read a {}",
-    "vread": "Read one version of a {}",
-    "history-instance": "Read the history of a {}",
-    "create": "Create a {}",
-    "update": "Update a {} at the version you read",
-    "delete": "Delete a {}, with the reason",
+    "read": "Read {}",
+    "vread": "Read one version of {}",
+    "history-instance": "Read the history of {}",
+    "create": "Create {}",
+    "update": "Update {} at the version you read",
+    "delete": "Delete {}, with the reason",
     "search-type": "Search {}",
 }
 

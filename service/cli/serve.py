@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
+from pathlib import Path
 
 import click
 import uvicorn
@@ -12,6 +14,7 @@ import uvicorn
 from adapters.errors import OutsideError
 from adapters.fhir_rest import FhirClient
 from adapters.http import HttpClient
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from security.assertions import b2b_extensions
 from security.client_assertion import ClientAssertion, SmartBackendAuth
 from security.demo_clients import DEMO_CLIENTS, make_demo_clients, private_key
@@ -36,12 +39,12 @@ def serve(host: str | None, port: int | None) -> None:
 
 
 @click.command()
-@click.option("--port", type=int, default=8000, show_default=True, help="Port to listen on.")
+@click.option("--port", type=int, help="Port to listen on, instead of EPACCS_PORT.")
 @plain_errors
-def demo(port: int) -> None:
+def demo(port: int | None) -> None:
     """Run the service with synthetic people, registered demo clients, and commands to paste."""
     os.environ.setdefault("EPACCS_ENV", "demo")
-    settings = read_settings(EPACCS_PORT=str(port))
+    settings = read_settings(**({} if port is None else {"EPACCS_PORT": str(port)}))
     if not key_path(settings.keys).exists():
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         FileKeyRing.create(key_path(settings.keys))
@@ -83,13 +86,16 @@ async def _demo(settings: Settings) -> None:
 
 
 async def _fill(settings: Settings, cast: list[DemoPerson]) -> None:
-    """Load the cast through the public API, as the demo practice's system would."""
+    """Load those of the cast who are not there yet through the public API, as the demo practice's system would."""
     async with _gp_client(settings) as http:
         client = FhirClient(http, settings.fhir_base)
         with click.progressbar(cast, label="Loading synthetic people") as progress:
             for person in progress:
                 try:
-                    await client.transaction(person.bundle, idempotency_key=f"demo-{person.nhs_number}")
+                    # Dates of a plan count from now, so a demo that starts again must not send its people again.
+                    found = await client.search("Patient", {"identifier": f"{NHS_NUMBER_SYSTEM}|{person.nhs_number}"})
+                    if found.resource is not None and not found.resource.get("total"):
+                        await client.transaction(person.bundle)
                 except OutsideError as error:
                     click.echo(f"\n{person.name}: not loaded ({type(error).__name__})", err=True)
 
@@ -121,7 +127,7 @@ NHS numbers worth trying:"""
         f"""
 In another terminal, as the control room: open an incident for the ambulance service.
 
-  export EPACCS_ENV=demo
+  export {_shell(settings)}
   CONTROL=$(.venv/bin/epaccs token demo-control-room)
   curl -s {settings.fhir_base}/\\$open-incident -H "Authorization: Bearer $CONTROL" \\
     -H 'Content-Type: application/fhir+json' -d '{{"resourceType":"Parameters","parameter":[
@@ -141,3 +147,13 @@ Demo clients for `epaccs token`: {", ".join(DEMO_CLIENTS)}
 Stop the demo with Ctrl-C.
 """
     )
+
+
+def _shell(settings: Settings) -> str:
+    """Return what another terminal has to set so that the commands there speak of this demo."""
+    words = [f"EPACCS_ENV={settings.environment}"]
+    if settings.home != Path("var").absolute():
+        words.append(f"EPACCS_HOME={shlex.quote(str(settings.home))}")
+    if settings.port != 8000:
+        words.append(f"EPACCS_PORT={settings.port}")
+    return " ".join(words)

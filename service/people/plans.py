@@ -20,7 +20,7 @@ from service.people.values import Json
 from service.plan import vocabulary as v
 
 PRACTICE = ("ZZGP01", "Exampleton Surgery", "01632 960001")
-HOSPICE = ("ZZHOS1", "Sampleford Hospice", "01632 960024")
+HOSPICE = ("ZZHSP1", "Sampleford Hospice", "01632 960024")
 
 _DOCTORS = (
     ("555500000011", "Anwen", "Testwick"),

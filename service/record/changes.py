@@ -78,6 +78,23 @@ def conditional_references(changes: Sequence[Change]) -> set[str]:
     }
 
 
+def condition_of(change: Change) -> tuple[str, str] | None:
+    """Return (system, value) of a conditional create of a Patient, None when it has no condition.
+
+    Raise ValueError for any other type, any other form, and an identifier that the resource does not carry itself.
+    """
+    if not change.if_none_exist:
+        return None
+    parsed = parse_conditional(f"{change.type}?{change.if_none_exist.removeprefix('?')}")
+    if parsed is None or change.type != "Patient":
+        raise ValueError("a condition that is not supported")
+    found = (parsed[1], parsed[2])
+    carried = {(item.get("system"), item.get("value")) for item in (change.resource or {}).get("identifier", ())}
+    if found not in carried:
+        raise ValueError("a condition on another identifier than the resource's own")
+    return found
+
+
 def parse_conditional(reference: str) -> tuple[str, str, str] | None:
     """Split a conditional reference into type, identifier system and value; None when it is of another form."""
     match = _CONDITIONAL.match(reference)

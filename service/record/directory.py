@@ -15,7 +15,7 @@ from fhir_profiles.issues import error
 from fhir_profiles.validation import validate
 from security.access_request import new_decision_id
 from security.clock import instant
-from security.decision import DIRECTORY_RULE, impersonal
+from security.decision import DIRECTORY_RULE, Decision, impersonal
 from security.principal import Principal
 from security.release import Held, Released, release_directory
 from service.record.access import Access, Asked, Caller
@@ -91,19 +91,10 @@ async def search(
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """Reads and writes single entries of the directory."""
+    """Writes single entries of the directory; they are read like everything else, through `ReadRecord`."""
 
     access: Access
     locks: KeyedLocks = field(default_factory=KeyedLocks)
-
-    async def read(self, caller: Caller, reference: str) -> Released | None:
-        """Return a directory entry; None when the reference is not of the directory. Raise Gone for a deleted one."""
-        record = await by_reference(self.access.records, reference)
-        if record is None:
-            return None
-        if _entry(record).deleted:
-            raise Gone
-        return _released(self.access, caller.principal, [record])
 
     async def create(self, caller: Caller, change: Change) -> tuple[Released, int]:
         """Create an entry, or return the one that carries its identifier; the status is 201 or 200."""
@@ -171,15 +162,18 @@ class Directory:
             change.id = str(uuid.uuid4())
         entry = draft.put(change, caller.author(), instant(self.access.clock()))
         asked = Asked(interaction, (f"{entry.reference}/_history/{entry.version}",))
-        decision = impersonal(DIRECTORY_RULE, caller.principal.role, self.access.policy, new_decision_id())
-        audit = self.access.entry(caller, decision, asked, record)
+        audit = self.access.entry(caller, decision(self.access, caller.principal), asked, record)
         committed = await self.access.records.commit(record, draft.finish(), audit=(audit,))
         return _released(self.access, caller.principal, [committed])
 
 
+def decision(access: Access, principal: Principal) -> Decision:
+    """Return the decision under which the directory is used."""
+    return impersonal(DIRECTORY_RULE, principal.role, access.policy, new_decision_id())
+
+
 def _released(access: Access, principal: Principal, records: Sequence[OpenRecord]) -> Released:
-    decision = impersonal(DIRECTORY_RULE, principal.role, access.policy, new_decision_id())
-    return release_directory(decision, [_held(record) for record in records])
+    return release_directory(decision(access, principal), [_held(record) for record in records])
 
 
 def _held(record: OpenRecord) -> Held:

@@ -7,12 +7,13 @@ from copy import copy
 from typing import Any
 
 from fhir_profiles import json
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from fhir_profiles.sections import TIER, Section, section_of
 from security.consent_compile import compile_consents
 from security.labels import SFlag, entry_tier, sflag_of
 from service.plan.lines import plan_lines
 from service.record import derive
-from service.record.changes import Change, Resource
+from service.record.changes import Change, Resource, condition_of
 from service.record.manifest import (
     SECTION_NUMBER,
     SECTIONS,
@@ -42,6 +43,7 @@ class Draft:
         self._decoded: dict[str, Resource] = {}
         self._sliced: dict[str, Sliced] = {}
         self._replaced: list[Superseded] = []
+        self._conditions = [claim for claim in record.manifest.claims if claim[0] == "identifier"]
         self._registered = list(record.manifest.registered)
         self._sflag = record.manifest.sflag
 
@@ -73,6 +75,9 @@ class Draft:
     def put(self, change: Change, author: Author, now: str) -> Entry:
         """Create or replace the resource of a change and return its new entry."""
         resource = dict(change.resource or {})
+        condition = condition_of(change)
+        if condition is not None and condition[0] != NHS_NUMBER_SYSTEM:
+            self._conditions.append(("identifier", "|".join(condition)))
         if change.type == "Patient":
             self._sflag = _raised(self._sflag, sflag_of(resource))
         before = self._supersede(change.reference)
@@ -163,7 +168,7 @@ class Draft:
             life=life,
             died=died,
             padding=0,
-            claims=_claims(old, identity, resources),
+            claims=[*_claims(old, identity, resources), *self._conditions],
             identifiers=[] if patient is None else derive.identifiers_of(patient),
             urgent=() if patient is None else self._urgent(resources, entries),
             critical=derive.critical_places(entries),

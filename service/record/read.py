@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from security.decision import Decision
-from security.release import Held, Released, release
+from security.decision import DIRECTORY_RULE, Decision
+from security.release import Held, Released, release, release_directory
+from service.record import directory
 from service.record.access import Access, Asked, Caller
 from service.record.errors import Gone, NotHere, RecordBroken
 from service.record.manifest import Entry, RecordKind, places
@@ -20,6 +21,10 @@ from service.record.select import held, held_urgent, held_version, whole
 
 class Question(Protocol):
     """What one interaction asks of one record."""
+
+    @property
+    def type(self) -> str:
+        """The resource type that is asked about."""
 
     @property
     def nhs_number(self) -> str:
@@ -53,8 +58,14 @@ class ReadRecord:
     async def __call__(self, caller: Caller, question: Question) -> Answered:
         """Find, decide, release, write down, answer. Raise Refused, NotHere, Gone, or what opening raises."""
         asked = question.asked()
+        if question.type in directory.TYPES:
+            shared = await question.find(self.access)
+            if shared is not None and shared.manifest.kind is RecordKind.DIRECTORY:
+                return await self._from_directory(caller, question, shared)
         await self.access.admit(caller, asked)
         record = await question.find(self.access)
+        if record is not None and record.manifest.kind is not RecordKind.PERSON:
+            record = None
         decision = await self.access.decide(caller, record, question.nhs_number)
         if record is None or not decision.permitted:
             await self.access.refuse(caller, decision, asked, record)
@@ -66,6 +77,12 @@ class ReadRecord:
         released = release(decision, selected)
         await self.access.permit(caller, decision, asked, record)
         return Answered(record, decision, released)
+
+    async def _from_directory(self, caller: Caller, question: Question, record: OpenRecord) -> Answered:
+        """Answer from the shared directory, which any client may read and nobody's data is in: no audit entry."""
+        decision = directory.decision(self.access, caller.principal)
+        selected = await question.select(self.access, record, decision)
+        return Answered(record, decision, release_directory(decision, selected))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +175,7 @@ class EmergencySummary:
     """What a crew at the door asks: the critical sections of the person with this NHS number."""
 
     nhs_number: str
+    type: str = "Patient"
 
     def asked(self) -> Asked:
         """Return the words for the audit entry."""
@@ -174,8 +192,8 @@ class EmergencySummary:
 
 def _readable(record: OpenRecord, reference: str, decision: Decision) -> Entry:
     entry = record.entry(reference)
-    if entry is None or record.manifest.kind is not RecordKind.PERSON:
+    if entry is None:
         raise NotHere
-    if not any(decision.opens(section, tier) for section, tier in places(entry.grants)):
-        raise NotHere
-    return entry
+    if decision.rule == DIRECTORY_RULE or any(decision.opens(*place) for place in places(entry.grants)):
+        return entry
+    raise NotHere

@@ -12,6 +12,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from fhir_profiles.issues import Issue, error
 from fhir_profiles.validation import validate
 from security.clock import instant
@@ -19,7 +20,7 @@ from security.decision import Decision
 from security.writes import may_take_on
 from service.record import directory, taking_on, write_rules
 from service.record.access import Access, Asked, Caller
-from service.record.changes import Change, Method, Prepared, conditional_references, prepare
+from service.record.changes import Change, Method, Prepared, condition_of, conditional_references, prepare
 from service.record.derive import identity_of
 from service.record.draft import Draft
 from service.record.errors import InvalidContent, TooBusy
@@ -92,6 +93,12 @@ class WriteRecord:
             raise InvalidContent(issues)
         targets = await directory.resolve(self.access.records, conditional_references(changes))
         prepared, issues = prepare(changes, self.fhir_base, targets)
+        for change in changes:
+            try:
+                condition_of(change)
+            except ValueError:
+                text = "A condition names an identifier (identifier=system|value) that the new Patient itself carries."
+                issues.append(error("not-supported", change.at, text))
         if len(prepared.persons) > 1:
             issues.append(error("business-rule", "", "A write concerns exactly one person; this one names more."))
         if issues:
@@ -124,6 +131,9 @@ class WriteRecord:
         if patient is not None:
             number = identity_of(patient.resource or {}).nhs_number
             known = await records.by_nhs_number(number) if number else None
+            condition = condition_of(patient)
+            if known is None and condition is not None and condition[0] != NHS_NUMBER_SYSTEM:
+                known = await records.by_claim("identifier", "|".join(condition))
             if known is not None:
                 found[known.record_id] = known
         if len(found) > 1:

@@ -1,9 +1,15 @@
-"""One writer for one SQLite file: jobs queue up, a thread commits them in groups, callers wait for the disk.
+"""One writer for one SQLite file: jobs gather, a thread commits them in groups, callers wait for the disk.
 
 Every job of a group lies in one transaction, so one `fdatasync` makes them all durable. A job that fails is rolled
 back to its own savepoint and fails alone; when the group's COMMIT fails, every job of it fails and nothing of it is
-there. Checkpoints run on a second thread with a connection of its own, because SQLite's automatic checkpoint would
-put its writes between a request and its answer.
+there.
+
+A group is whatever has gathered by the time that the event loop has nothing more to do at once, or that the group
+before it is durable: a busy service commits many together, an idle one commits a single job without waiting. Groups are
+handed over whole, because each change of hands between two Python threads can cost more than the commit itself.
+
+Checkpoints run on a second thread with a connection of its own, because SQLite's automatic checkpoint would put its
+writes between a request and its answer.
 """
 
 from __future__ import annotations
@@ -12,7 +18,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 from service.store.errors import StoreError, StoreUnavailable
@@ -20,12 +26,13 @@ from service.store.errors import StoreError, StoreUnavailable
 Job = Callable[[sqlite3.Connection], Any]
 """Runs inside the writer's transaction; raises a StoreError before it has written anything, or uses a savepoint."""
 
+Group = list[tuple[Job, asyncio.Future[Any]]]
 CHECKPOINT_SECONDS = 1.0
 LARGEST_GROUP = 256
 
 
 class Committer:
-    """The writer thread of one SQLite file. Made and closed in a running event loop.
+    """The writer of one SQLite file. Made, used and closed in one running event loop.
 
     `before` and `rollback` frame each group: what lies outside the database (the audit chain's head) is marked before
     the first job and taken back when the group is lost.
@@ -37,9 +44,13 @@ class Committer:
         self._connect = connect
         self._before = before
         self._rollback = rollback
-        self._jobs: SimpleQueue[tuple[Job, asyncio.Future[Any]] | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
+        self._waiting: Group = []
+        self._settled: asyncio.Future[None] = self._loop.create_future()
+        self._writing = False
+        self._scheduled = False
         self._closed = False
+        self._groups: SimpleQueue[Group | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._write, name="store-writer", daemon=True),
@@ -49,11 +60,14 @@ class Committer:
             thread.start()
 
     def submit(self, job: Job) -> asyncio.Future[Any]:
-        """Queue a job; the future resolves when the group that holds it is durable."""
+        """Take a job; the future resolves when the group that holds it is durable."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
         future: asyncio.Future[Any] = self._loop.create_future()
-        self._jobs.put((job, future))
+        self._waiting.append((job, future))
+        if not self._writing and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._hand_over)
         return future
 
     async def close(self) -> None:
@@ -61,50 +75,57 @@ class Committer:
         if self._closed:
             return
         self._closed = True
+        while self._waiting or self._writing:
+            await asyncio.wait([future for _, future in self._waiting] or [self._settled])
         self._stopping.set()
-        self._jobs.put(None)
+        self._groups.put(None)
         for thread in self._threads:
             await asyncio.to_thread(thread.join)
+
+    def _hand_over(self) -> None:
+        """Give what has gathered to the writer; on the event loop, when the writer is free."""
+        self._scheduled = False
+        if self._writing or not self._waiting:
+            return
+        group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
+        self._writing = True
+        self._settled = self._loop.create_future()
+        self._groups.put(group)
+
+    def _settle(self, results: list[tuple[asyncio.Future[Any], Any]]) -> None:
+        """Answer everyone in a group, on the event loop, and begin the next one."""
+        self._writing = False
+        self._settled.set_result(None)
+        for future, result in results:
+            if future.cancelled():
+                continue
+            if isinstance(result, StoreError):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+        if self._waiting and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._hand_over)
 
     def _write(self) -> None:
         connection = self._connect()
         try:
-            running = True
-            while running:
-                group, running = self._next_group()
-                if group:
-                    settled = self._commit_group(connection, group)
-                    self._loop.call_soon_threadsafe(_settle, settled)
+            while (group := self._groups.get()) is not None:
+                results = self._commit(connection, group)
+                self._loop.call_soon_threadsafe(self._settle, results)
         finally:
             connection.close()
 
-    def _next_group(self) -> tuple[list[tuple[Job, asyncio.Future[Any]]], bool]:
-        first = self._jobs.get()
-        if first is None:
-            return [], False
-        group = [first]
-        while len(group) < LARGEST_GROUP:
-            try:
-                job = self._jobs.get_nowait()
-            except Empty:
-                break
-            if job is None:
-                return group, False
-            group.append(job)
-        return group, True
-
-    def _commit_group(
-        self, connection: sqlite3.Connection, group: list[tuple[Job, asyncio.Future[Any]]]
-    ) -> list[tuple[asyncio.Future[Any], Any]]:
+    def _commit(self, connection: sqlite3.Connection, group: Group) -> list[tuple[asyncio.Future[Any], Any]]:
         mark = self._before()
-        settled: list[tuple[asyncio.Future[Any], Any]] = []
+        results: list[tuple[asyncio.Future[Any], Any]] = []
         try:
             connection.execute("BEGIN IMMEDIATE")
             for job, future in group:
                 try:
-                    settled.append((future, job(connection)))
+                    results.append((future, job(connection)))
                 except StoreError as error:
-                    settled.append((future, error))
+                    results.append((future, error))
             connection.execute("COMMIT")
         except Exception as error:  # the group is lost as a whole, whatever happened: nothing may be acknowledged
             self._rollback(mark)
@@ -113,7 +134,7 @@ class Committer:
             lost = StoreUnavailable("the store could not commit")
             lost.__cause__ = error
             return [(future, lost) for _, future in group]
-        return settled
+        return results
 
     def _checkpoint(self) -> None:
         connection = self._connect()
@@ -126,13 +147,3 @@ class Committer:
                     continue
         finally:
             connection.close()
-
-
-def _settle(settled: list[tuple[asyncio.Future[Any], Any]]) -> None:
-    for future, result in settled:
-        if future.cancelled():
-            continue
-        if isinstance(result, StoreError):
-            future.set_exception(result)
-        else:
-            future.set_result(result)

@@ -39,8 +39,8 @@ CREATE TABLE pieces (record_id BLOB NOT NULL, piece_id BLOB NOT NULL, chunk INTE
 CREATE TABLE claims (token BLOB PRIMARY KEY, record_id BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE tokens (token BLOB NOT NULL, record_id BLOB NOT NULL, PRIMARY KEY (token, record_id)) WITHOUT ROWID;
 CREATE TABLE known (token BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE audit (chain BLOB NOT NULL, seq INTEGER NOT NULL, mac BLOB NOT NULL, sealed BLOB NOT NULL,
-  PRIMARY KEY (chain, seq));
+CREATE TABLE audit (filed INTEGER PRIMARY KEY, chain BLOB NOT NULL, seq INTEGER NOT NULL, mac BLOB NOT NULL,
+  sealed BLOB NOT NULL);
 CREATE TABLE spent (token BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE remembered (token BLOB PRIMARY KEY, expires INTEGER NOT NULL, sealed BLOB NOT NULL);
 CREATE INDEX spent_expires ON spent (expires);
@@ -176,7 +176,8 @@ class SqliteStore:
     def _file(self, connection: sqlite3.Connection, sealed: bytes) -> None:
         linked = self._chain.link(sealed)
         connection.execute(
-            "INSERT INTO audit VALUES (?, ?, ?, ?)", (self._chain.chain_id, linked.seq, linked.mac, linked.sealed)
+            "INSERT INTO audit (chain, seq, mac, sealed) VALUES (?, ?, ?, ?)",
+            (self._chain.chain_id, linked.seq, linked.mac, linked.sealed),
         )
 
     def _one(self, query: str, parameters: tuple[Any, ...]) -> StoredRecord | None:

@@ -186,7 +186,7 @@ def _directory() -> Sequence[Json]:
         around.organisation(*HOSPICE),
         {
             "resourceType": "HealthcareService",
-            "identifier": [{"system": SERVICE_ID, "value": "ZZHOS1-ADVICE"}],
+            "identifier": [{"system": SERVICE_ID, "value": "ZZHSP1-ADVICE"}],
             "active": True,
             "providedBy": hospice,
             "name": f"{HOSPICE[1]} advice line",
@@ -195,14 +195,14 @@ def _directory() -> Sequence[Json]:
         },
         {
             "resourceType": "Location",
-            "identifier": [{"system": SERVICE_ID, "value": "ZZHOS1-WARD"}],
+            "identifier": [{"system": SERVICE_ID, "value": "ZZHSP1-WARD"}],
             "status": "active",
             "name": f"{HOSPICE[1]}, in-patient unit",
             "managingOrganization": hospice,
         },
         {
             "resourceType": "Endpoint",
-            "identifier": [{"system": SERVICE_ID, "value": "ZZHOS1-FHIR"}],
+            "identifier": [{"system": SERVICE_ID, "value": "ZZHSP1-FHIR"}],
             "status": "active",
             "connectionType": {
                 "system": "http://terminology.hl7.org/CodeSystem/endpoint-connection-type",
