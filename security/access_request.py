@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import uuid
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
@@ -69,8 +69,8 @@ class BreakGlass(msgspec.Struct, frozen=True):
 
 
 def new_decision_id() -> str:
-    """Return a fresh id for a decision: 128 random bits in hex."""
-    return secrets.token_hex(16)
+    """Return a fresh id for a decision: a random UUID, as a Bundle that it released can carry it."""
+    return str(uuid.uuid4())
 
 
 class AccessRequest(msgspec.Struct, frozen=True):

@@ -181,7 +181,7 @@ def _base_url(reader: _Reader, default: str, production: bool) -> str:
     parts = urlsplit(url)
     if url and (parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query):
         reader.problems.append("EPACCS_BASE_URL must be an http or https address without path")
-    elif production and url and parts.scheme != "https":
+    elif production and reader.text("EPACCS_BASE_URL") and parts.scheme != "https":
         reader.problems.append("EPACCS_BASE_URL must be https in production")
     return url
 

@@ -18,6 +18,8 @@ from security.release import Held, Released
 from service.api.negotiation import FHIR_JSON_UTF8
 
 _PROOF: Final = object()
+PREDECESSOR: Final = "predecessor-version"
+"""The link relation from a version to the one it replaced (RFC 5829)."""
 REDACTED: Final = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
     "code": "REDACTED",
@@ -34,10 +36,14 @@ class Answer(Response):
         super().__init__(body, status, dict(headers) if headers else None, media_type=FHIR_JSON_UTF8)
 
 
-def resource(released: Released, *, status: int = 200, location: str | None = None) -> Answer:
-    """Answer with the one released resource, its ETag and Last-Modified."""
+def resource(released: Released, *, status: int = 200, location: str | None = None, base: str = "") -> Answer:
+    """Answer with the one released resource, its ETag and Last-Modified, and from `base` a link to what it replaced."""
     (item,) = released.items
-    return _one(item, status, location)
+    answer = _one(item, status, location)
+    if base and item.version > 1:
+        replaced = f"{base}/{item.type}/{item.id}/_history/{item.version - 1}"
+        answer.headers["Link"] = f'<{replaced}>; rel="{PREDECESSOR}"'
+    return answer
 
 
 def _one(item: Held, status: int, location: str | None) -> Answer:
@@ -79,39 +85,28 @@ def empty_searchset(self_url: str) -> Answer:
     return _bundle("searchset", [], False, self_url, total=0)
 
 
-def history(released: Released, base: str, self_url: str, deletions: Sequence[tuple[str, str]] = ()) -> Answer:
-    """Answer an instance history, newest first. `deletions` are (Type/id, instant) of versions that are deletions."""
+def history(released: Released, base: str, address: str, deletion: int = 0) -> Answer:
+    """Answer an instance history, newest first; each entry links to the version it replaced (RFC 5829).
+
+    `address` is that of the resource below `base`. Version number `deletion` is no resource but the OperationOutcome of
+    its deletion.
+    """
     entries = []
-    for reference, when in deletions:
-        entries.append(
-            json.encode(
-                {
-                    "fullUrl": f"{base}/{reference}",
-                    "request": {"method": "DELETE", "url": reference},
-                    "response": {"status": "204", "lastModified": when},
-                }
-            )
-        )
     for item in released.items:
-        method = "POST" if item.version == 1 else "PUT"
-        url = item.type if item.version == 1 else f"{item.type}/{item.id}"
-        status = "201" if item.version == 1 else "200"
+        deleted, url = item.version == deletion, f"{item.type}/{item.id}"
+        method, status = ("DELETE", "204") if deleted else ("POST", "201") if item.version == 1 else ("PUT", "200")
+        entry: dict[str, Any] = {"fullUrl": f"{base}/{url}"}
+        if item.version > 1:
+            entry["link"] = [{"relation": PREDECESSOR, "url": f"{base}/{url}/_history/{item.version - 1}"}]
+        entry["request"] = {"method": method, "url": item.type if item.version == 1 else url}
+        response = {"status": status, "etag": f'W/"{item.version}"', "lastModified": item.last_updated}
+        outcome_of_deletion = b',"outcome":' + item.body if deleted else b""
+        resource_then = b"" if deleted else b',"resource":' + item.body
         entries.append(
-            b'{"fullUrl":"%s/%s/%s","resource":%s,"request":{"method":"%s","url":"%s"},'
-            b'"response":{"status":"%s","etag":"W/\\"%d\\"","lastModified":"%s"}}'
-            % (
-                base.encode(),
-                item.type.encode(),
-                item.id.encode(),
-                item.body,
-                method.encode(),
-                url.encode(),
-                status.encode(),
-                item.version,
-                item.last_updated.encode(),
-            )
+            b'%s%s,"response":%s%s}}'
+            % (json.encode(entry)[:-1], resource_then, json.encode(response)[:-1], outcome_of_deletion)
         )
-    return _bundle("history", entries, released.redacted, self_url, total=len(entries))
+    return _bundle("history", entries, released.redacted, f"{base}/{address}/_history", total=len(entries))
 
 
 def document(released: Released, first: bytes, *, identifier: str, as_of: str, version: int, base: str) -> Answer:

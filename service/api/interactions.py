@@ -42,20 +42,22 @@ class Interactions:
     async def read(self, resource_type: str, call: Call) -> Answer:
         """GET [base]/[type]/[id]."""
         answered = await self.read_record(call.caller, ReadResource(resource_type, call.path("id")))
-        return answers.resource(answered.released)
+        return answers.resource(answered.released, base=self.base)
 
     async def vread(self, resource_type: str, call: Call) -> Answer:
         """GET [base]/[type]/[id]/_history/[vid]."""
         version = call.path("vid")
         number = int(version) if version.isdecimal() and len(version) < 10 else 0
         answered = await self.read_record(call.caller, ReadVersion(resource_type, call.path("id"), number))
-        return answers.resource(answered.released)
+        return answers.resource(answered.released, base=self.base)
 
     async def history(self, resource_type: str, call: Call) -> Answer:
         """GET [base]/[type]/[id]/_history."""
         id = call.path("id")
         answered = await self.read_record(call.caller, ReadHistory(resource_type, id))
-        return answers.history(answered.released, self.base, f"{self.base}/{resource_type}/{id}/_history")
+        entry = answered.record.entry(f"{resource_type}/{id}")
+        deletion = entry.version if entry is not None and entry.deleted else 0
+        return answers.history(answered.released, self.base, f"{resource_type}/{id}", deletion)
 
     async def search(self, resource_type: str, call: Call) -> Answer:
         """GET [base]/[type]?..."""

@@ -112,7 +112,9 @@ def decide(file: Path, at: str, as_json: bool) -> None:
 
 
 def _plain(found: dict[str, object]) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in found.items())
+    return "\n".join(
+        f"{name}: {value if isinstance(value, str) else json.dumps(value)}" for name, value in found.items()
+    )
 
 
 def _told(move: Callable[[MovableClock], None]) -> None:

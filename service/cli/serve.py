@@ -15,10 +15,12 @@ from adapters.errors import OutsideError
 from adapters.fhir_rest import FhirClient
 from adapters.http import HttpClient
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
+from security.access_policy import load
 from security.assertions import b2b_extensions
 from security.client_assertion import ClientAssertion, SmartBackendAuth
 from security.demo_clients import DEMO_CLIENTS, make_demo_clients, private_key
-from security.keys import FileKeyRing, key_path
+from security.keys import FileKeyRing, key_path, open_keys
+from security.registry import ClientRegistry
 from service import logs
 from service.app import clock_of, create_app
 from service.cli.common import plain_errors, read_settings
@@ -34,6 +36,7 @@ def serve(host: str | None, port: int | None) -> None:
     """Run the service."""
     overrides = {"EPACCS_HOST": host, "EPACCS_PORT": None if port is None else str(port)}
     settings = read_settings(**{name: value for name, value in overrides.items() if value is not None})
+    check_files(settings)
     logs.configure(settings.log_level)
     _server(settings).run()
 
@@ -53,6 +56,14 @@ def demo(port: int | None) -> None:
     logs.configure("WARNING")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_demo(settings))
+
+
+def check_files(settings: Settings) -> None:
+    """Raise what is wrong with keys, policy or clients now: inside the server their sentence would be lost."""
+    open_keys(settings.keys)
+    ClientRegistry.load(settings.clients)
+    if settings.policy:
+        load(settings.policy)
 
 
 def _server(settings: Settings) -> uvicorn.Server:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 
@@ -34,7 +34,7 @@ class Traits:
 
 def drawn(random: Random) -> Traits:
     """Draw the traits of one person; each state that a reader must tell apart occurs."""
-    return Traits(
+    traits = Traits(
         cpr=random.choices(("not-for", "for", "not-discussed", "declined", "none"), (60, 12, 8, 5, 15))[0],
         level=random.choices(("full", "selective", "comfort"), (12, 38, 50))[0],
         place=random.choices(("home", "hospice", "care-home", "undecided", "declined"), (50, 20, 15, 10, 5))[0],
@@ -52,3 +52,5 @@ def drawn(random: Random) -> Traits:
         review_in_days=random.randint(-15, 90),
         authorised_for_days=random.randint(-5, 80),
     )
+    # an authorisation that has run out still began before it ended
+    return replace(traits, authorised_for_days=max(traits.authorised_for_days, 1 - traits.decided_days_ago))

@@ -87,7 +87,7 @@ def _details(resource: Resource, validity: Validity, due: str | None) -> str:
     basis = (extension(resource, v.DECISION_BASIS) or {}).get("valueCode")
     said = [
         f"Kind: {BASIS_WORDS.get(basis, basis)}." if basis else None,
-        f"Reason: {reason}." if (reason := notes(resource)) else None,
+        f"Reason: {reason.rstrip('.')}." if (reason := notes(resource)) else None,
         f"Review due by {in_words(due)}." if due else None,
         None if validity.valid else f"UNVERIFIED: {'; '.join(_UNVERIFIED_WORDS[one] for one in validity.reasons)}.",
     ]

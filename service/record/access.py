@@ -16,7 +16,7 @@ from security.clock import Clock, instant, parse_instant
 from security.consent import admit, decide
 from security.decision import Decision, Obligation, enforceable
 from security.labels import SFlag
-from security.principal import Principal
+from security.principal import Principal, Role
 from service.record.errors import Problem
 from service.record.manifest import Author
 from service.record.records import OpenRecord, Records
@@ -33,6 +33,9 @@ PERFORMED = frozenset(
     }
 )
 """Obligations that this service carries out. A decision with any other becomes a refusal (rule 6)."""
+
+PERSONAL_ROLES = frozenset({Role.PATIENT, Role.PROXY})
+"""Roles whose relationship is to one person, and does not come from an organisation's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,20 +117,32 @@ class Access:
             self.entry(caller, decision, asked, record), self.known_token(caller, record)
         )
 
+    async def turned_down(self, caller: Caller, asked: Asked, record: OpenRecord) -> None:
+        """Write down a write that broke a rule of a record: what the refusal says of its versions is an answer too."""
+        decision = await self.decide(caller, record)
+        await self.records.store.append_audit(self.entry(caller, decision, asked, record, Outcome.REFUSED))
+
     def known_token(self, caller: Caller, record: OpenRecord | None) -> bytes:
         """Return the blind token of this organisation and record; of nothing in particular for an absent one."""
         whose = "absent" if record is None else record.record_id.hex()
         return self.records.index.token("known-partner", f"{caller.principal.organisation}|{whose}")
 
-    def entry(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord | None) -> bytes:
-        """Return the sealed audit entry of a decision."""
+    def entry(
+        self,
+        caller: Caller,
+        decision: Decision,
+        asked: Asked,
+        record: OpenRecord | None,
+        outcome: Outcome = Outcome.SUCCESS,
+    ) -> bytes:
+        """Return the sealed audit entry of a decision; `outcome` is that of what it permitted."""
         principal = caller.principal
         user, manifest = principal.user, None if record is None else record.manifest
         return self.sealer.seal(
             AuditEntry(
                 time=instant(self.clock()),
                 kind=kind_of(asked.interaction) if decision.permitted else EventKind.DECISION,
-                outcome=Outcome.SUCCESS if decision.permitted else Outcome.REFUSED,
+                outcome=outcome if decision.permitted else Outcome.REFUSED,
                 request_id=caller.request_id,
                 interaction=asked.interaction,
                 client_id=principal.client_id,
@@ -163,11 +178,15 @@ class Access:
     async def _relationship(
         self, caller: Caller, record: OpenRecord | None, nhs_number: str, now: datetime
     ) -> Relationship:
-        organisation = caller.principal.organisation
+        organisation, user = caller.principal.organisation, caller.principal.user
         if record is not None:
             nhs_number = record.manifest.identity.nhs_number
-            if organisation in record.manifest.relations:
-                return Relationship.ESTABLISHED
+        if caller.principal.role in PERSONAL_ROLES:
+            # The organisation whose sign-in they use gives them nobody's plan but their own.
+            own = caller.principal.role is Role.PATIENT and user is not None and user.id == nhs_number != ""
+            return Relationship.ESTABLISHED if own else Relationship.NONE
+        if record is not None and organisation in record.manifest.relations:
+            return Relationship.ESTABLISHED
         if nhs_number and await self._on_open_incident(organisation, nhs_number, now):
             return Relationship.ESTABLISHED
         if caller.principal.self_claim_reason is not None:

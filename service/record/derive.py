@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
-from fhir_profiles.sections import CRITICAL_SECTIONS
-from service.record.manifest import SECTIONS, Entry, Identity
+from fhir_profiles.sections import CRITICAL_SECTIONS, TIER, Section
+from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Identity
 
 Resource = dict[str, Any]
 DEATH_STATUS = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-DeathNotificationStatus"
 CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+_OF_NO_SECTION = ((SECTION_NUMBER[Section.UNKNOWN], int(TIER[Section.UNKNOWN])),)
 
 
 def identity_of(patient: Resource) -> Identity:
@@ -139,9 +140,14 @@ def close_grants(entries: Sequence[Entry]) -> None:
                         changed = True
         if not changed:
             break
-    for entry in followers:
-        if entry.grants:
-            entry.section, entry.tier = max(entry.grants, key=lambda grant: grant[1])
+    for entry in sorted(followers, key=lambda entry: entry.type == "PractitionerRole"):
+        if entry.type == "PractitionerRole" and not entry.grants:
+            # Few things point at a role; it says of a practitioner what they are, and is released where they are.
+            named = [by_reference[name] for name in entry.points_at if name in by_reference]
+            entry.grants = next((one.grants for one in named if one.type == "Practitioner"), ())
+        # What nothing points at any more may have been named by something closed: it is of no known section.
+        entry.grants = entry.grants or _OF_NO_SECTION
+        entry.section, entry.tier = max(entry.grants, key=lambda grant: grant[1])
 
 
 def urgent_entries(entries: Sequence[Entry]) -> list[Entry]:

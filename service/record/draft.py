@@ -7,7 +7,7 @@ from copy import copy
 from typing import Any
 
 from fhir_profiles import json
-from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
 from fhir_profiles.sections import TIER, Section, section_of
 from security.consent_compile import compile_consents
 from security.labels import SFlag, entry_tier, sflag_of
@@ -47,6 +47,11 @@ class Draft:
         self._registered = list(record.manifest.registered)
         self._sflag = record.manifest.sflag
 
+    @property
+    def record(self) -> OpenRecord:
+        """The record as it was opened."""
+        return self._record
+
     def entry(self, reference: str) -> Entry | None:
         """Return the entry of a reference as it stands in the draft."""
         return self._entries.get(reference)
@@ -83,7 +88,7 @@ class Draft:
         before = self._supersede(change.reference)
         version = 1 if before is None else before.version + 1
         resource["id"] = change.id
-        resource["meta"] = _meta(resource, version, now)
+        resource["meta"] = _meta(resource, version, now, author)
         ordered = {key: resource.pop(key) for key in ("resourceType", "id", "meta")}
         resource = ordered | resource
         section = section_of(resource)
@@ -239,7 +244,15 @@ class Draft:
 
 def decode_slice(record: OpenRecord, entry: Entry) -> Resource:
     """Decode the JSON of an entry's slice; large elements are empty strings."""
-    body = record.slice(entry.offset, entry.length)
+    return _decoded(record.slice(entry.offset, entry.length), entry)
+
+
+def decode_version(version: Superseded) -> Resource:
+    """Decode the JSON of a version that was replaced; large elements are empty strings."""
+    return _decoded(version.body, version.entry)
+
+
+def _decoded(body: bytes, entry: Entry) -> Resource:
     decoded = json.decode(join_parts(body, entry.parts, entry.parts) if entry.parts else body)
     if not isinstance(decoded, dict):
         raise TypeError("a stored resource is a JSON object")
@@ -269,7 +282,8 @@ def _raised(known: str, sent: SFlag) -> str:
     return max(known, sent, key=order.index)
 
 
-def _meta(resource: Resource, version: int, now: str) -> dict[str, Any]:
+def _meta(resource: Resource, version: int, now: str, author: Author) -> dict[str, Any]:
+    """Return the meta of a version. Its source is who recorded it here, whatever a sender says of itself."""
     meta = dict(resource.get("meta", {}))
     if resource["resourceType"] == "Patient" and "security" in meta:
         # PDS stamps its own scale on ordinary patients; it is read into the flag and never echoed (rules, section 1).
@@ -277,7 +291,8 @@ def _meta(resource: Resource, version: int, now: str) -> dict[str, Any]:
         meta.pop("security")
         if labels:
             meta["security"] = labels
-    return {**meta, "versionId": str(version), "lastUpdated": now}
+    source = f"{ODS_SYSTEM}/{author.organisation}#{author.client}"
+    return {**meta, "versionId": str(version), "lastUpdated": now, "source": source}
 
 
 def _claims(old: Manifest, identity: Identity, resources: dict[str, Resource]) -> list[tuple[str, str]]:

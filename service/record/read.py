@@ -16,7 +16,7 @@ from service.record.access import Access, Asked, Caller
 from service.record.errors import Gone, NotHere, RecordBroken
 from service.record.manifest import Entry, RecordKind, places
 from service.record.records import OpenRecord
-from service.record.select import held, held_urgent, held_version, whole
+from service.record.select import held, held_deletion, held_urgent, held_version, whole
 
 
 class Question(Protocol):
@@ -160,12 +160,12 @@ class ReadHistory:
         return await access.records.by_reference(f"{self.type}/{self.id}")
 
     async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held]:
-        """Return every version that is not a deletion, newest first."""
+        """Return every version, newest first; for a deletion what it says of itself."""
         entry = _readable(record, f"{self.type}/{self.id}", decision)
-        versions = [] if entry.deleted else [held(record, entry)]
+        versions = [held_deletion(entry) if entry.deleted else held(record, entry)]
         for sequence in reversed(entry.superseded):
             for version in await access.records.superseded(record, sequence):
-                if version.entry.reference == entry.reference and not version.entry.deleted:
+                if version.entry.reference == entry.reference:
                     versions.append(held_version(version))
         return versions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fhir_profiles import json
 from fhir_profiles.sections import Tier
 from security import cells
 from security.release import Held, HeldLine, HeldPart
@@ -27,6 +28,14 @@ def held_urgent(record: OpenRecord, urgent: Urgent) -> Held:
 def held_version(version: Superseded) -> Held:
     """Return a replaced version without its large elements, as held for release."""
     return _held(version.entry, version.body)
+
+
+def held_deletion(entry: Entry) -> Held:
+    """Return the deletion of a resource, as held for release: an OperationOutcome that says by whom and why."""
+    by = ", ".join(part for part in (entry.author.organisation, entry.author.user_name) if part)
+    text = f"Deleted by {by}. Reason: {entry.reason}"
+    issue = {"severity": "information", "code": "deleted", "details": {"text": text}}
+    return _held(entry, json.encode({"resourceType": "OperationOutcome", "issue": [issue]}))
 
 
 async def whole(records: Records, record: OpenRecord, entry: Entry, body: bytes) -> Held:

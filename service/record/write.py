@@ -12,6 +12,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from fhir_profiles.issues import Issue, error
 from fhir_profiles.validation import validate
@@ -19,11 +21,11 @@ from security.clock import instant
 from security.decision import Decision
 from security.writes import may_take_on
 from service.record import directory, taking_on, write_rules
-from service.record.access import Access, Asked, Caller
+from service.record.access import Access, Asked, Caller, Refused
 from service.record.changes import Change, Method, Prepared, condition_of, conditional_references, prepare
 from service.record.derive import identity_of
 from service.record.draft import Draft
-from service.record.errors import InvalidContent, TooBusy
+from service.record.errors import InvalidContent, Problem, TooBusy
 from service.record.kept import Idempotency, Kept
 from service.record.limits import Limits
 from service.record.locks import KeyedLocks
@@ -71,6 +73,8 @@ class WriteRecord:
         asked = Asked(interaction)
         await self.access.admit(caller, asked)
         prepared = await self._prepared(changes)
+        if prepared.new_patient is not None:
+            await self._check_taking_on(caller, asked)
         for attempt in range(TRIES):
             if idempotency is not None:
                 again = await self._given_before(caller, idempotency, asked)
@@ -110,11 +114,17 @@ class WriteRecord:
     ) -> Written:
         record = await self._find(caller, prepared, asked)
         if record is None:
-            return await self._apply(caller, prepared, asked, idempotency, await self._new(caller, asked))
+            return await self._apply(caller, prepared, asked, idempotency, await self._new(caller))
         async with self.locks.hold(record.record_id):
             stored = await self.access.records.store.fetch(record.record_id)
             fresh = record if stored is None else await self.access.records.open(stored)
-            return await self._apply(caller, prepared, asked, idempotency, fresh)
+            try:
+                return await self._apply(caller, prepared, asked, idempotency, fresh)
+            except Refused:
+                raise
+            except Problem:
+                await self.access.turned_down(caller, asked, fresh)
+                raise
 
     async def _find(self, caller: Caller, prepared: Prepared, asked: Asked) -> OpenRecord | None:
         """Find the one record that all changes belong to; None when they make a new person."""
@@ -146,9 +156,15 @@ class WriteRecord:
             )
         return next(iter(found.values()), None)
 
-    async def _new(self, caller: Caller, asked: Asked) -> OpenRecord:
-        if not may_take_on(caller.principal).permitted:
-            await self.access.refuse(caller, await self.access.decide(caller, None), asked, None)
+    async def _check_taking_on(self, caller: Caller, asked: Asked) -> None:
+        """Refuse who takes nobody on before anybody is looked up: the answer must not depend on who is here (5.9a)."""
+        verdict = may_take_on(caller.principal)
+        if not verdict.permitted:
+            absent = await self.access.decide(caller, None)
+            forbidden = msgspec.structs.replace(absent, status=403, rule=verdict.rule, reason=verdict.reason)
+            await self.access.refuse(caller, forbidden, asked, None)
+
+    async def _new(self, caller: Caller) -> OpenRecord:
         holder = caller.principal.organisation
         return await self.access.records.new(empty_manifest(RecordKind.PERSON, holder=holder))
 
@@ -179,6 +195,8 @@ class WriteRecord:
         write_rules.check_size(state, self.limits)
         if decision is None:
             decision = await self.access.decide(caller, _as_it_will_be(record, state))
+            if not decision.permitted:
+                await self.access.refuse(caller, decision, asked, None)
         return await self._commit(caller, asked, idempotency, record, state, decision, results)
 
     async def _decide(

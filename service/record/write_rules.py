@@ -18,7 +18,7 @@ from service.record.access import Access, Caller
 from service.record.authorship import authorship_of
 from service.record.changes import Change, Method, Prepared, Resource
 from service.record.derive import organisation_of
-from service.record.draft import Draft
+from service.record.draft import Draft, decode_version
 from service.record.errors import (
     Gone,
     InvalidContent,
@@ -28,13 +28,13 @@ from service.record.errors import (
     VersionConflict,
 )
 from service.record.limits import Limits
-from service.record.manifest import SECTIONS
+from service.record.manifest import SECTIONS, Entry
 from service.record.records import NewState
 
 
 async def check(access: Access, caller: Caller, prepared: Prepared, changes: Sequence[Change], draft: Draft) -> None:
     """Raise for the first kind of rule that is broken, with every place that breaks it."""
-    _check_versions(changes, draft)
+    await _check_versions(access, changes, draft)
     after = _after(changes, draft)
     await _check_references(access, prepared, draft)
     _check_content(changes, draft, after)
@@ -52,7 +52,7 @@ def check_size(state: NewState, limits: Limits) -> None:
         raise TooLarge(f"A single attachment may have {limits.attachment} bytes.")
 
 
-def _check_versions(changes: Sequence[Change], draft: Draft) -> None:
+async def _check_versions(access: Access, changes: Sequence[Change], draft: Draft) -> None:
     for change in changes:
         if change.method is Method.CREATE:
             continue
@@ -67,16 +67,19 @@ def _check_versions(changes: Sequence[Change], draft: Draft) -> None:
                 entry.last_updated,
                 entry.author.organisation,
                 entry.author.user_name,
-                _differences(change.resource, draft.resource(entry.reference)),
+                await _changed_since(access, draft, entry, change.if_match or 0),
             )
 
 
-def _differences(sent: Resource | None, current: Resource) -> list[str]:
-    """Return the elements in which the current version differs from what was sent; names of elements, never values."""
-    if sent is None:
+async def _changed_since(access: Access, draft: Draft, entry: Entry, named: int) -> list[str]:
+    """Return the elements in which the current version differs from the one that was named; names, never values."""
+    if not 1 <= named < entry.version:
         return []
-    names = (sent.keys() | current.keys()) - {"id", "meta", "text", "resourceType"}
-    return sorted(name for name in names if sent.get(name) != current.get(name))
+    filed = await access.records.superseded(draft.record, entry.superseded[named - 1])
+    before = next(decode_version(version) for version in filed if version.entry.reference == entry.reference)
+    current = draft.resource(entry.reference)
+    names = (before.keys() | current.keys()) - {"id", "meta", "text", "resourceType"}
+    return sorted(name for name in names if before.get(name) != current.get(name))
 
 
 def _after(changes: Sequence[Change], draft: Draft) -> dict[str, Resource]:

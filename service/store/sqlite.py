@@ -301,5 +301,5 @@ def _prepare(path: Path) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise StoreUnavailable("the database does not answer") from error
