@@ -77,6 +77,18 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     lines: tuple[HeldLine, ...] = ()
 
 
+class HeldWhole(msgspec.Struct, frozen=True, gc=False):
+    """An answer put together beforehand, which leaves whole or not at all.
+
+    Every cell of `requires` must be open and none of `forbids`; `said` are its lines in words, `entries` its resources.
+    """
+
+    requires: int
+    forbids: int
+    said: Any
+    entries: bytes | memoryview
+
+
 class _Sealed:
     """What only this module can make: no construction, subclass, copy or pickle elsewhere."""
 
@@ -106,18 +118,28 @@ class _Sealed:
 class Released(_Sealed):
     """Resources that may be returned to the caller of one decision."""
 
-    __slots__ = ("critical_withheld", "decision", "items")
+    __slots__ = ("critical_withheld", "decision", "items", "whole")
 
     decision: Decision
     items: tuple[Held, ...]
+    whole: HeldWhole | None
+    """An answer that was held whole; `items` are then empty."""
     critical_withheld: bool
     """The decision group is withheld, and the answer must say so (5.3)."""
 
-    def __init__(self, decision: Decision, items: tuple[Held, ...], critical_withheld: bool, proof: object) -> None:
+    def __init__(
+        self,
+        decision: Decision,
+        items: tuple[Held, ...],
+        critical_withheld: bool,
+        proof: object,
+        whole: HeldWhole | None = None,
+    ) -> None:
         if proof is not _PROOF:
             raise NotReleasable("only release() makes what may be returned")
         object.__setattr__(self, "decision", decision)
         object.__setattr__(self, "items", items)
+        object.__setattr__(self, "whole", whole)
         object.__setattr__(self, "critical_withheld", critical_withheld)
 
     @property
@@ -166,6 +188,24 @@ def release(decision: Decision, held: Iterable[Held]) -> Released:
     )
     warned = Obligation.CRITICAL_WITHHELD_WARNING in decision.obligations
     return Released(decision, items, warned or (group_withheld and decision.decision_group_open), _PROOF)
+
+
+def opens_whole(decision: Decision, whole: HeldWhole) -> bool:
+    """Tell whether a decision opens all of an answer that was put together beforehand."""
+    opened = decision.open_cells
+    return decision.permitted and opened & whole.requires == whole.requires and not opened & whole.forbids
+
+
+def release_whole(decision: Decision, whole: HeldWhole) -> Released:
+    """Return an answer that was put together beforehand, all of it.
+
+    Raises:
+        NotReleasable: the decision does not open all of it, or opens what was left out of it.
+
+    """
+    if not opens_whole(decision, whole):
+        raise NotReleasable("an answer leaves whole only where all of it is open")
+    return Released(decision, (), False, _PROOF, whole)
 
 
 def release_directory(decision: Decision, held: Iterable[Held]) -> Released:

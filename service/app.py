@@ -40,7 +40,6 @@ from service.api.operations import Operations
 from service.api.public import Public, public_routes
 from service.api.routes import Services, operations
 from service.api.routing import FhirRoute
-from service.plan.summary import Wording
 from service.record.access import Access
 from service.record.directory import Directory
 from service.record.incidents import IncidentRegister
@@ -49,6 +48,7 @@ from service.record.limits import Limits
 from service.record.read import ReadRecord
 from service.record.records import Records
 from service.record.search import SearchRecords
+from service.record.urgent import Style
 from service.record.write import WriteRecord
 from service.settings import Settings
 from service.store.port import RecordStore
@@ -126,17 +126,16 @@ def services_of(opened: Opened) -> Services:
     kept = Kept(opened.store, ServiceSeal(opened.keys.service, settings.tenant), opened.records.index, opened.clock)
     limits = Limits(settings.record_limit, settings.attachment_limit, settings.resource_limit)
     read_record = ReadRecord(access)
+    style = Style.of(settings.fhir_base, settings.conflict_text)
     interactions = Interactions(
         read_record,
-        WriteRecord(access, kept, limits, settings.fhir_base),
+        WriteRecord(access, kept, limits, settings.fhir_base, style),
         SearchRecords(read_record),
         kept,
         settings.fhir_base,
         settings.body_limit,
     )
-    named = Operations(
-        read_record, IncidentRegister(access), kept, Wording.of(settings.conflict_text), settings.fhir_base
-    )
+    named = Operations(read_record, IncidentRegister(access), kept, style)
     return Services(interactions, DirectoryInteractions(Directory(access), interactions), named)
 
 

@@ -16,6 +16,7 @@ from fhir_profiles.issues import Issue
 from security.clock import parse_instant
 from security.release import Held, Released
 from service.api.negotiation import FHIR_JSON_UTF8
+from service.record.urgent import document_entry
 
 _PROOF: Final = object()
 PREDECESSOR: Final = "predecessor-version"
@@ -111,18 +112,17 @@ def history(released: Released, base: str, address: str, deletion: int = 0) -> A
 
 def document(released: Released, first: bytes, *, identifier: str, as_of: str, version: int, base: str) -> Answer:
     """Answer with a document Bundle: a Composition put together from released lines, then the released resources."""
-    prefix = b'{"fullUrl":"' + base.encode() + b"/"
-    entries = [b'{"fullUrl":"urn:uuid:%s","resource":%s}' % (identifier.encode(), first)]
-    entries += [
-        b"".join((prefix, item.type.encode(), b"/", item.id.encode(), b'","resource":', item.body, b"}"))
-        for item in released.items
-    ]
+    if released.whole is not None:
+        entries = released.whole.entries
+    else:
+        entries = b",".join([document_entry(base, item.type, item.id, item.body) for item in released.items])
     security = b',"security":[%s]' % json.encode(REDACTED) if released.redacted else b""
     head = (
         b'{"resourceType":"Bundle","meta":{"versionId":"%d"%s},"identifier":{"system":"urn:ietf:rfc:3986",'
         b'"value":"urn:uuid:%s"},"type":"document","timestamp":"%s","entry":['
     ) % (version, security, identifier.encode(), as_of.encode())
-    return Answer(_PROOF, 200, b"".join((head, b",".join(entries), b"]}")))
+    composed = b'{"fullUrl":"urn:uuid:%s","resource":' % identifier.encode()
+    return Answer(_PROOF, 200, b"".join((head, composed, first, b"}," if entries else b"}", entries, b"]}")))
 
 
 def transaction(released: Released | None, responses: Iterable[tuple[str, Mapping[str, str]]]) -> Answer:

@@ -14,12 +14,12 @@ from service.api import answers, negotiation
 from service.api.answers import Answer
 from service.api.errors import BadParameter
 from service.api.routing import Call
-from service.plan.summary import Wording
 from service.record.emergency import composition
 from service.record.errors import InvalidContent, Unparseable
 from service.record.incidents import IncidentRegister
 from service.record.kept import Kept
 from service.record.read import EmergencySummary, ReadRecord
+from service.record.urgent import Style
 
 SMALL_BODY = 16 * 1024
 
@@ -31,22 +31,21 @@ class Operations:
     read_record: ReadRecord
     incidents: IncidentRegister
     kept: Kept
-    wording: Wording
-    base: str
+    style: Style
 
     async def emergency_summary(self, call: Call) -> Answer:
         """POST Patient/$emergency-summary: Parameters with `nhsNumber` in, one document Bundle out."""
         parameters = await _parameters(call)
         number = _nhs_number(parameters, "nhsNumber")
-        answered = await self.read_record(call.caller, EmergencySummary(number))
         now = self.read_record.access.clock()
+        answered = await self.read_record(call.caller, EmergencySummary(number, now, self.style))
         return answers.document(
             answered.released,
-            composition(answered, self.wording, now),
+            composition(answered, self.style.wording, now),
             identifier=answered.decision.id,
             as_of=instant(now),
             version=answered.record.sequence,
-            base=self.base,
+            base=self.style.base,
         )
 
     async def open_incident(self, call: Call) -> Answer:

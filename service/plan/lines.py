@@ -17,8 +17,8 @@ from fhir_profiles.sections import Section
 from service.plan import vocabulary as v
 from service.plan.context import PlanContext
 from service.plan.decision_statements import decision_statement
-from service.plan.decisions import Validity, absent_reason, effective_of, validity
-from service.plan.elements import Resource, extension
+from service.plan.decisions import Validity, effective_of, validity
+from service.plan.elements import Resource, codings, extension
 from service.plan.freshness import review_ends
 from service.plan.markup import json_text, plain
 from service.plan.slots import Slot
@@ -31,6 +31,8 @@ FRESHNESS = structure_definition("item-freshness")
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 _MASKED = "[withheld for this person's safety]"
 _PLACING = re.compile(r"\+?\d[\d ().-]{7,}\d|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b", re.IGNORECASE)
+_NO_SECTION_AUTHOR = ("#", "CareTeam/", "HealthcareService/")
+"""References to what may say something in R4 and may not be the author of a section, which then has words alone."""
 _HANDLED_ELSEWHERE = frozenset({Section.CPR_DECISION, Section.TREATMENT_ESCALATION})
 
 
@@ -114,7 +116,7 @@ def _line(
     author = context.author(resource)
     if author.words:
         head["author"] = [{"display": author.words}]
-        if author.reference and not author.reference.startswith("#"):
+        if author.reference and not author.reference.startswith(_NO_SECTION_AUTHOR):
             head["author"][0]["reference"] = author.reference
     head["entry"] = [{"reference": reference}]
     told = words if words.endswith((".", "!", "?")) else f"{words}."
@@ -157,8 +159,9 @@ def _stated(resource: Resource, standing: Standing | None, judged: Validity | No
         parts = [{"url": "state", "valueCode": "valid" if judged.valid else "unverified"}]
         parts += [{"url": "reason", "valueCode": reason} for reason in judged.reasons]
         found.append({"url": VALIDITY, "extension": parts})
-    if reason := absent_reason(resource):
-        found.append({"url": _ABSENT, "valueCode": reason if " " not in reason else "unknown"})
+    if absent := resource.get("dataAbsentReason"):
+        reasons = (code for system, code in codings(absent) if system == v.DATA_ABSENT_REASON and code)
+        found.append({"url": _ABSENT, "valueCode": next(reasons, "unknown")})
     return found
 
 

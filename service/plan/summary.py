@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -62,6 +63,19 @@ class Wording:
         return cls(json_text(plain(conflict_instruction)))
 
 
+class Sections(NamedTuple):
+    """The sections of a Composition (JSON, without their array's brackets), and whether any of it is out of date.
+
+    They say the right thing after `since` and up to `until` (seconds since 1970), when the next date passes: so the
+    same bytes may be kept with the record.
+    """
+
+    json: bytes | memoryview
+    late: bool
+    since: float
+    until: float
+
+
 def _opening(slot: Slot, state: SectionState) -> bytes:
     """Encode a section up to the words of its narrative."""
     told = SLOTS[slot]
@@ -95,30 +109,51 @@ def compose(
     wording: Wording,
     notices: Sequence[str] = (),
 ) -> bytes:
-    """Return a FHIR Composition (JSON) of released lines, as known at `as_of`.
+    """Return a FHIR Composition (JSON) of released lines, as known at `as_of`: its `sections`, enclosed."""
+    worded = sections(lines, withheld, as_of, wording=wording)
+    return enclose(worded, as_of, subject=subject, version=version, notices=notices)
 
-    `withheld` holds every section that is closed to this caller in whole or part, or could not be read. `subject` is
-    the person's `Patient/id`, `version` the plan's version, `notices` are sentences to put first (a death, an
-    overridden objection).
+
+def sections(
+    lines: Iterable[SummaryLine], withheld: AbstractSet[Section], as_of: datetime, *, wording: Wording
+) -> Sections:
+    """Return the sections of the Composition.
+
+    `withheld` holds every section that is closed to this caller in whole or part, or could not be read.
     """
     now = as_of.timestamp()
+    since, until = float("-inf"), float("inf")
     slots: list[list[SummaryLine]] = [[] for _ in Slot]
     for line in lines:
         slots[line.slot].append(line)
+        if line.until:
+            if line.until < now:
+                since = max(since, line.until)
+            else:
+                until = min(until, line.until)
     late_somewhere = False
-    sections: list[bytes] = []
+    found_sections: list[bytes] = []
     for number, found in enumerate(slots):
         if found:
             section, late = _recorded(number, found, now, wording)
             late_somewhere = late_somewhere or late
-            sections.append(section)
+            found_sections.append(section)
         elif not _SECTIONS[number].isdisjoint(withheld):
-            sections.append(_WITHHELD[number])
+            found_sections.append(_WITHHELD[number])
         elif number == Slot.CPR and slots[Slot.CEILING]:
-            sections.append(_PLAN_WITHOUT_CPR)
+            found_sections.append(_PLAN_WITHOUT_CPR)
         else:
-            sections.append(_NOT_RECORDED[number])
-    return _head(as_of, subject, version, late_somewhere, notices) + b",".join(sections) + b"]}"
+            found_sections.append(_NOT_RECORDED[number])
+    return Sections(b",".join(found_sections), late_somewhere, since, until)
+
+
+def enclose(worded: Sections, as_of: datetime, *, subject: str, version: str, notices: Sequence[str] = ()) -> bytes:
+    """Return the whole Composition around its sections.
+
+    `subject` is the person's `Patient/id`, `version` the plan's version, `notices` are sentences to put first (a death,
+    an overridden objection).
+    """
+    return b"".join((_head(as_of, subject, version, worded.late, notices), worded.json, b"]}"))
 
 
 def _head(as_of: datetime, subject: str, version: str, late: bool, notices: Sequence[str]) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from fhir_profiles.issues import Issue
+from fhir_profiles.issues import Issue, error
 
 Resource = dict[str, Any]
 URN = "urn:uuid:"
@@ -106,6 +106,7 @@ def prepare(
 ) -> tuple[Prepared, list[Issue]]:
     """Give creates their ids and make every reference literal, in place; return every problem found on the way.
 
+    Two changes of one resource are a problem: which of them would be the newest version, nobody could say.
     References may be `urn:uuid:` of another entry, conditional into the directory, relative, or absolute. An absolute
     URL under our own base is taken as relative; any other absolute URL is left as it is.
     """
@@ -116,7 +117,11 @@ def prepare(
             change.id = str(uuid.uuid4())
         if change.full_url:
             by_full_url[change.full_url] = change.reference
-    prepared = Prepared(list(changes), local={change.reference for change in changes})
+    prepared = Prepared(list(changes), local=set())
+    for change in changes:
+        if change.reference in prepared.local:
+            issues.append(error("business-rule", change.at, "Another entry changes the same resource."))
+        prepared.local.add(change.reference)
     for change in changes:
         for at, node in _references(change.resource, change.at):
             literal = _literal(str(node["reference"]), by_full_url, fhir_base, directory)

@@ -127,7 +127,8 @@ def close_grants(entries: Sequence[Entry]) -> None:
                 strictest = max(own, key=lambda target: target.tier)
                 entry.section, entry.tier = strictest.section, strictest.tier
                 entry.grants = ((strictest.section, strictest.tier),)
-    for _ in range(4):
+    changed = True
+    while changed:
         changed = False
         for source in by_reference.values():
             for target in source.points_at:
@@ -138,8 +139,6 @@ def close_grants(entries: Sequence[Entry]) -> None:
                     if grant not in pointed.grants:
                         pointed.grants = (*pointed.grants, grant)
                         changed = True
-        if not changed:
-            break
     for entry in sorted(followers, key=lambda entry: entry.type == "PractitionerRole"):
         if entry.type == "PractitionerRole" and not entry.grants:
             # Few things point at a role; it says of a practitioner what they are, and is released where they are.

@@ -163,7 +163,7 @@ class Directory:
         entry = draft.put(change, caller.author(), instant(self.access.clock()))
         asked = Asked(interaction, (f"{entry.reference}/_history/{entry.version}",))
         audit = self.access.entry(caller, decision(self.access, caller.principal), asked, record)
-        committed = await self.access.records.commit(record, draft.finish(), audit=(audit,))
+        committed = await self.access.records.commit(record, draft.finish(None, self.access.clock()), audit=(audit,))
         return _released(self.access, caller.principal, [committed])
 
 

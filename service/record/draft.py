@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
+from datetime import datetime
 from typing import Any
 
 from fhir_profiles import json
@@ -11,24 +12,22 @@ from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
 from fhir_profiles.sections import TIER, Section, section_of
 from security.consent_compile import compile_consents
 from security.labels import SFlag, entry_tier, sflag_of
-from service.plan.lines import plan_lines
 from service.record import derive
 from service.record.changes import Change, Resource, condition_of
 from service.record.manifest import (
     SECTION_NUMBER,
-    SECTIONS,
     Author,
+    Contents,
     Entry,
     Identity,
-    Line,
     Manifest,
-    Part,
     Piece,
     Superseded,
     Urgent,
 )
 from service.record.records import NewState, OpenRecord
-from service.record.slices import Sliced, cut
+from service.record.slices import Sliced, cut, join_parts
+from service.record.urgent import Style, ready_of, urgent_of
 
 PDS_SCALE = derive.CONFIDENTIALITY
 
@@ -141,8 +140,11 @@ class Draft:
         self._sliced.pop(change.reference, None)
         return entry
 
-    def finish(self) -> NewState:
-        """Lay out the slices and work out everything that rules and readers need of the new state."""
+    def finish(self, style: Style | None, now: datetime) -> NewState:
+        """Lay out the slices and work out everything that rules and readers need of the new state.
+
+        `style` is that of the emergency answer; None for a record that has none.
+        """
         body = bytearray()
         elements: list[tuple[Piece, bytes]] = []
         for reference, entry in self._entries.items():
@@ -175,42 +177,16 @@ class Draft:
             padding=0,
             claims=[*_claims(old, identity, resources), *self._conditions],
             identifiers=[] if patient is None else derive.identifiers_of(patient),
-            urgent=() if patient is None else self._urgent(resources, entries),
             critical=derive.critical_places(entries),
             incidents=old.incidents,
             registered=self._registered,
         )
-        return NewState(manifest, entries, bytes(body), self._replaced, elements)
-
-    def _urgent(self, resources: dict[str, Resource], entries: list[Entry]) -> tuple[Urgent, ...]:
-        """Word the emergency summary, whose lines may depend on every other resource, and say what belongs to it."""
-        lines: dict[str, list[Line]] = {}
-        for said in plan_lines((one, SECTIONS[self._entries[name].section]) for name, one in resources.items()):
-            entry = self._entries[said.reference]
-            section = SECTION_NUMBER[said.section]
-            tier = entry.tier if section == entry.section else int(TIER[said.section])
-            # A line may name a person whom it points at, so it is as closed as that person's own entry.
-            named = (
-                self._entries[name]
-                for name in entry.points_at
-                if name.startswith("RelatedPerson/") and name in resources
-            )
-            tier = max(tier, *(one.tier for one in named), tier)
-            lines.setdefault(said.reference, []).append(Line(section, tier, said))
-        return tuple(
-            Urgent(
-                entry.type,
-                entry.id,
-                entry.version,
-                entry.last_updated,
-                entry.grants,
-                entry.offset,
-                entry.length,
-                tuple(entry.parts),
-                tuple(lines.get(entry.reference, ())),
-            )
-            for entry in derive.urgent_entries(entries)
-        )
+        slices, front = bytes(body), b""
+        urgent: tuple[Urgent, ...] = ()
+        if patient is not None and style is not None:
+            urgent = urgent_of(resources, entries)
+            manifest.ready, front = ready_of(urgent, slices, style, now)
+        return NewState(manifest, front, Contents(entries, urgent), slices, self._replaced, elements)
 
     def _lay(self, reference: str, entry: Entry, body: bytearray) -> Iterable[tuple[Piece, bytes]]:
         start = len(body)
@@ -257,23 +233,6 @@ def _decoded(body: bytes, entry: Entry) -> Resource:
     if not isinstance(decoded, dict):
         raise TypeError("a stored resource is a JSON object")
     return decoded
-
-
-def join_parts(body: bytes, parts: Iterable[Part], chosen: Iterable[Part]) -> bytes:
-    """Put a resource that is stored in parts together from the chosen ones; the head comes first."""
-    members: dict[str, list[bytes]] = {}
-    head = b"{"
-    for part in chosen:
-        fragment = body[part.offset : part.offset + part.length]
-        if not part.key:
-            head = fragment
-        else:
-            members.setdefault(part.key, []).append(fragment)
-    items = {part.key for part in parts if part.item}
-    joined = [
-        b'"%s":[%s]' % (key.encode(), b",".join(found)) if key in items else found[0] for key, found in members.items()
-    ]
-    return b"%s%s}" % (head, b"".join(b"," + member for member in joined))
 
 
 def _raised(known: str, sent: SFlag) -> str:

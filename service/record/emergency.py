@@ -7,7 +7,7 @@ from datetime import datetime
 from fhir_profiles.sections import Section, Tier
 from security.decision import Obligation
 from security.release import SectionState, section_states
-from service.plan.summary import Wording, compose
+from service.plan.summary import Wording, enclose, sections
 from service.record.manifest import places
 from service.record.read import Answered
 
@@ -23,15 +23,18 @@ _NOTICES = (
 
 def composition(answered: Answered, wording: Wording, now: datetime) -> bytes:
     """Join the released lines; say of each section whether something of it is or may be withheld."""
-    manifest, decision = answered.record.manifest, answered.decision
-    return compose(
-        [line.said for item in answered.released.items for line in item.lines],
-        _withheld(answered),
+    whole = answered.released.whole
+    if whole is not None:
+        worded = whole.said
+    else:
+        lines = [line.said for item in answered.released.items for line in item.lines]
+        worded = sections(lines, _withheld(answered), now, wording=wording)
+    return enclose(
+        worded,
         now,
-        subject=manifest.patient,
+        subject=answered.record.manifest.patient,
         version=str(answered.record.sequence),
-        wording=wording,
-        notices=[text for obligation, text in _NOTICES if obligation in decision.obligations],
+        notices=[text for obligation, text in _NOTICES if obligation in answered.decision.obligations],
     )
 
 

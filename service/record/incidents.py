@@ -105,7 +105,7 @@ class IncidentRegister:
             manifest.identifiers = sorted(_identifier(one.id) for one in manifest.incidents)
             decision = impersonal(REGISTER_RULE, caller.principal.role, self.access.policy, new_decision_id())
             audit = self.access.entry(caller, decision, Asked(interaction, (f"Incident/{incident.id}",)), register)
-            await self.access.records.commit(register, NewState(manifest, [], b"", [], []), audit=(audit,))
+            await self.access.records.commit(register, NewState(manifest), audit=(audit,))
         return incident
 
 

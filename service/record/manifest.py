@@ -8,6 +8,7 @@ as arrays: fields may be appended at the end with a default, never reordered.
 
 from __future__ import annotations
 
+import zlib
 from enum import StrEnum
 from functools import lru_cache
 
@@ -116,6 +117,24 @@ class Urgent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     lines: tuple[Line, ...]
 
 
+class Ready(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The emergency answer put together when the record was written, for callers to whom all of it is open.
+
+    `requires` are cells that must all be open and `forbids` cells that must all be closed (`security.cells.pack`);
+    `style` stands for what else went into the bytes (our address, the locality's words). `sections` and `entries` are
+    the lengths of the two parts that lie in front of everything else; the rest is as in `plan.summary.Sections`.
+    """
+
+    requires: bytes
+    forbids: bytes
+    style: bytes
+    sections: int
+    entries: int
+    late: bool
+    since: float
+    until: float
+
+
 class Identity(msgspec.Struct, array_like=True, frozen=True):
     """What tells that this is the person meant: compared exactly after every look-up by token."""
 
@@ -139,8 +158,8 @@ class Incident(msgspec.Struct, array_like=True, frozen=True):
 class Manifest(msgspec.Struct, array_like=True):
     """The table of contents of one record. Times are FHIR instants in UTC.
 
-    `urgent` is what the emergency answer is made from, `critical` the distinct places of the entries in critical
-    sections; both spare the reader a walk over everything.
+    `ready` describes the emergency answer that lies in front, if one could be made; `critical` are the distinct places
+    of the entries in critical sections.
     """
 
     format: int
@@ -156,10 +175,17 @@ class Manifest(msgspec.Struct, array_like=True):
     padding: int
     claims: list[tuple[str, str]]
     identifiers: list[str]
-    urgent: tuple[Urgent, ...] = ()
+    ready: Ready | None = None
     critical: tuple[tuple[int, int], ...] = ()
     incidents: list[Incident] = []
     registered: list[str] = []
+
+
+class Contents(msgspec.Struct, array_like=True):
+    """What only some readers need: the entries of all resources, and what the emergency answer is made from."""
+
+    entries: list[Entry] = []
+    urgent: tuple[Urgent, ...] = ()
 
 
 class Superseded(msgspec.Struct, array_like=True, frozen=True):
@@ -191,29 +217,36 @@ def empty_manifest(kind: RecordKind, holder: str) -> Manifest:
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_manifest = msgspec.msgpack.Decoder(Manifest).decode
-_decode_entries = msgspec.msgpack.Decoder(list[Entry]).decode
+_decode_contents = msgspec.msgpack.Decoder(Contents).decode
 _decode_superseded = msgspec.msgpack.Decoder(list[Superseded]).decode
 _LENGTH = 4
+_FAST = 1
 
 
-def pack(manifest: Manifest, entries: list[Entry], slices: bytes) -> bytes:
-    """Return the plaintext of a record: manifest and entries, each behind its length, then the slices they name."""
-    packed = [part for encoded in (_encode(manifest), _encode(entries)) for part in (_prefix(encoded), encoded)]
-    return b"".join((*packed, slices))
+def pack(manifest: Manifest, front: bytes, contents: Contents, slices: bytes) -> bytes:
+    """Return the plaintext of a record: manifest, front, then contents and slices compressed."""
+    encoded, listed = _encode(manifest), _encode(contents)
+    rest = zlib.compress(_prefix(listed) + listed + slices, _FAST)
+    return b"".join((_prefix(encoded), encoded, _prefix(front), front, rest))
 
 
 def unpack(plaintext: bytes) -> tuple[Manifest, memoryview, memoryview]:
-    """Return the manifest, the entries still encoded, and the slices."""
+    """Return the manifest, the front, and the rest as it is packed."""
     view = memoryview(plaintext)
-    manifest_end = _LENGTH + int.from_bytes(view[:_LENGTH], "big")
-    entries_start = manifest_end + _LENGTH
-    entries_end = entries_start + int.from_bytes(view[manifest_end:entries_start], "big")
-    return _decode_manifest(view[_LENGTH:manifest_end]), view[entries_start:entries_end], view[entries_end:]
+    encoded, view = _split(view)
+    front, rest = _split(view)
+    return _decode_manifest(encoded), front, rest
 
 
-def unpack_entries(encoded: memoryview) -> list[Entry]:
-    """Return the entries of a record."""
-    return _decode_entries(encoded)
+def unpack_rest(rest: memoryview) -> tuple[Contents, memoryview]:
+    """Return the contents and the slices that they point into."""
+    listed, slices = _split(memoryview(zlib.decompress(rest)))
+    return _decode_contents(listed), slices
+
+
+def _split(view: memoryview) -> tuple[memoryview, memoryview]:
+    end = _LENGTH + int.from_bytes(view[:_LENGTH], "big")
+    return view[_LENGTH:end], view[end:]
 
 
 def _prefix(encoded: bytes) -> bytes:

@@ -7,16 +7,27 @@ audit entry are the same for all of them. Interactions: https://hl7.org/fhir/R4/
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from security.decision import DIRECTORY_RULE, Decision
-from security.release import Held, Released, release, release_directory
+from security.errors import NotReleasable
+from security.release import (
+    Held,
+    HeldWhole,
+    Released,
+    opens_whole,
+    release,
+    release_directory,
+    release_whole,
+)
 from service.record import directory
 from service.record.access import Access, Asked, Caller
 from service.record.errors import Gone, NotHere, RecordBroken
 from service.record.manifest import Entry, RecordKind, places
 from service.record.records import OpenRecord
-from service.record.select import held, held_deletion, held_urgent, held_version, whole
+from service.record.select import held, held_deletion, held_urgent, held_version, held_whole, whole
+from service.record.urgent import Style
 
 
 class Question(Protocol):
@@ -36,7 +47,7 @@ class Question(Protocol):
     async def find(self, access: Access) -> OpenRecord | None:
         """Find and open the record, or return None."""
 
-    async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held]:
+    async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held] | HeldWhole:
         """Return what is held for release. Raise NotHere or Gone when the caller may know that."""
 
 
@@ -74,7 +85,10 @@ class ReadRecord:
         except (NotHere, Gone):
             await self.access.permit(caller, decision, asked, record)
             raise
-        released = release(decision, selected)
+        if isinstance(selected, HeldWhole):
+            released = release_whole(decision, selected)
+        else:
+            released = release(decision, selected)
         await self.access.permit(caller, decision, asked, record)
         return Answered(record, decision, released)
 
@@ -82,6 +96,8 @@ class ReadRecord:
         """Answer from the shared directory, which any client may read and nobody's data is in: no audit entry."""
         decision = directory.decision(self.access, caller.principal)
         selected = await question.select(self.access, record, decision)
+        if isinstance(selected, HeldWhole):
+            raise NotReleasable("the directory holds no emergency answer")
         return Answered(record, decision, release_directory(decision, selected))
 
 
@@ -175,6 +191,8 @@ class EmergencySummary:
     """What a crew at the door asks: the critical sections of the person with this NHS number."""
 
     nhs_number: str
+    now: datetime
+    style: Style
     type: str = "Patient"
 
     def asked(self) -> Asked:
@@ -185,9 +203,14 @@ class EmergencySummary:
         """Find the record by NHS number."""
         return await access.records.by_nhs_number(self.nhs_number)
 
-    async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held]:
-        """Return identity, the critical sections and whom they name."""
-        return [held_urgent(record, urgent) for urgent in record.manifest.urgent]
+    async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held] | HeldWhole:
+        """Return identity, the critical sections and whom they name; ready made, if that is right for this caller."""
+        ready = record.manifest.ready
+        if ready is not None and ready.style == self.style.digest and ready.since < self.now.timestamp() <= ready.until:
+            whole = held_whole(ready, record.front)
+            if opens_whole(decision, whole):
+                return whole
+        return [held_urgent(record, urgent) for urgent in record.contents.urgent]
 
 
 def _readable(record: OpenRecord, reference: str, decision: Decision) -> Entry:

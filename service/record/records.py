@@ -18,6 +18,7 @@ from security.envelope import Envelope, RecordKey
 from security.heads import Heads
 from service.record.errors import RecordBroken
 from service.record.manifest import (
+    Contents,
     Entry,
     Manifest,
     Piece,
@@ -25,7 +26,7 @@ from service.record.manifest import (
     pack,
     pack_superseded,
     unpack,
-    unpack_entries,
+    unpack_rest,
     unpack_superseded,
 )
 from service.store.port import Commit, RecordStore, Remembered, StoredPiece, StoredRecord
@@ -38,22 +39,34 @@ TOKEN_BUCKET = 32
 
 @dataclass(slots=True)
 class OpenRecord:
-    """A record in plaintext, as of `sequence`; 0 means that it was never stored."""
+    """A record in plaintext, as of `sequence`; 0 means that it was never stored.
+
+    `front` holds the ready emergency answer. Contents and slices are unpacked when they are first asked for.
+    """
 
     record_id: bytes
     sequence: int
     manifest: Manifest
-    slices: memoryview
     key: RecordKey = field(repr=False)
-    encoded_entries: memoryview = field(default=memoryview(b""), repr=False)
+    front: memoryview = field(default=memoryview(b""), repr=False)
+    rest: memoryview | tuple[Contents, memoryview] = field(default=(Contents(), memoryview(b"")), repr=False)
     _entries: dict[str, Entry] | None = field(default=None, repr=False)
+
+    @property
+    def contents(self) -> Contents:
+        """The entries of all resources, and what the emergency answer is made from."""
+        return self._unpacked()[0]
+
+    @property
+    def slices(self) -> memoryview:
+        """The JSON of all current resources."""
+        return self._unpacked()[1]
 
     @property
     def entries(self) -> dict[str, Entry]:
         """Every entry by `Type/id`, deleted ones included, in the order in which they came."""
         if self._entries is None:
-            found = unpack_entries(self.encoded_entries) if self.encoded_entries else []
-            self._entries = {entry.reference: entry for entry in found}
+            self._entries = {entry.reference: entry for entry in self.contents.entries}
         return self._entries
 
     def entry(self, reference: str) -> Entry | None:
@@ -64,16 +77,22 @@ class OpenRecord:
         """Return a copy of one slice."""
         return bytes(self.slices[offset : offset + length])
 
+    def _unpacked(self) -> tuple[Contents, memoryview]:
+        if not isinstance(self.rest, tuple):
+            self.rest = unpack_rest(self.rest)
+        return self.rest
+
 
 @dataclass(frozen=True, slots=True)
 class NewState:
-    """What a record shall become: its manifest and slices, what that replaces, and large elements that are new."""
+    """What a record shall become: all its parts, what that replaces, and large elements that are new."""
 
     manifest: Manifest
-    entries: list[Entry]
-    slices: bytes
-    replaced: list[Superseded]
-    elements: list[tuple[Piece, bytes]]
+    front: bytes = b""
+    contents: Contents = field(default_factory=Contents)
+    slices: bytes = b""
+    replaced: list[Superseded] = field(default_factory=list)
+    elements: list[tuple[Piece, bytes]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +135,13 @@ class Records:
         self.heads.check(stored.record_id, stored.sequence, stored.sealed, stored.head)
         key = await self.envelope.unwrap(stored.record_id, stored.key)
         plaintext = self.envelope.open(key, RECORDS, stored.record_id, stored.sequence, stored.sealed)
-        manifest, entries, slices = unpack(plaintext)
-        return OpenRecord(stored.record_id, stored.sequence, manifest, slices, key, entries)
+        manifest, front, rest = unpack(plaintext)
+        return OpenRecord(stored.record_id, stored.sequence, manifest, key, front, rest)
 
     async def new(self, empty: Manifest) -> OpenRecord:
         """Return a record that is nowhere yet, with a fresh random id and key."""
         record_id = secrets.token_bytes(16)
-        return OpenRecord(record_id, 0, empty, memoryview(b""), await self.envelope.new_key(record_id))
+        return OpenRecord(record_id, 0, empty, await self.envelope.new_key(record_id))
 
     async def commit(
         self,
@@ -138,10 +157,10 @@ class Records:
         record_id, key = record.record_id, record.key
         before = self._tokens(record_id, record.manifest, record.entries) if record.sequence else frozenset()
         claims_before = self._claims(record.manifest) if record.sequence else frozenset()
-        manifest, entries = state.manifest, {entry.reference: entry for entry in state.entries}
+        manifest, entries = state.manifest, {entry.reference: entry for entry in state.contents.entries}
         manifest.padding = -(len(entries) + len(manifest.identifiers)) % TOKEN_BUCKET
         after, claims = self._tokens(record_id, manifest, entries), self._claims(manifest)
-        plaintext = pack(manifest, state.entries, state.slices)
+        plaintext = pack(manifest, state.front, state.contents, state.slices)
         sealed = self.envelope.seal(key, RECORDS, record_id, sequence, plaintext)
         replaced = None
         if state.replaced:
@@ -164,9 +183,8 @@ class Records:
                 remembered=remembered,
             )
         )
-        return OpenRecord(
-            record_id, sequence, manifest, memoryview(state.slices), key, memoryview(b""), _entries=entries
-        )
+        rest = (state.contents, memoryview(state.slices))
+        return OpenRecord(record_id, sequence, manifest, key, memoryview(state.front), rest, entries)
 
     async def superseded(self, record: OpenRecord, sequence: int) -> list[Superseded]:
         """Return the versions that commit `sequence` replaced."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from fhir_profiles import json
 from fhir_profiles.sections import Tier
 from security import cells
-from security.release import Held, HeldLine, HeldPart
-from service.record.manifest import SECTIONS, Entry, Part, Superseded, Urgent, places
+from security.release import Held, HeldLine, HeldPart, HeldWhole
+from service.plan.summary import Sections
+from service.record.manifest import SECTIONS, Entry, Part, Ready, Superseded, Urgent, places
 from service.record.records import OpenRecord, Records
 
+_unpacked = lru_cache(maxsize=1024)(cells.unpack)
 _CELL = [[cells.CELL.get((section, tier), cells.NONE) for tier in Tier] for section in SECTIONS]
 
 
@@ -23,6 +27,12 @@ def held_urgent(record: OpenRecord, urgent: Urgent) -> Held:
     lines = tuple([HeldLine(_CELL[line.section][line.tier], line.said) for line in urgent.lines])
     parts = tuple([_part(part, body[part.offset : part.offset + part.length]) for part in urgent.parts])
     return Held(urgent.type, urgent.id, urgent.version, urgent.last_updated, places(urgent.grants), body, parts, lines)
+
+
+def held_whole(ready: Ready, front: memoryview) -> HeldWhole:
+    """Return the ready emergency answer, as held for release."""
+    said = Sections(front[: ready.sections], ready.late, ready.since, ready.until)
+    return HeldWhole(_unpacked(ready.requires), _unpacked(ready.forbids), said, front[ready.sections :])
 
 
 def held_version(version: Superseded) -> Held:

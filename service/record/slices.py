@@ -7,7 +7,7 @@ own is kept beside it), and large elements replaced by an empty string that is f
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,3 +97,20 @@ def _patient_fragments(patient: dict[str, Any]) -> Iterator[tuple[str, bool, Sec
         else:
             section = patient_element_section(key, value if isinstance(value, dict) else None)
             yield key, False, section, json.encode({key: value})[1:-1]
+
+
+def join_parts(body: bytes, parts: Iterable[Part], chosen: Iterable[Part]) -> bytes:
+    """Put a resource that is stored in parts together from the chosen ones; the head comes first."""
+    members: dict[str, list[bytes]] = {}
+    head = b"{"
+    for part in chosen:
+        fragment = body[part.offset : part.offset + part.length]
+        if not part.key:
+            head = fragment
+        else:
+            members.setdefault(part.key, []).append(fragment)
+    items = {part.key for part in parts if part.item}
+    joined = [
+        b'"%s":[%s]' % (key.encode(), b",".join(found)) if key in items else found[0] for key, found in members.items()
+    ]
+    return b"%s%s}" % (head, b"".join(b"," + member for member in joined))

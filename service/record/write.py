@@ -31,6 +31,7 @@ from service.record.limits import Limits
 from service.record.locks import KeyedLocks
 from service.record.manifest import RecordKind, empty_manifest
 from service.record.records import NewState, OpenRecord
+from service.record.urgent import Style
 from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken
 
 TRIES = 8
@@ -64,6 +65,7 @@ class WriteRecord:
     kept: Kept
     limits: Limits
     fhir_base: str
+    style: Style
     locks: KeyedLocks = field(default_factory=KeyedLocks)
 
     async def __call__(
@@ -191,7 +193,9 @@ class WriteRecord:
             else:
                 entry = draft.put(change, caller.author(), now)
                 results.append(Result(entry.reference, entry.version, 201 if entry.version == 1 else 200, now))
-        state = draft.finish()
+        position = {change.reference: number for number, change in enumerate(prepared.changes)}
+        results.sort(key=lambda result: position[result.reference])
+        state = draft.finish(self.style, self.access.clock())
         write_rules.check_size(state, self.limits)
         if decision is None:
             decision = await self.access.decide(caller, _as_it_will_be(record, state))
@@ -252,7 +256,7 @@ class WriteRecord:
 
 
 def _as_it_will_be(record: OpenRecord, state: NewState) -> OpenRecord:
-    return OpenRecord(record.record_id, 0, state.manifest, memoryview(state.slices), record.key)
+    return OpenRecord(record.record_id, 0, state.manifest, record.key)
 
 
 def _under(change: Change, expression: str) -> str:

@@ -46,7 +46,7 @@ def check_size(state: NewState, limits: Limits) -> None:
     """Raise TooLarge when the new state exceeds a limit."""
     if len(state.slices) > limits.record:
         raise TooLarge(f"A record may have {limits.record} bytes, attachments apart.")
-    if sum(not entry.deleted for entry in state.entries) > limits.resources:
+    if sum(not entry.deleted for entry in state.contents.entries) > limits.resources:
         raise TooLarge(f"A record may have {limits.resources} current resources.")
     if any(piece.size > limits.attachment for piece, _ in state.elements):
         raise TooLarge(f"A single attachment may have {limits.attachment} bytes.")

@@ -1,0 +1,128 @@
+"""The emergency answer at the time of writing: what belongs to it, its words, and the whole of it ready to be sent.
+
+Almost every caller of the emergency answer may read all of it, and it changes only when the record does. So the bytes
+for such callers are made once, here, and lie in front of the record; whoever may read less gets an answer put together
+from the same pieces (`service.record.emergency`). A test holds the two against each other, byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from fhir_profiles.sections import CRITICAL_SECTIONS, TIER, Section, Tier
+from security import cells
+from service import VERSION
+from service.plan.lines import SummaryLine, plan_lines
+from service.plan.summary import Wording, sections
+from service.record.derive import Resource, urgent_entries
+from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Line, Ready, Urgent
+from service.record.slices import join_parts
+
+_UNSEEN = frozenset({Tier.T5, Tier.T6, Tier.T7})
+"""Tiers whose presence may change no byte of an answer to somebody who may not read them (I9): never part of it."""
+
+_ALWAYS = sum(cells.own(section) for section in CRITICAL_SECTIONS | {Section.DEMOGRAPHICS})
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What goes into the answer besides the record: our address and the locality's words."""
+
+    base: str
+    wording: Wording
+    digest: bytes
+
+    @classmethod
+    def of(cls, base: str, conflict_text: str) -> Self:
+        """Return a style; its digest changes with anything that would change the bytes."""
+        digest = hashlib.sha256("\n".join((VERSION, base, conflict_text)).encode()).digest()[:16]
+        return cls(base, Wording.of(conflict_text), digest)
+
+
+def urgent_of(resources: dict[str, Resource], entries: Sequence[Entry]) -> tuple[Urgent, ...]:
+    """Word the emergency summary, whose lines may depend on every other resource, and say what belongs to it."""
+    by_reference = {entry.reference: entry for entry in entries if not entry.deleted}
+    lines: dict[str, list[Line]] = {}
+    for said in plan_lines((one, SECTIONS[by_reference[name].section]) for name, one in resources.items()):
+        lines.setdefault(said.reference, []).append(_placed(said, by_reference))
+    return tuple(
+        Urgent(
+            entry.type,
+            entry.id,
+            entry.version,
+            entry.last_updated,
+            entry.grants,
+            entry.offset,
+            entry.length,
+            tuple(entry.parts),
+            tuple(lines.get(entry.reference, ())),
+        )
+        for entry in urgent_entries(entries)
+    )
+
+
+def ready_of(urgent: Iterable[Urgent], slices: bytes, style: Style, now: datetime) -> tuple[Ready, bytes]:
+    """Return the whole answer for callers to whom all of it is open, and what that takes."""
+    requires, forbids = _ALWAYS, cells.NONE
+    lines: list[SummaryLine] = []
+    bodies: list[bytes] = []
+    for one in urgent:
+        seen = [place for place in one.grants if Tier(place[1]) not in _UNSEEN]
+        if not seen:
+            forbids |= _cells(one.grants)
+            continue
+        if len(one.grants) == 1:
+            requires |= _cells(seen)
+        body = slices[one.offset : one.offset + one.length]
+        if one.parts:
+            shown = [part for part in one.parts if Tier(part.tier) not in _UNSEEN]
+            requires |= _cells((part.section, part.tier) for part in shown)
+            forbids |= _cells((part.section, part.tier) for part in one.parts if part not in shown)
+            body = join_parts(body, one.parts, shown)
+        bodies.append(document_entry(style.base, one.type, one.id, body))
+        for line in one.lines:
+            if Tier(line.tier) in _UNSEEN:
+                forbids |= _cells([(line.section, line.tier)])
+            else:
+                requires |= _cells([(line.section, line.tier)])
+                lines.append(line.said)
+    worded = sections(lines, frozenset(), now, wording=style.wording)
+    entries = b",".join(bodies)
+    ready = Ready(
+        cells.pack(requires),
+        cells.pack(forbids),
+        style.digest,
+        len(worded.json),
+        len(entries),
+        worded.late,
+        worded.since,
+        worded.until,
+    )
+    return ready, bytes(worded.json) + entries
+
+
+def document_entry(base: str, type: str, id: str, body: bytes) -> bytes:
+    """Return one entry of a document Bundle."""
+    return b"".join(
+        (b'{"fullUrl":"', base.encode(), b"/", type.encode(), b"/", id.encode(), b'","resource":', body, b"}")
+    )
+
+
+def _placed(said: SummaryLine, entries: dict[str, Entry]) -> Line:
+    """Return a line with its place; a person whom it may name makes it as closed as that person's own entry."""
+    entry = entries[said.reference]
+    section = SECTION_NUMBER[said.section]
+    tier = entry.tier if section == entry.section else int(TIER[said.section])
+    named = (entries[name].tier for name in entry.points_at if name.startswith("RelatedPerson/") and name in entries)
+    return Line(section, max((tier, *named)), said)
+
+
+def _cells(stored: Iterable[tuple[int, int]]) -> int:
+    found = cells.NONE
+    for section, tier in stored:
+        found |= cells.CELL[SECTIONS[section], Tier(tier)]
+    return found
