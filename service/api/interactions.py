@@ -90,10 +90,7 @@ class Interactions:
         if version is None:
             raise PreconditionMissing
         body, resource = await self.resource(call, resource_type)
-        id = call.path("id")
-        if resource.get("id") != id:
-            raise Unparseable([error("value", f"{resource_type}.id", "The id must be the one in the address.")])
-        change = Change(Method.UPDATE, resource_type, resource_type, resource, id=id, if_match=version)
+        change = Change(Method.UPDATE, resource_type, resource_type, resource, id=call.path("id"), if_match=version)
         written = await self._write(call, [change], "update", body)
         return await self._written(call, written, written.results[0])
 
@@ -141,6 +138,8 @@ class Interactions:
             raise Unparseable(invalid.issues) from None
         if resource.get("resourceType") != resource_type:
             raise Unparseable([error("structure", "", f"The body must be a {resource_type} resource.")])
+        if resource.get("id") != call.request.path_params.get("id", resource.get("id")):
+            raise Unparseable([error("value", f"{resource_type}.id", "The id must be the one in the address.")])
         return body, resource
 
     async def _write(self, call: Call, changes: list[Change], interaction: str, body: bytes) -> Written:

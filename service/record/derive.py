@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
-from fhir_profiles.sections import CRITICAL_SECTIONS, TIER, Section
+from fhir_profiles.sections import CRITICAL_SECTIONS, TIER, Section, Tier
 from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Identity
 
 Resource = dict[str, Any]
@@ -109,6 +109,10 @@ def references_in(value: Any) -> Iterator[str]:
             yield from references_in(item)
 
 
+_PLACING = ((SECTION_NUMBER[Section.LOCATION], int(Tier.L)),)
+"""Whom a Patient names (practice, usual GP, placement) tells where the person is: section location."""
+
+
 def close_grants(entries: Sequence[Entry]) -> None:
     """Give entries that have no section of their own the grants of what points at them, through any number of steps.
 
@@ -135,7 +139,7 @@ def close_grants(entries: Sequence[Entry]) -> None:
                 pointed = by_reference.get(target)
                 if pointed is None or not pointed.follows or pointed.type == "Provenance":
                     continue
-                for grant in source.grants:
+                for grant in _PLACING if source.type == "Patient" else source.grants:
                     if grant not in pointed.grants:
                         pointed.grants = (*pointed.grants, grant)
                         changed = True

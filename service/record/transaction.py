@@ -27,6 +27,10 @@ def changes_of(bundle: dict[str, Any]) -> list[Change]:
         change, problems = _change(entry, f"Bundle.entry[{number}]")
         issues += problems
         changes.append(change)
+    named = [change.reference for change in changes if change.id]
+    for number, change in enumerate(changes):
+        if change.id and named.count(change.reference) > 1:
+            issues.append(error("business-rule", f"Bundle.entry[{number}]", "A resource comes once in a transaction."))
     if not changes:
         issues.append(error("required", "Bundle.entry", "A transaction has at least one entry."))
     if issues:

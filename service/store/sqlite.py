@@ -47,11 +47,12 @@ CREATE INDEX spent_expires ON spent (expires);
 CREATE INDEX remembered_expires ON remembered (expires);
 """
 
-_RECORD = """SELECT r.record_id, r.sequence, r.sealed, h.sequence, h.digest, h.mac, k.dek_id, k.kek_id, k.blob
-  FROM records r JOIN heads h ON h.record_id = r.record_id JOIN keys k ON k.record_id = r.record_id"""
-FETCH = f"{_RECORD} WHERE r.record_id = ?"
-CLAIMED = f"{_RECORD} WHERE r.record_id = (SELECT record_id FROM claims WHERE token = ?)"
-HOLDING = f"{_RECORD} WHERE r.record_id IN (SELECT record_id FROM tokens WHERE token = ? LIMIT ?)"
+_COLUMNS = "r.record_id, r.sequence, r.sealed, h.sequence, h.digest, h.mac, k.dek_id, k.kek_id, k.blob"
+_WITH_ITS = """LEFT JOIN heads h ON h.record_id = r.record_id LEFT JOIN keys k ON k.record_id = r.record_id"""
+FETCH = f"SELECT {_COLUMNS} FROM records r {_WITH_ITS} WHERE r.record_id = ?"
+_BY_TOKEN = f"LEFT JOIN records r ON r.record_id = t.record_id {_WITH_ITS} WHERE t.token = ?"
+CLAIMED = f"SELECT {_COLUMNS} FROM claims t {_BY_TOKEN}"
+HOLDING = f"SELECT {_COLUMNS} FROM tokens t {_BY_TOKEN} LIMIT ?"
 
 
 class SqliteStore:
@@ -259,6 +260,9 @@ def _insert(
 
 
 def _stored(row: tuple[Any, ...]) -> StoredRecord:
+    if None in row:
+        # A token or record whose other rows are gone is damage. It must not look like a person without a plan.
+        raise StoreUnavailable("a record is not whole")
     return StoredRecord(row[0], row[1], row[2], Head(row[3], row[4], row[5]), WrappedKey(row[6], row[7], row[8]))
 
 

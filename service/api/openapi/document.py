@@ -74,10 +74,10 @@ def _tags(operations: Sequence[Operation]) -> list[Json]:
 def _security_schemes(operations: Sequence[Operation]) -> Json:
     scopes: dict[str, str] = {}
     for operation in operations:
-        scope = interactions.scope_of(operation)
         what = operation.resource_type or "any type"
         verb = _VERBS.get(operation.scope)
-        scopes[scope] = f"{verb} {what}" if verb else operation.summary
+        told = f"{verb} {what}" if verb else operation.summary
+        scopes |= dict.fromkeys(interactions.scopes_of(operation), told)
     return {
         interactions.OAUTH: {
             "type": "oauth2",

@@ -35,7 +35,7 @@ def described(operation: Operation, operation_id: str) -> Json:
         "tags": [kind or "Operations"],
         "summary": operation.summary,
         "operationId": operation_id,
-        "security": [{OAUTH: [scope_of(operation)]}, {BEARER: []}],
+        "security": [{OAUTH: scopes_of(operation)}, {BEARER: []}],
         "parameters": _parameters(operation, shape),
     }
     if shape.page:
@@ -50,11 +50,11 @@ def described(operation: Operation, operation_id: str) -> Json:
     return {**answered, **operation.openapi}
 
 
-def scope_of(operation: Operation) -> str:
-    """Return the scope that a token needs for a route."""
+def scopes_of(operation: Operation) -> list[str]:
+    """Return the scope that a token needs for a route; none where each entry that is sent needs its own."""
     if operation.scope in ACTIONS:
-        return operation.scope
-    return f"system/{operation.resource_type or '*'}.{operation.scope}"
+        return [operation.scope]
+    return [f"system/{operation.resource_type or '*'}.{operation.scope}"] if operation.scope else []
 
 
 def stored_response(kind: str) -> Json:

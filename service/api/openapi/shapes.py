@@ -74,6 +74,7 @@ SHAPES: Mapping[str, Shape] = {
         parameters=_POSTED,
         refusals=(*_WRITE, 409, 410, 428),
         page="transaction",
+        words="Each entry needs the scope that it would need by itself.",
     ),
     "$emergency-summary": Shape(
         200,

@@ -1,0 +1,92 @@
+"""The emergency answer that lies ready is the one that would be put together: the same bytes, for the same callers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from security.principal import Purpose, Role
+from service.api import answers
+from service.people.demo import demo_people
+from service.record.access import Caller
+from service.record.emergency import composition
+from service.record.read import Answered
+from service.record.urgent import Style
+from tests.service.record.house import House, doctor
+
+LATER = datetime(2090, 1, 1, tzinfo=UTC)
+"""After every date in every plan."""
+
+CLINICIANS = [Role.GP, Role.HOSPICE, Role.COMMUNITY, Role.HOSPITAL, Role.AMBULANCE, Role.NHS111]
+
+
+def sent(answered: Answered, style: Style, at: datetime) -> bytes:
+    """Return the answer's bytes, with what is new in every answer fixed."""
+    answer = answers.document(
+        answered.released,
+        composition(answered, style.wording, at),
+        identifier="0",
+        as_of="then",
+        version=answered.record.sequence,
+        base=style.base,
+    )
+    return bytes(answer.body)
+
+
+def same_words_set_aside(style: Style) -> Style:
+    """Return a style with the same words and address that does not recognise what lies ready."""
+    return Style(style.base, style.wording, b"")
+
+
+@pytest.fixture
+async def loaded(service_house: House) -> dict[str, str]:
+    """Load the demo's cast; return NHS numbers by name."""
+    cast = list(demo_people(service_house.opened.clock()))
+    for person in cast:
+        await service_house.post(person.bundle)
+    return {person.name: person.nhs_number for person in cast}
+
+
+async def test_ready_and_put_together_are_the_same_bytes(service_house: House, loaded: dict[str, str]) -> None:
+    style = service_house.services.operations.style
+    ready_made = 0
+    for role in CLINICIANS:
+        caller: Caller = doctor(role=role)
+        for number in loaded.values():
+            for at in (service_house.opened.clock(), service_house.opened.clock() + timedelta(days=400)):
+                ready = await service_house.ask_in_emergency(number, caller, at=at)
+                ready_made += ready.released.whole is not None
+                other = await service_house.ask_in_emergency(number, caller, style=same_words_set_aside(style), at=at)
+                assert other.released.whole is None
+                assert sent(ready, style, at) == sent(other, style, at)
+    assert ready_made > len(CLINICIANS)
+
+
+async def test_ready_answer_is_not_used_once_a_date_in_it_has_passed(
+    service_house: House, loaded: dict[str, str]
+) -> None:
+    number = loaded["Ada Testley"]
+    now = await service_house.ask_in_emergency(number)
+    assert now.released.whole is not None
+    later = await service_house.ask_in_emergency(number, at=LATER)
+    assert later.released.whole is None
+    assert b'"out-of-date","valueBoolean":true' in sent(later, service_house.services.operations.style, LATER)
+
+
+async def test_other_words_or_another_address_set_the_ready_answer_aside(
+    service_house: House, loaded: dict[str, str]
+) -> None:
+    style = Style.of(service_house.services.operations.style.base, "Call the duty consultant.")
+    answered = await service_house.ask_in_emergency(loaded["Edith Modelson"], style=style)
+    assert answered.released.whole is None
+    assert b"Call the duty consultant." in sent(answered, style, service_house.opened.clock())
+
+
+async def test_whoever_may_read_less_never_gets_the_whole(service_house: House, loaded: dict[str, str]) -> None:
+    clerk = doctor(role=Role.ADMIN)
+    clerk = replace(clerk, principal=replace(clerk.principal, purpose=Purpose.PATADMIN))
+    answered = await service_house.ask_in_emergency(loaded["Ada Testley"], clerk)
+    assert answered.released.whole is None
+    assert {item.type for item in answered.released.items} == {"Patient", "Organization"}, "the practice is location"
