@@ -96,7 +96,10 @@ node_modules/.installed: package.json package-lock.json
 	@npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-fhir_profiles/definitions_r4/.built: node_modules/.installed $(wildcard fhir_profiles/build_definitions/*.py) | $(VENV)/.packages
+# beside its own code the build reads our extensions, the types we keep, the systems of identifiers and our base
+fhir_profiles/definitions_r4/.built: node_modules/.installed $(wildcard fhir_profiles/build_definitions/*.py) \
+    $(wildcard fhir_profiles/build_package/*.py) $(addprefix fhir_profiles/,canonical.py identifiers.py r4.py) \
+    | $(VENV)/.packages
 	@echo "Building the FHIR R4 definitions ..."
 	@$(PYTHON) -m fhir_profiles.build_definitions node_modules
 	@touch $@

@@ -28,26 +28,11 @@ RECORD_CREATION = (EPACCS, "record-creation")
 
 _RANK = structure_definition("preference-rank")
 _LEVEL = structure_definition("treatment-level")
-_ONLY_ON = {
-    structure_definition("access-to-home"): ("Patient",),
-    structure_definition("key-safe"): ("Patient",),
-    structure_definition("kept-at"): ("MedicationDispense",),
-    structure_definition("preference-rank"): ("Observation",),
-    structure_definition("treatment-level"): ("CarePlan",),
-    structure_definition("decision-basis"): ("Observation", "CarePlan", "Consent"),
-    structure_definition("applies-when"): (),
-    structure_definition("availability"): (),
-}
-"""Types that may carry an extension directly; none for those that stand deeper."""
 
 
 def check_profiles(resource: Json) -> Iterator[Issue]:
     """Yield what is missing from or wrong in a resource of one of our profiles."""
     kind: str = resource["resourceType"]
-    for index, extension in enumerate(objects(resource.get("extension"))):
-        url = extension.get("url")
-        if isinstance(url, str) and kind not in _ONLY_ON.get(url, (kind,)):
-            yield error("structure", f"{kind}.extension[{index}]", "This extension does not belong on this element.")
     if kind in _RULES and resource.get("status") != "entered-in-error":
         yield from _RULES[kind](resource)
 

@@ -109,7 +109,7 @@ def _named(rule: str, place: str, known: Tables) -> Issue:
         return error("code-invalid", place, sentence)
     if kind == "contained-type":
         return error("not-supported", place, sentence)
-    if kind in ("choice", "extension-known"):
+    if kind in ("choice", "extension-known", "extension-place"):
         return error("structure", place, sentence)
     if kind in ("target", "reference-form", "extension"):
         return error("value", place, sentence)

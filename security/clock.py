@@ -22,6 +22,9 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+_read = struct.Struct("<d").unpack_from
+
+
 class MovableClock:
     """The machine's time plus an offset shared by every process of one home; demo and sandbox only.
 
@@ -41,7 +44,7 @@ class MovableClock:
 
     def __call__(self) -> datetime:
         """Return the moved time in UTC."""
-        return datetime.fromtimestamp(time.time() + struct.unpack("<d", self._offset[:8])[0], UTC)
+        return datetime.fromtimestamp(time.time() + _read(self._offset)[0], UTC)
 
     def set(self, moment: datetime) -> None:
         """Make it `moment` now; time runs on from there."""
@@ -49,7 +52,7 @@ class MovableClock:
 
     def advance(self, duration: timedelta) -> None:
         """Move time forward (or back, for a negative duration)."""
-        self._write(struct.unpack("<d", self._offset[:8])[0] + duration.total_seconds())
+        self._write(_read(self._offset)[0] + duration.total_seconds())
 
     def release(self) -> None:
         """Return to the machine's own time."""
@@ -61,7 +64,8 @@ class MovableClock:
 
 def instant(moment: datetime) -> str:
     """Format as a FHIR instant in UTC with milliseconds, the form of every `meta.lastUpdated` here."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def parse_instant(text: str) -> datetime:

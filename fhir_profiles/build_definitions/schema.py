@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from fhir_profiles.build_definitions.bindings import PATTERNS, ValueSets
-from fhir_profiles.build_definitions.extension_rules import extension_rules, only_ours
+from fhir_profiles.build_definitions.extension_rules import extension_rules, only_ours, place_rule
 from fhir_profiles.build_definitions.invariants import INVARIANTS, ORGANIZATION_CONTACTS
 from fhir_profiles.build_definitions.primitives import PRIMITIVES
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
@@ -196,6 +196,10 @@ class SchemaBuilder:
                 return {key: schema, f"_{key}": ref("Element")}
             nullable = {"if": {"type": "null"}, "else": schema}
             return {key: _repeat(nullable, element), f"_{key}": _repeat(ref("element-extensions"), element)}
+        if code == "Extension":
+            owner = element["path"].rpartition(".")[0]
+            name, place, sentence = place_rule(owner, of_resource=of_resource, modifier=key == "modifierExtension")
+            schema = {"allOf": [schema, self._rule(name, owner, place, sentence)]}
         if code == "Reference" and (targets := _targets(kind)):
             schema = self._reference(targets)
         if code == "CodeableConcept" and _is_required_binding(element):

@@ -5,8 +5,24 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+class Part(NamedTuple):
+    """One part of an extension that has parts: an extension in it, whose URL is the bare `name`.
+
+    `types` and `codes` are as in `ExtensionDefinition`; a part is optional and occurs once unless said otherwise.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    codes: tuple[str, ...] = ()
+    required: bool = False
+    repeats: bool = False
+
+
 class ExtensionDefinition(NamedTuple):
-    """`contexts` are FHIRPath of elements; `types` the value types allowed; `codes` the only codes, where there are."""
+    """`contexts` are FHIRPath of elements; `types` the value types allowed; `codes` the only codes, where there are.
+
+    An extension with `parts` has no value of its own: no `types`.
+    """
 
     name: str
     description: str
@@ -14,15 +30,25 @@ class ExtensionDefinition(NamedTuple):
     types: tuple[str, ...]
     codes: tuple[str, ...] = ()
     concepts: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
-EXTENSIONS: tuple[ExtensionDefinition, ...] = (
+_BASES = ("clinical-recommendation", "adrt", "lpa-decision", "best-interests", "court-order")
+
+_STATED: tuple[ExtensionDefinition, ...] = (
     ExtensionDefinition(
         "decision-basis",
         "On what basis the decision was made.",
         ("Observation", "CarePlan", "Consent"),
         ("code",),
-        ("clinical-recommendation", "adrt", "lpa-decision", "best-interests", "court-order"),
+        _BASES,
+    ),
+    ExtensionDefinition(
+        "basis",
+        "By whom sharing was agreed where the person lacks capacity. Without it the person agreed.",
+        ("Consent",),
+        ("code",),
+        ("best-interests", "lpa-decision", "court-order"),
     ),
     ExtensionDefinition(
         "treatment-level",
@@ -55,3 +81,86 @@ EXTENSIONS: tuple[ExtensionDefinition, ...] = (
         "conflicts-with", "A decision with which this one disagrees, knowingly.", ("DomainResource",), ("Reference",)
     ),
 )
+"""What clients send and the record keeps."""
+
+_ANSWERED: tuple[ExtensionDefinition, ...] = (
+    ExtensionDefinition("as-of", "The moment at which the summary was true.", ("Composition",), ("instant",)),
+    ExtensionDefinition("plan-version", "The version of the plan that was summarised.", ("Composition",), ("string",)),
+    ExtensionDefinition(
+        "out-of-date",
+        "Whether anything in the summary is past the date until which it was good. It is shown all the same.",
+        ("Composition",),
+        ("boolean",),
+    ),
+    ExtensionDefinition(
+        "section-state",
+        "What the section answers. Only `not-recorded` says that nothing is there, and never that nothing was decided.",
+        ("Composition.section",),
+        ("code",),
+        ("recorded", "not-recorded", "withheld-or-unavailable"),
+    ),
+    ExtensionDefinition(
+        "standing",
+        "Where a decision stands among those of its kind, on what basis it was made, by which others it came to stand"
+        " so, and what about their order could not be settled.",
+        ("Composition.section",),
+        (),
+        parts=(
+            Part("state", ("code",), ("current", "superseded", "revoked", "in-conflict", "history"), required=True),
+            Part("basis", ("code",), _BASES),
+            Part("by", ("Reference",), repeats=True),
+            Part(
+                "order-issue",
+                ("code",),
+                ("tie", "no-effective-time", "impossible-order", "cycle"),
+                repeats=True,
+            ),
+        ),
+    ),
+    ExtensionDefinition(
+        "validity",
+        "Whether the mandatory context of a decision is there, and what is missing. An unverified decision is shown.",
+        ("Composition.section",),
+        (),
+        parts=(
+            Part("state", ("code",), ("valid", "unverified"), required=True),
+            Part(
+                "reason",
+                ("code",),
+                (
+                    "no-clinician",
+                    "no-effective-time",
+                    "effective-after-recorded",
+                    "not-final",
+                    "not-coded",
+                    "no-decision-basis",
+                ),
+                repeats=True,
+            ),
+        ),
+    ),
+    ExtensionDefinition(
+        "item-freshness",
+        "When an item was said and recorded, in which version, from where, and until when it is good.",
+        ("Composition.section",),
+        (),
+        parts=(
+            Part("effective", ("dateTime",)),
+            Part("recorded", ("instant",)),
+            Part("version", ("string",)),
+            Part("source", ("uri",)),
+            Part("provenance", ("Reference",)),
+            Part("good-until", ("dateTime",)),
+            Part("out-of-date", ("boolean",)),
+        ),
+    ),
+    ExtensionDefinition(
+        "policy-version",
+        "The version of the sharing policy by which the request was refused.",
+        ("OperationOutcome",),
+        ("string",),
+    ),
+)
+"""What the service alone says, in summaries and outcomes."""
+
+EXTENSIONS: tuple[ExtensionDefinition, ...] = (*_STATED, *_ANSWERED)

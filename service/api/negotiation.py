@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from urllib.parse import parse_qsl
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from service.api.errors import BadHeader, BadParameter, BodyTooLarge, NotAcceptable, UnsupportedMediaType
 
@@ -28,7 +28,10 @@ class Prefer(StrEnum):
 
 def check_accept(request: Request) -> None:
     """Raise NotAcceptable unless the client takes FHIR JSON (`_format` wins over Accept)."""
-    wanted = request.query_params.get("_format") or request.headers.get("accept", "*/*")
+    asked = request.query_params.get("_format") if request.scope["query_string"] else None
+    wanted = asked or request.headers.get("accept", "*/*")
+    if wanted == "*/*":
+        return
     offered = {item.split(";")[0].strip().lower() for item in wanted.split(",")}
     if not offered & _ACCEPTED:
         raise NotAcceptable
@@ -47,14 +50,19 @@ async def read_body(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise BodyTooLarge(limit)
+    body = b""
     chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
+    size, more = 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body, more = message.get("body", b""), message.get("more_body", False)
+        size += len(body)
         if size > limit:
             raise BodyTooLarge(limit)
-        chunks.append(chunk)
-    return b"".join(chunks)
+        chunks.append(body)
+    return body if len(chunks) == 1 else b"".join(chunks)
 
 
 def form(body: bytes) -> list[tuple[str, str]]:

@@ -139,6 +139,79 @@ def test_an_extension_elsewhere_is_refused() -> None:
     ]
 
 
+def test_an_extension_is_refused_in_the_depth_where_it_does_not_belong() -> None:
+    condition = {"url": structure_definition("applies-when"), "valueString": "x"}
+    plan = example("CarePlan-escalation")
+    plan["activity"][0]["extension"] = [condition]
+    assert found(plan) == [("structure", "CarePlan.activity[0].extension[0]")]
+    primitive = {**example("CarePlan-escalation"), "_title": {"extension": [condition]}}
+    assert found(primitive) == [("structure", "CarePlan.title.extension[0]")]
+
+
+def test_none_of_our_extensions_modifies_what_it_stands_on() -> None:
+    changed = {**example("Observation-ppd-1"), "modifierExtension": example("Observation-ppd-1")["extension"]}
+    assert ("structure", "Observation.modifierExtension[0]") in found(changed)
+
+
+def summary_with(name: str, *parts: dict[str, Any]) -> dict[str, Any]:
+    standing = {"url": structure_definition(name), "extension": list(parts)}
+    item = {"title": "Resuscitation", "entry": [{"reference": "Observation/a"}], "extension": [standing]}
+    return {
+        "resourceType": "Composition",
+        "status": "final",
+        "type": concept((SNOMED, "861421000000109")),
+        "date": "2026-11-23T09:00:00Z",
+        "author": [{"display": "Shared palliative care record"}],
+        "title": "Emergency summary",
+        "section": [{"title": "Decisions", "section": [item]}],
+    }
+
+
+STATE = {"url": "state", "valueCode": "in-conflict"}
+BY = {"url": "by", "valueReference": {"reference": "Observation/b"}}
+
+
+@pytest.mark.parametrize("parts", [[STATE], [STATE, BY, BY], [BY, {"url": "order-issue", "valueCode": "tie"}, STATE]])
+def test_an_extension_of_parts_is_accepted_with_its_parts_in_any_order(parts: list[dict[str, Any]]) -> None:
+    assert found(summary_with("standing", *parts)) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "place"),
+    [
+        ([BY], ""),
+        ([STATE, STATE], ""),
+        ([STATE, {"url": "colour", "valueCode": "red"}], ".extension[1].url"),
+        ([{**STATE, "valueCode": "settled"}], ".extension[0].value.ofType(code)"),
+        ([{"url": "state", "valueString": "current"}], ".extension[0]"),
+        ([STATE, {"url": "by", "valueReference": {"display": "the other"}}], ".extension[1].value.ofType(Reference)"),
+    ],
+)
+def test_an_extension_of_parts_has_the_parts_it_is_defined_to_have(parts: list[dict[str, Any]], place: str) -> None:
+    (issue,) = validate(summary_with("standing", *parts))
+    whole = "Composition.section[0].section[0].extension[0]"
+    assert issue.code == "value"
+    assert issue.expression in (whole + place, f"{whole}.extension" if not place else "")
+    assert "`state` (once) with `valueCode`, one of: current, superseded" in issue.text
+
+
+def test_an_extension_of_parts_has_no_value_of_its_own() -> None:
+    changed = summary_with("standing", STATE)
+    changed["section"][0]["section"][0]["extension"][0] = {
+        "url": structure_definition("standing"),
+        "valueCode": "current",
+    }
+    assert {code for code, _ in found(changed)} == {"value"}
+
+
+def test_who_agreed_to_sharing_for_a_person_is_one_of_three() -> None:
+    def agreed(word: str) -> dict[str, Any]:
+        return {**example("Consent-record"), "extension": [{"url": structure_definition("basis"), "valueCode": word}]}
+
+    assert found(agreed("lpa-decision")) == []
+    assert found(agreed("neighbour")) == [("value", "Consent.extension[0].value.ofType(code)")]
+
+
 @pytest.mark.parametrize(
     ("name", "missing", "expression"),
     [

@@ -10,16 +10,12 @@ import pytest
 
 from fhir_profiles import terminology
 from fhir_profiles.build_package.__main__ import main
-from fhir_profiles.build_package.extensions import EXTENSIONS
+from fhir_profiles.build_package.code_systems import local_concepts
 from fhir_profiles.build_package.local_codes import LEFT_OUT, UNVERIFIED
-from fhir_profiles.build_package.write import UnverifiedConceptUnknown, check_unverified, local_concepts, write_package
-from fhir_profiles.canonical import BASE, structure_definition
+from fhir_profiles.build_package.write import UnverifiedConceptUnknown, check_unverified, write_package
+from fhir_profiles.canonical import BASE
 from fhir_profiles.sections import Section
 from tests.fhir_profiles.places import REFERENCE, needs_reference
-
-NAMED_ELSEWHERE = """
-    decision-basis treatment-level applies-when preference-rank kept-at availability access-to-home key-safe replaces
-    revokes conflicts-with""".split()
 
 
 def package_files() -> dict[str, dict[str, Any]]:
@@ -81,13 +77,6 @@ def test_local_codes_are_unique_and_have_reasons() -> None:
     concepts = local_concepts()
     assert len({concept.code for concept in concepts}) == len(concepts)
     assert all(concept.reason and concept.display for concept in concepts)
-
-
-def test_every_extension_in_use_is_defined() -> None:
-    assert {extension.name for extension in EXTENSIONS} == set(NAMED_ELSEWHERE)
-    files = package_files()
-    for name in NAMED_ELSEWHERE:
-        assert files[f"StructureDefinition-{name}.json"]["url"] == structure_definition(name)
 
 
 def test_every_resource_is_in_its_place() -> None:
