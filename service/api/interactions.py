@@ -117,6 +117,8 @@ class Interactions:
         for change in changes:
             letter = {Method.CREATE: "c", Method.UPDATE: "u", Method.DELETE: "d"}[change.method]
             require(call.caller.principal.scopes, change.type, letter)
+            if change.method is Method.DELETE:
+                change.reason = _deletion_reason(call)
         written = await self._write(call, changes, "transaction", body)
         wanted = negotiation.prefer(call.request)
         with_bodies = wanted is negotiation.Prefer.REPRESENTATION

@@ -68,7 +68,9 @@ async def read_body(request: Request, limit: int) -> bytes:
 def form(body: bytes) -> list[tuple[str, str]]:
     """Return the parameters of a form; raise BadParameter for what is not one."""
     try:
-        return parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, max_num_fields=64)
+        return parse_qsl(
+            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=64
+        )
     except ValueError:
         if not body:
             return []

@@ -12,7 +12,9 @@ import click
 
 from adapters.errors import OutsideError
 from fhir_profiles.errors import FhirProfilesError
+from security.demo_clients import make_demo_clients
 from security.errors import InvalidConfiguration, InvalidPolicy, SecurityError
+from security.keys import FileKeyRing, key_path
 from service.settings import InvalidSettings, Settings, environ_with_dotenv
 from service.store.errors import StoreError
 
@@ -36,9 +38,20 @@ def read_settings(**overrides: str) -> Settings:
 
 
 def require_demo_doors(settings: Settings) -> None:
-    """End with 1 where demo doors do not exist."""
+    """End with 1 where demo doors do not exist; give an empty home its keys and demo clients."""
     if not settings.has_demo_doors:
         fail("This command exists only with EPACCS_ENV=demo or sandbox.")
+    furnish(settings)
+
+
+def furnish(settings: Settings) -> None:
+    """Make keys and demo clients where demo doors exist and there are none; production makes nothing by itself."""
+    if not settings.has_demo_doors or key_path(settings.keys).exists():
+        return
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    FileKeyRing.create(key_path(settings.keys))
+    if not settings.clients.exists():
+        make_demo_clients(settings.home)
 
 
 def plain_errors(command: Callable[P, R]) -> Callable[P, R]:

@@ -30,25 +30,27 @@ TOGETHER = 16
 @click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="NDJSON of Bundles.")
 @click.option("--people", "count", type=click.IntRange(1, 1_000_000), help="How many synthetic people to make.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the synthetic people.")
+@click.option("--first", default=0, show_default=True, help="Number of the first of them; it decides NHS numbers.")
 @plain_errors
-def load(file: Path | None, count: int | None, seed: int) -> None:
+def load(file: Path | None, count: int | None, seed: int, first: int) -> None:
     """Load plans: a line of the file is one transaction Bundle, one person's whole plan (demo and sandbox)."""
     settings = read_settings()
     require_demo_doors(settings)
     if (file is None) == (count is None):
         raise click.UsageError("Give --file or --people.")
     lines = None if file is None else [line for line in file.read_bytes().splitlines() if line.strip()]
-    refused = asyncio.run(_load(settings, lines, count or 0, seed))
+    refused = asyncio.run(_load(settings, lines, count or 0, seed, first))
     if refused:
         fail(*refused[:20], f"{len(refused)} plan(s) were refused; the others are loaded.")
+    click.echo(f"Loaded {count if lines is None else len(lines)} plan(s).")
 
 
-async def _load(settings: Settings, lines: list[bytes] | None, count: int, seed: int) -> list[str]:
+async def _load(settings: Settings, lines: list[bytes] | None, count: int, seed: int, first: int) -> list[str]:
     opened = await open_service(settings)
     try:
         write = services_of(opened).interactions.write_record
         length = count if lines is None else len(lines)
-        bundles: Iterable[Any] = plans(count, seed, opened.clock()) if lines is None else lines
+        bundles: Iterable[Any] = plans(count, seed, opened.clock(), first) if lines is None else lines
         refused: list[str] = []
         with click.progressbar(enumerate(bundles, 1), length=length, label="Loading") as progress:
             for batch in _batches(progress):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import shlex
 from pathlib import Path
 
@@ -18,12 +19,12 @@ from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from security.access_policy import load
 from security.assertions import b2b_extensions
 from security.client_assertion import ClientAssertion, SmartBackendAuth
-from security.demo_clients import DEMO_CLIENTS, make_demo_clients, private_key
-from security.keys import FileKeyRing, key_path, open_keys
+from security.demo_clients import DEMO_CLIENTS, private_key
+from security.keys import open_keys
 from security.registry import ClientRegistry
 from service import logs
 from service.app import clock_of, create_app
-from service.cli.common import plain_errors, read_settings
+from service.cli.common import furnish, plain_errors, read_settings
 from service.people.demo import DemoPerson, demo_people
 from service.settings import Settings
 
@@ -36,7 +37,10 @@ def serve(host: str | None, port: int | None) -> None:
     """Run the service."""
     overrides = {"EPACCS_HOST": host, "EPACCS_PORT": None if port is None else str(port)}
     settings = read_settings(**{name: value for name, value in overrides.items() if value is not None})
+    furnish(settings)
     check_files(settings)
+    # A core file would hold keys and plaintext.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logs.configure(settings.log_level)
     _server(settings).run()
 
@@ -48,11 +52,7 @@ def demo(port: int | None) -> None:
     """Run the service with synthetic people, registered demo clients, and commands to paste."""
     os.environ.setdefault("EPACCS_ENV", "demo")
     settings = read_settings(**({} if port is None else {"EPACCS_PORT": str(port)}))
-    if not key_path(settings.keys).exists():
-        settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        FileKeyRing.create(key_path(settings.keys))
-    if not settings.clients.exists():
-        make_demo_clients(settings.home)
+    furnish(settings)
     logs.configure("WARNING")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_demo(settings))

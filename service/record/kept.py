@@ -23,11 +23,21 @@ IDEMPOTENCY_WINDOW = timedelta(hours=24)
 REFUSED_WINDOW = timedelta(days=7)
 
 
+class GivenResult(msgspec.Struct, array_like=True, frozen=True):
+    """What became of one change; the fields are those of `service.record.write.Result`."""
+
+    reference: str
+    version: int
+    status: int
+    last_updated: str
+    bare: bool
+
+
 class GivenAnswer(msgspec.Struct, array_like=True, frozen=True):
     """What a write answered the first time: enough to answer it again by reading the same versions."""
 
     request_digest: bytes
-    references: list[tuple[str, int, int]]
+    results: list[GivenResult]
 
 
 class _RefusedText(msgspec.Struct, array_like=True, frozen=True):
@@ -72,13 +82,10 @@ class Kept:
             raise RepeatedKey
         return given
 
-    def remember(self, principal: Principal, asked: Idempotency, references: list[tuple[str, int, int]]) -> Remembered:
-        """Return what a commit carries so that the same request is answered the same way for 24 hours.
-
-        `references` are (Type/id, version, status) per change.
-        """
+    def remember(self, principal: Principal, asked: Idempotency, results: list[GivenResult]) -> Remembered:
+        """Return what a commit carries so that the same request is answered the same way for 24 hours."""
         token = self._token(principal, asked)
-        plaintext = msgspec.msgpack.encode(GivenAnswer(asked.digest, references))
+        plaintext = msgspec.msgpack.encode(GivenAnswer(asked.digest, results))
         sealed = self.seal.seal("idempotent-answer", token, plaintext)
         return Remembered(token, sealed, self.clock() + IDEMPOTENCY_WINDOW)
 

@@ -26,7 +26,7 @@ from service.record.changes import Change, Method, Prepared, condition_of, condi
 from service.record.derive import identity_of
 from service.record.draft import Draft
 from service.record.errors import InvalidContent, Problem, TooBusy
-from service.record.kept import Idempotency, Kept
+from service.record.kept import GivenResult, Idempotency, Kept
 from service.record.limits import Limits
 from service.record.locks import KeyedLocks
 from service.record.manifest import RecordKind, empty_manifest
@@ -230,8 +230,8 @@ class WriteRecord:
         written = Asked(asked.interaction, tuple(f"{item.reference}/_history/{item.version}" for item in results))
         remembered = None
         if idempotency is not None:
-            answers = [(item.reference, item.version, item.status) for item in results]
-            remembered = self.kept.remember(caller.principal, idempotency, answers)
+            given = [GivenResult(one.reference, one.version, one.status, one.last_updated, one.bare) for one in results]
+            remembered = self.kept.remember(caller.principal, idempotency, given)
         committed = await access.records.commit(
             record,
             state,
@@ -246,13 +246,14 @@ class WriteRecord:
         given = await self.kept.answered(caller.principal, idempotency)
         if given is None:
             return None
-        record = await self.access.records.by_reference(given.references[0][0])
+        record = await self.access.records.by_reference(given.results[0].reference)
         decision = await self.access.decide(caller, record)
         if record is None or not decision.permitted:
             await self.access.refuse(caller, decision, asked, record)
-        references = tuple(f"{reference}/_history/{version}" for reference, version, _ in given.references)
+        references = tuple(f"{one.reference}/_history/{one.version}" for one in given.results)
         await self.access.permit(caller, decision, Asked(asked.interaction, references), record)
-        return Written(record, decision, [Result(*answer) for answer in given.references])
+        results = [Result(one.reference, one.version, one.status, one.last_updated, one.bare) for one in given.results]
+        return Written(record, decision, results)
 
 
 def _as_it_will_be(record: OpenRecord, state: NewState) -> OpenRecord:

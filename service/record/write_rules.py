@@ -9,7 +9,7 @@ from fhir_profiles.sections import Section, section_of
 from security.consent_base import REPLACES_EXTENSION
 from security.consent_check import check_sharing_consent
 from security.consent_compile import is_sharing_consent
-from security.labels import label_problems, splits_decision_group
+from security.labels import SFlag, label_problems, sflag_of, splits_decision_group
 from security.writes import may_write
 from service.plan.context import PlanContext
 from service.plan.standing import rivals
@@ -116,6 +116,11 @@ def _check_content(changes: Sequence[Change], draft: Draft, after: dict[str, Res
             continue
         resource = after[change.reference]
         issues += [error("business-rule", f"{change.at}.meta.security", text) for text in label_problems(resource)]
+        if change.type == "Patient" and sflag_of(resource) is not SFlag.UNRESTRICTED:
+            # Nobody overrides the protection of a person's whereabouts (5.6), and this release cannot give it: taking
+            # the record would hide it from everybody, its decisions included.
+            text = "This service cannot yet protect the location of a flagged person, so it does not take the record."
+            issues.append(error("business-rule", f"{change.at}.meta.security", text))
         if change.type == "Consent":
             issues += [
                 error("business-rule", change.at, text)
