@@ -22,12 +22,13 @@ from service.record.access import Access, Asked, Caller
 from service.record.changes import Change, DirectoryTarget, Method, parse_conditional
 from service.record.derive import references_in
 from service.record.draft import Draft, decode_slice
-from service.record.errors import Gone, InvalidContent, ManyMatches, NotHere, VersionConflict
+from service.record.errors import InvalidContent, ManyMatches, NotHere
 from service.record.locks import KeyedLocks
 from service.record.manifest import Entry, RecordKind, empty_manifest
 from service.record.records import OpenRecord, Records
 from service.record.search_parameters import matcher
 from service.record.select import held
+from service.record.versions import check_version
 from service.store.errors import ClaimTaken, SequenceTaken
 
 TYPES = ("Organization", "HealthcareService", "Location", "Endpoint")
@@ -124,18 +125,7 @@ class Directory:
             record = await by_reference(self.access.records, change.reference)
             if record is None:
                 raise NotHere
-            entry = _entry(record)
-            if entry.deleted:
-                raise Gone
-            if entry.version != change.if_match:
-                raise VersionConflict(
-                    entry.reference,
-                    change.if_match or 0,
-                    entry.version,
-                    entry.last_updated,
-                    entry.author.organisation,
-                    entry.author.user_name,
-                )
+            await check_version(self.access.records, record, change)
             try:
                 return await self._commit(caller, record, change, "update")
             except ClaimTaken:

@@ -18,23 +18,24 @@ from service.record.access import Access, Caller
 from service.record.authorship import authorship_of
 from service.record.changes import Change, Method, Prepared, Resource
 from service.record.derive import organisation_of
-from service.record.draft import Draft, decode_version
+from service.record.draft import Draft
 from service.record.errors import (
-    Gone,
     InvalidContent,
     NotAllowedToWrite,
     RivalDecision,
     TooLarge,
-    VersionConflict,
 )
 from service.record.limits import Limits
-from service.record.manifest import SECTIONS, Entry
+from service.record.manifest import SECTIONS
 from service.record.records import NewState
+from service.record.versions import check_version
 
 
 async def check(access: Access, caller: Caller, prepared: Prepared, changes: Sequence[Change], draft: Draft) -> None:
     """Raise for the first kind of rule that is broken, with every place that breaks it."""
-    await _check_versions(access, changes, draft)
+    for change in changes:
+        if change.method is not Method.CREATE:
+            await check_version(access.records, draft.record, change)
     after = _after(changes, draft)
     await _check_references(access, prepared, draft)
     _check_content(changes, draft, after)
@@ -50,36 +51,6 @@ def check_size(state: NewState, limits: Limits) -> None:
         raise TooLarge(f"A record may have {limits.resources} current resources.")
     if any(piece.size > limits.attachment for piece, _ in state.elements):
         raise TooLarge(f"A single attachment may have {limits.attachment} bytes.")
-
-
-async def _check_versions(access: Access, changes: Sequence[Change], draft: Draft) -> None:
-    for change in changes:
-        if change.method is Method.CREATE:
-            continue
-        entry = draft.entry(change.reference)
-        if entry is None or entry.deleted:
-            raise Gone
-        if entry.version != change.if_match:
-            raise VersionConflict(
-                entry.reference,
-                change.if_match or 0,
-                entry.version,
-                entry.last_updated,
-                entry.author.organisation,
-                entry.author.user_name,
-                await _changed_since(access, draft, entry, change.if_match or 0),
-            )
-
-
-async def _changed_since(access: Access, draft: Draft, entry: Entry, named: int) -> list[str]:
-    """Return the elements in which the current version differs from the one that was named; names, never values."""
-    if not 1 <= named < entry.version:
-        return []
-    filed = await access.records.superseded(draft.record, entry.superseded[named - 1])
-    before = next(decode_version(version) for version in filed if version.entry.reference == entry.reference)
-    current = draft.resource(entry.reference)
-    names = (before.keys() | current.keys()) - {"id", "meta", "text", "resourceType"}
-    return sorted(name for name in names if before.get(name) != current.get(name))
 
 
 def _after(changes: Sequence[Change], draft: Draft) -> dict[str, Resource]:
