@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import uvicorn
+from fastapi import FastAPI
 
 from adapters.errors import OutsideError
 from adapters.fhir_rest import FhirClient
@@ -42,7 +43,7 @@ def serve(host: str | None, port: int | None) -> None:
     # A core file would hold keys and plaintext.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logs.configure(settings.log_level)
-    _server(settings).run()
+    server_of(create_app(settings), settings).run()
 
 
 @click.command()
@@ -66,9 +67,10 @@ def check_files(settings: Settings) -> None:
         load(settings.policy)
 
 
-def _server(settings: Settings) -> uvicorn.Server:
+def server_of(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """Return the server that the service runs in."""
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -83,7 +85,7 @@ def _server(settings: Settings) -> uvicorn.Server:
 
 
 async def _demo(settings: Settings) -> None:
-    server = _server(settings)
+    server = server_of(create_app(settings), settings)
     serving = asyncio.create_task(server.serve())
     while not server.started:
         if serving.done():

@@ -1,0 +1,248 @@
+"""Homes full of synthetic people, loaded through the ordinary write and kept under `build/bench` for the next run.
+
+Every person's plan is one transaction of the practice's system; then the control room opens an incident for them that
+names the ambulance service, so that whoever measures is a crew on an open incident. Two processes load at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.errors import BenchFailed
+from fhir_profiles.identifiers import NhsNumber
+from security.demo_clients import DEFAULT_PURPOSE, DEMO_CLIENTS, STOCK_PEOPLE, make_demo_clients
+from security.keys import FileKeyRing, key_path
+from security.principal import Principal, Role
+from service.api.routes import Services
+from service.app import open_service, services_of
+from service.people.heavy import heavy_person
+from service.people.plans import plans
+from service.record import transaction
+from service.record.access import Caller
+from service.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BUILD = REPOSITORY / "build" / "bench"
+BASE_URL = "http://epaccs.bench.example"
+AMBULANCE = "ZZAMB1"
+SEED = 7
+KEPT_SECONDS = 6 * 3600
+"""How long a prepared home serves: half the life of its incidents."""
+
+_SHAPING = ("fhir_profiles", "security", "service/people", "service/plan", "service/record", "service/store")
+_SLICE, _TOGETHER, _PROCESSES = 250, 16, 2
+_ORDINARY_RESOURCES = 25
+
+Say = Callable[[str], None]
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What a home holds: the numbers of people to draw from, shuffled, and two people of known size."""
+
+    numbers: list[str]
+    heavy: str
+    ordinary: str
+    ordinary_resources: int
+    made: float
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A home folder with people in it, and a file of their NHS numbers."""
+
+    folder: Path
+    prepared: Prepared
+
+    @property
+    def everyone(self) -> Path:
+        """The file of all NHS numbers, shuffled."""
+        return self.folder / "everyone.txt"
+
+    def only(self, number: str) -> Path:
+        """Return a file that names one person."""
+        path = self.folder / f"only-{'heavy' if number == self.prepared.heavy else 'ordinary'}.txt"
+        path.write_text(f"{number}\n")
+        return path
+
+
+def settings_of(folder: Path, port: int = 8000) -> Settings:
+    """Return the settings of a home; the base address is the same whichever port it is served on."""
+    return Settings.from_environ(environment_of(folder, port))
+
+
+def environment_of(folder: Path, port: int) -> dict[str, str]:
+    """Return the settings as the service reads them."""
+    return {
+        "EPACCS_ENV": "demo",
+        "EPACCS_HOME": str(folder),
+        "EPACCS_PORT": str(port),
+        "EPACCS_BASE_URL": BASE_URL,
+        "EPACCS_LOG_LEVEL": "WARNING",
+    }
+
+
+def home_of(count: int, name: str, say: Say) -> Home:
+    """Return a fresh copy, called `name`, of a home with `count` people; prepare one when there is none to copy."""
+    source = _prepared(count, say)
+    folder = BUILD / "run" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(source, folder)
+    os.sync()
+    prepared = msgspec.json.decode((folder / "prepared.json").read_bytes(), type=Prepared)
+    home = Home(folder, prepared)
+    home.everyone.write_text("".join(f"{number}\n" for number in prepared.numbers))
+    return home
+
+
+def forget_runs() -> None:
+    """Delete the copies that were measured; the prepared homes stay."""
+    shutil.rmtree(BUILD / "run", ignore_errors=True)
+
+
+def forget_files(home: Home) -> None:
+    """Ask the kernel to drop its copy of the database, so that the next start reads the disk."""
+    for path in home.folder.glob("records.sqlite*"):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
+
+
+def caller(client: str, role: Role, token: str = "bench") -> Caller:  # noqa: S107 - the id of a token, not one
+    """Return a demo client as a verified caller, for calls inside this process."""
+    demo = DEMO_CLIENTS[client]
+    principal = Principal(
+        client_id=demo.name,
+        organisation=demo.organisation,
+        role=role,
+        purpose=DEFAULT_PURPOSE[role],
+        registered_roles=frozenset(demo.roles),
+        scopes=frozenset(demo.scopes),
+        token_id=token,
+        issuer="bench",
+        user=STOCK_PEOPLE.get(role),
+    )
+    return Caller(principal, token)
+
+
+def _prepared(count: int, say: Say) -> Path:
+    folder = BUILD / f"{count}-{_shape()}"
+    marker = folder / "prepared.json"
+    if marker.exists():
+        if time.time() - msgspec.json.decode(marker.read_bytes(), type=Prepared).made < KEPT_SECONDS:
+            return folder
+        say(f"The home with {count:,} people is too old: its incidents end soon.")
+    for old in BUILD.glob(f"{count}-*"):
+        shutil.rmtree(old)
+    folder.mkdir(parents=True, mode=0o700)
+    started = time.perf_counter()
+    prepared = _fill(folder, count, say)
+    marker.write_bytes(msgspec.json.encode(prepared))
+    taken = time.perf_counter() - started
+    say(f"Loaded {count:,} people with an incident each in {taken:.0f} s ({count / taken:.0f} a second).")
+    return folder
+
+
+def _shape() -> str:
+    """Return a hash over the sources that shape what is stored."""
+    digest = sha256()
+    for place in _SHAPING:
+        for path in sorted((REPOSITORY / place).rglob("*.py")):
+            digest.update(str(path.relative_to(REPOSITORY)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _fill(folder: Path, count: int, say: Say) -> Prepared:
+    settings = settings_of(folder)
+    FileKeyRing.create(key_path(settings.keys))
+    make_demo_clients(folder)
+    asyncio.run(_make_schema(settings))
+    slices = [(folder, first, min(_SLICE, count - first)) for first in range(0, count, _SLICE)]
+    sizes: dict[str, int] = {}
+    with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as processes:
+        big = processes.submit(_load_heavy, folder)
+        for done, loaded in enumerate(processes.map(_load_slice, *zip(*slices, strict=True)), 1):
+            sizes |= loaded
+            if done % 8 == 0:
+                say(f"  {len(sizes):,} of {count:,} people")
+        heavy = big.result()
+    numbers = sorted(sizes)
+    random.Random(SEED).shuffle(numbers)
+    ordinary = min(numbers, key=lambda number: abs(sizes[number] - _ORDINARY_RESOURCES))
+    return Prepared(numbers, heavy, ordinary, sizes[ordinary], time.time())
+
+
+async def _make_schema(settings: Settings) -> None:
+    await (await open_service(settings)).store.close()
+
+
+def _load_slice(folder: Path, first: int, count: int) -> dict[str, int]:
+    """Load people `first` and following; return the number of resources by NHS number."""
+    return asyncio.run(_load(folder, lambda now: plans(count, SEED, now, first)))
+
+
+def _load_heavy(folder: Path) -> str:
+    (number,) = asyncio.run(_load(folder, lambda now: [heavy_person(now)]))
+    return number
+
+
+async def _load(folder: Path, bundles: Callable[[Any], Iterable[Any]]) -> dict[str, int]:
+    opened = await open_service(settings_of(folder))
+    try:
+        services = services_of(opened)
+        loaded: dict[str, int] = {}
+        for batch in _batches(bundles(opened.clock())):
+            await _together(_load_one(services, bundle, loaded) for bundle in batch)
+        return loaded
+    finally:
+        await opened.store.close()
+
+
+async def _load_one(services: Services, bundle: Any, loaded: dict[str, int]) -> None:
+    number = _number_of(bundle)
+    write, operations = services.interactions.write_record, services.operations
+    await write(caller("demo-gp", Role.GP), transaction.changes_of(bundle), "transaction")
+    await operations.incidents.open(caller("demo-control-room", Role.SYSTEM), number, AMBULANCE, "INC-1")
+    access = operations.read_record.access
+    record = await access.records.by_nhs_number(number)
+    decision = await access.decide(caller("demo-ambulance", Role.AMBULANCE), record, number)
+    if not decision.permitted:
+        raise BenchFailed(f"a crew on an open incident was refused by rule {decision.rule}")
+    loaded[number] = len(bundle["entry"])
+
+
+def _number_of(bundle: Any) -> str:
+    patients = (entry["resource"] for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Patient")
+    found = NhsNumber.of(next(patients))
+    assert found is not None
+    return found.value
+
+
+async def _together(jobs: Iterable[Awaitable[None]]) -> None:
+    await asyncio.gather(*jobs)
+
+
+def _batches(bundles: Iterable[Any]) -> Iterator[Sequence[Any]]:
+    batch: list[Any] = []
+    for bundle in bundles:
+        batch.append(bundle)
+        if len(batch) == _TOGETHER:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
