@@ -1,0 +1,177 @@
+"""Each store behind one small harness, so that the contract can open it twice, look into it, and make it fail."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from security.audit_chain import Chain, ChainFault, Linked, verify_chain
+from security.envelope import WrappedKey
+from security.heads import Head
+from service.store import sqlite
+from service.store.port import Commit, RecordStore, Remembered, StoredPiece, StoredRecord
+
+CHAIN_KEY = b"k" * 32
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+Tables = dict[str, list[tuple[Any, ...]]]
+
+
+class Moment:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+class StoreHarness(Protocol):
+    """What the contract needs of a store besides the port."""
+
+    clock: Moment
+
+    async def open(self) -> RecordStore:
+        """Open the same database once more, as another process would, with a chain of its own."""
+
+    def everything(self) -> Tables:
+        """Return all that is durable, by table or collection, in a stable order."""
+
+    def chains(self) -> dict[bytes, list[Linked]]:
+        """Return the filed audit entries by chain, in the order in which they are stored."""
+
+    def failing(self) -> Any:
+        """Return a context in which no commit reaches the disk."""
+
+
+class FailingConnection:
+    """A connection whose COMMIT fails while `broken` is set, as it does on a full or dying disk."""
+
+    def __init__(self, connection: sqlite3.Connection, harness: SqliteHarness) -> None:
+        self._connection = connection
+        self._harness = harness
+
+    def execute(self, statement: str, *parameters: Any) -> Any:
+        if statement == "COMMIT":
+            self._harness.commits += 1
+            if self._harness.broken:
+                raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.execute(statement, *parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+class SqliteHarness:
+    """The embedded store on a file of its own."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.path = folder / "records.sqlite"
+        self.clock = Moment()
+        self.broken = False
+        self.commits = 0
+        connect = sqlite._connect
+        monkeypatch.setattr(sqlite, "_connect", lambda path: FailingConnection(connect(path), self))
+
+    async def open(self) -> RecordStore:
+        return await sqlite.SqliteStore.open(self.path, Chain(CHAIN_KEY, secrets.token_bytes(16)), self.clock)
+
+    def everything(self) -> Tables:
+        with self._look() as connection:
+            names = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+            return {name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall()) for name in sorted(names)}
+
+    def chains(self) -> dict[bytes, list[Linked]]:
+        found: dict[bytes, list[Linked]] = {}
+        with self._look() as connection:
+            for chain, seq, mac, sealed in connection.execute(
+                "SELECT chain, seq, mac, sealed FROM audit ORDER BY rowid"
+            ):
+                found.setdefault(chain, []).append(Linked(seq, mac, sealed))
+        return found
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        self.broken = True
+        try:
+            yield
+        finally:
+            self.broken = False
+
+    @contextmanager
+    def _look(self) -> Iterator[sqlite3.Connection]:
+        connection = sqlite3.connect(self.path)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+
+HARNESSES = {"sqlite": SqliteHarness}
+"""Every store that the contract holds for."""
+
+
+def faults(harness: StoreHarness) -> list[ChainFault]:
+    """Return what is wrong with any filed audit chain."""
+    return [fault for chain, linked in harness.chains().items() for fault in verify_chain(CHAIN_KEY, chain, linked)]
+
+
+def filed(harness: StoreHarness) -> list[bytes]:
+    """Return the sealed audit entries of all chains; within a chain in filing order."""
+    return [entry.sealed for linked in harness.chains().values() for entry in linked]
+
+
+def record_id(number: int) -> bytes:
+    """Return the id of a record, 16 bytes."""
+    return number.to_bytes(16, "big")
+
+
+def key_of(record: bytes) -> WrappedKey:
+    """Return a wrapped key as a store sees it: bytes without meaning."""
+    return WrappedKey(b"dek-" + record[-4:], "kek-1", b"wrapped " + record)
+
+
+def commit(record: bytes, sequence: int, content: bytes = b"", **more: Any) -> Commit:
+    """Return a commit; the first one of a record brings its key."""
+    sealed = content or b"sealed %d" % sequence
+    key = key_of(record) if sequence == 1 else None
+    return Commit(record, sequence, sealed, Head(sequence, b"digest " + sealed, b"mac"), **{"key": key, **more})
+
+
+def stored(made: Commit) -> StoredRecord:
+    """Return the record that a commit leaves behind."""
+    return StoredRecord(made.record_id, made.sequence, made.sealed, made.head, key_of(made.record_id))
+
+
+def token(word: str) -> bytes:
+    """Return a token, 16 bytes."""
+    return word.encode().ljust(16, b".")
+
+
+def full_commit(record: bytes, sequence: int, content: bytes = b"all") -> Commit:
+    """Return a commit that touches every table there is."""
+    return commit(
+        record,
+        sequence,
+        content,
+        replaced=b"what was there before",
+        pieces=(StoredPiece(token("piece"), 0, b"chunk 0"), StoredPiece(token("piece"), 1, b"chunk 1")),
+        claims=frozenset({token("claim a"), token("claim b")}),
+        dropped_claims=frozenset({token("claim old")}),
+        tokens=frozenset({token("look-up a"), token("look-up b")}),
+        dropped_tokens=frozenset({token("look-up old")}),
+        audit=(b"audit one", b"audit two"),
+        known=token("known"),
+        remembered=Remembered(token("remembered"), b"answer", START + timedelta(hours=24)),
+    )
