@@ -35,9 +35,7 @@ def free_port() -> int:
 
 def demo_settings(home: Path, port: int, **more: str) -> Settings:
     """Return settings of a demo home; make its keys and demo clients when they are not there."""
-    settings = Settings.from_environ(
-        {"EPACCS_ENV": "demo", "EPACCS_HOME": str(home), "EPACCS_PORT": str(port), **more}
-    )
+    settings = Settings.from_environ({"EPACCS_ENV": "demo", "EPACCS_HOME": str(home), "EPACCS_PORT": str(port), **more})
     if not key_path(settings.keys).exists():
         home.mkdir(parents=True, exist_ok=True)
         FileKeyRing.create(key_path(settings.keys))
@@ -82,7 +80,7 @@ class Running:
         body = parameters(nhsNumber=nhs_number, organization=organisation, incident="INC-1")
         answer = self.call("POST", "/$open-incident", self.token("system", "ZZCAD1"), body)
         assert answer.status_code == 201, answer.text
-        return next(item["valueString"] for item in answer.json()["parameter"] if item["name"] == "id")
+        return next(str(item["valueString"]) for item in answer.json()["parameter"] if item["name"] == "id")
 
 
 def parameters(**values: str) -> dict[str, Any]:

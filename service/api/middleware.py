@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import logs
 
-_REQUEST_ID = re.compile(rb"^[A-Za-z0-9.\-]{1,64}$")
+_REQUEST_ID = re.compile(rb"^[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}$")
+"""A UUID, with hyphens or without. It is logged, so it is of a form in which no name or number of a person fits."""
 _HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),

@@ -66,7 +66,7 @@ def not_served(status: int) -> Answer:
 def _unauthorised(problem: InvalidToken) -> Answer:
     return answers.outcome(
         401,
-        [error("login", "", "A valid access token is needed" + (f": {problem.reason}." if problem.reason else "."))],
+        [error("login", "", "A valid access token is needed" + (f": {problem.reason}".rstrip(".") + "." if problem.reason else "."))],
         headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
     )
 

@@ -45,8 +45,8 @@ PARAMETERS: dict[str, Json] = {
     "RequestId": {
         "name": "X-Request-Id",
         "in": "header",
-        "description": "Yours, or one is made. It comes back with every answer, and is in the service's log.",
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9.\\-]{1,64}$"},
+        "description": "Yours, a UUID, or one is made. It comes back with every answer, and is in the service's log.",
+        "schema": {"type": "string", "pattern": "^[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}$"},
     },
     "IfMatch": {
         "name": "If-Match",

@@ -16,7 +16,8 @@ from typing import Any
 from fhir_profiles import json
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from security.principal import NamedPerson, Principal, Purpose, Role
-from service.app import Opened, Services, open_service, services_of
+from service.api.routes import Services
+from service.app import Opened, open_service, services_of
 from service.people import invented
 from service.people.plans import plan
 from service.people.traits import Traits
@@ -93,7 +94,8 @@ class House:
 
     async def vread(self, reference: str, version: int, caller: Caller | None = None) -> Json:
         """Read one version of a resource."""
-        return decoded(await self._ask(ReadVersion(*reference.split("/"), version), caller))[0]
+        kind, id = reference.split("/")
+        return decoded(await self._ask(ReadVersion(kind, id, version), caller))[0]
 
     async def history(self, reference: str, caller: Caller | None = None) -> list[tuple[int, Json]]:
         """Read every version of a resource, newest first; a deletion is an OperationOutcome."""
@@ -108,9 +110,7 @@ class House:
         self, nhs_number: str, caller: Caller | None = None, *, style: Style | None = None, at: datetime | None = None
     ) -> Answered:
         """Ask the emergency question; another style than the service's own sets aside what lies ready."""
-        question = EmergencySummary(
-            nhs_number, at or self.opened.clock(), style or self.services.operations.style
-        )
+        question = EmergencySummary(nhs_number, at or self.opened.clock(), style or self.services.operations.style)
         return await self._ask(question, caller)
 
     async def record_of(self, nhs_number: str) -> OpenRecord:
