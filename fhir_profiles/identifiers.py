@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from operator import mul
 from typing import Any, Final, Self
 
 from fhir_profiles.errors import InvalidNhsNumber, InvalidOdsCode
@@ -13,6 +14,7 @@ ODS_SYSTEM: Final = "https://fhir.nhs.uk/Id/ods-organization-code"
 
 _TEN_DIGITS = re.compile(r"[0-9]{10}")
 _WRITTEN = re.compile(r"[0-9]{3}([ -]?)[0-9]{3}\1[0-9]{4}")
+_WEIGHTS = range(10, 1, -1)
 _PLACEHOLDER = "0000000000"
 _ODS_CODE = re.compile(r"[A-Z0-9]{3,12}")
 
@@ -91,7 +93,7 @@ class OdsCode(str):
 
 def check_digit(first_nine: str) -> int | None:
     """Return the check digit of nine digits, or None where the number may not exist (it would be 10)."""
-    digit = 11 - sum(weight * int(digit) for weight, digit in zip(range(10, 1, -1), first_nine, strict=True)) % 11
+    digit = 11 - sum(map(mul, _WEIGHTS, map(int, first_nine))) % 11
     return None if digit == 10 else digit % 11
 
 

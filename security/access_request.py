@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
@@ -70,7 +70,8 @@ class BreakGlass(msgspec.Struct, frozen=True):
 
 def new_decision_id() -> str:
     """Return a fresh id for a decision: a random UUID, as a Bundle that it released can carry it."""
-    return str(uuid.uuid4())
+    digits = secrets.token_hex(16)
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 class AccessRequest(msgspec.Struct, frozen=True):

@@ -47,6 +47,7 @@ from service.record.kept import Kept
 from service.record.limits import Limits
 from service.record.read import ReadRecord
 from service.record.records import Records
+from service.record.register import Register
 from service.record.search import SearchRecords
 from service.record.urgent import Style
 from service.record.write import WriteRecord
@@ -122,7 +123,7 @@ def services_of(opened: Opened) -> Services:
     """Wire the use cases of an open service."""
     settings = opened.settings
     sealer = AuditSealer(opened.keys.audit_seal, settings.tenant)
-    access = Access(opened.records, opened.policy, sealer, opened.clock)
+    access = Access(opened.records, opened.policy, sealer, opened.clock, Register(opened.records))
     kept = Kept(opened.store, ServiceSeal(opened.keys.service, settings.tenant), opened.records.index, opened.clock)
     limits = Limits(settings.record_limit, settings.attachment_limit, settings.resource_limit)
     read_record = ReadRecord(access)
@@ -151,7 +152,7 @@ def create_app(settings: Settings) -> FastAPI:
         running.append(opened)
         services = services_of(opened)
         for route in fhir_routes:
-            route.bind(services, opened.verifier)
+            route.bind(services, opened.verifier, opened.clock)
         watching = asyncio.create_task(opened.watch_registry())
         logs.event("started", environment=settings.environment, address=settings.base_url)
         try:

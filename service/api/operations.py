@@ -37,7 +37,7 @@ class Operations:
         """POST Patient/$emergency-summary: Parameters with `nhsNumber` in, one document Bundle out."""
         parameters = await _parameters(call)
         number = _nhs_number(parameters, "nhsNumber")
-        now = self.read_record.access.clock()
+        now = call.caller.at or self.read_record.access.clock()
         answered = await self.read_record(call.caller, EmergencySummary(number, now, self.style))
         return answers.document(
             answered.released,

@@ -64,9 +64,10 @@ def not_served(status: int) -> Answer:
 
 
 def _unauthorised(problem: InvalidToken) -> Answer:
+    why = f": {problem.reason.rstrip('.')}" if problem.reason else ""
     return answers.outcome(
         401,
-        [error("login", "", "A valid access token is needed" + (f": {problem.reason}".rstrip(".") + "." if problem.reason else "."))],
+        [error("login", "", f"A valid access token is needed{why}.")],
         headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
     )
 

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from security.clock import Clock, system_clock
 from security.errors import InvalidToken
 from security.principal import Principal
 from security.scopes import ACTIONS, require, require_action
@@ -73,6 +74,7 @@ class FhirRoute(APIRoute):
         self.operation = operation
         self._handler: Handler | None = None
         self._verifier: TokenVerifier | None = None
+        self._clock: Clock = system_clock
         tag = operation.resource_type or "Operations"
         super().__init__(
             operation.path,
@@ -90,10 +92,11 @@ class FhirRoute(APIRoute):
         self._log_fields = {"resource_type": operation.resource_type} if operation.resource_type else {}
         self.app = self._answer
 
-    def bind(self, services: Services, verifier: TokenVerifier) -> None:
+    def bind(self, services: Services, verifier: TokenVerifier, clock: Clock) -> None:
         """Take the handler from services that are open now."""
         self._handler = self.operation.handler(services)
         self._verifier = verifier
+        self._clock = clock
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["interaction"] = self.operation.interaction
@@ -111,7 +114,7 @@ class FhirRoute(APIRoute):
                 "purpose": principal.purpose,
             }
             negotiation.check_accept(request)
-            answer = await handler(Call(Caller(principal, scope["request_id"]), request))
+            answer = await handler(Call(Caller(principal, scope["request_id"], at=self._clock()), request))
             if not isinstance(answer, Answer):
                 raise TypeError("a FHIR route answers with an Answer")
         except Exception as problem:  # every failure becomes HTTP in the one table

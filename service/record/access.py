@@ -5,9 +5,11 @@ Nothing about a person answers before its audit entry is durable, refusals inclu
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NoReturn
+
+import msgspec
 
 from security.access_policy import AccessPolicy
 from security.access_request import AccessRequest, BreakGlass, Life, RecordFacts, Relationship
@@ -20,6 +22,7 @@ from security.principal import Principal, Role
 from service.record.errors import Problem
 from service.record.manifest import Author
 from service.record.records import OpenRecord, Records
+from service.record.register import Register
 
 PERFORMED = frozenset(
     {
@@ -34,6 +37,9 @@ PERFORMED = frozenset(
 )
 """Obligations that this service carries out. A decision with any other becomes a refusal (rule 6)."""
 
+MOST_KNOWN = 100_000
+"""How many partners of records are remembered as written down already; the store knows them all."""
+
 PERSONAL_ROLES = frozenset({Role.PATIENT, Role.PROXY})
 """Roles whose relationship is to one person, and does not come from an organisation's."""
 
@@ -45,6 +51,8 @@ class Caller:
     principal: Principal
     request_id: str
     break_glass: BreakGlass | None = None
+    at: datetime | None = None
+    """When the request came; None lets each step ask the clock."""
 
     def author(self) -> Author:
         """Return the caller as the author of what it writes."""
@@ -85,6 +93,8 @@ class Access:
     policy: AccessPolicy
     sealer: AuditSealer
     clock: Clock
+    register: Register
+    _known: set[tuple[str, bytes]] = field(default_factory=set, repr=False)
 
     async def admit(self, caller: Caller, asked: Asked) -> None:
         """Apply steps 1 to 4, which look at the token and the request alone. Raise Refused."""
@@ -95,7 +105,7 @@ class Access:
 
     async def decide(self, caller: Caller, record: OpenRecord | None, nhs_number: str = "") -> Decision:
         """Apply steps 5 to 9 to a record, or to its absence. `nhs_number` is what the caller named, if it did."""
-        now = self.clock()
+        now = caller.at or self.clock()
         relationship = await self._relationship(caller, record, nhs_number, now)
         request = AccessRequest.of(caller.principal, relationship, caller.break_glass)
         facts = None if record is None else self._facts(caller, record, now)
@@ -113,9 +123,11 @@ class Access:
 
     async def permit(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord) -> None:
         """Write a permitted read down; it is durable when this returns."""
-        await self.records.store.append_audit(
-            self.entry(caller, decision, asked, record), self.known_token(caller, record)
-        )
+        known = (caller.principal.organisation, record.record_id)
+        token = None if known in self._known else self.known_token(caller, record)
+        await self.records.store.append_audit(self.entry(caller, decision, asked, record), token)
+        if token is not None and len(self._known) < MOST_KNOWN:
+            self._known.add(known)
 
     async def turned_down(self, caller: Caller, asked: Asked, record: OpenRecord) -> None:
         """Write down a write that broke a rule of a record: what the refusal says of its versions is an answer too."""
@@ -140,7 +152,7 @@ class Access:
         user, manifest = principal.user, None if record is None else record.manifest
         return self.sealer.seal(
             AuditEntry(
-                time=instant(self.clock()),
+                time=instant(caller.at or self.clock()),
                 kind=kind_of(asked.interaction) if decision.permitted else EventKind.DECISION,
                 outcome=outcome if decision.permitted else Outcome.REFUSED,
                 request_id=caller.request_id,
@@ -187,21 +199,15 @@ class Access:
             return Relationship.ESTABLISHED if own else Relationship.NONE
         if record is not None and organisation in record.manifest.relations:
             return Relationship.ESTABLISHED
-        if nhs_number and await self._on_open_incident(organisation, nhs_number, now):
-            return Relationship.ESTABLISHED
+        if nhs_number:
+            register = msgspec.UNSET if record is None else record.register
+            if isinstance(register, msgspec.UnsetType):
+                register = await self.register.of(nhs_number)
+            if await self.register.names(register, organisation, instant(now)):
+                return Relationship.ESTABLISHED
         if caller.principal.self_claim_reason is not None:
             return Relationship.SELF_CLAIMED
         return Relationship.NONE
-
-    async def _on_open_incident(self, organisation: str, nhs_number: str, now: datetime) -> bool:
-        register = await self.records.by_claim("incidents", nhs_number)
-        if register is None:
-            return False
-        moment = instant(now)
-        return any(
-            incident.organisation == organisation and not incident.closed and incident.expires > moment
-            for incident in register.manifest.incidents
-        )
 
     def _facts(self, caller: Caller, record: OpenRecord, now: datetime) -> RecordFacts:
         manifest = record.manifest

@@ -13,6 +13,8 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from security.blind_index import BlindIndex
 from security.envelope import Envelope, RecordKey
 from security.heads import Heads
@@ -50,6 +52,8 @@ class OpenRecord:
     key: RecordKey = field(repr=False)
     front: memoryview = field(default=memoryview(b""), repr=False)
     rest: memoryview | tuple[Contents, memoryview] = field(default=(Contents(), memoryview(b"")), repr=False)
+    register: StoredRecord | msgspec.UnsetType | None = field(default=msgspec.UNSET, repr=False)
+    """The person's sealed incident register, where it was looked up in the same breath."""
     _entries: dict[str, Entry] | None = field(default=None, repr=False)
 
     @property
@@ -105,16 +109,24 @@ class Records:
     index: BlindIndex
 
     async def by_nhs_number(self, nhs_number: str) -> OpenRecord | None:
-        """Return the record that holds an NHS number, compared on plaintext."""
-        record = await self.by_claim("nhs-number", nhs_number)
-        if record is not None and record.manifest.identity.nhs_number != nhs_number:
+        """Return the record that holds an NHS number, compared on plaintext, and with it the incident register."""
+        stored, register = await self.claimed(("nhs-number", nhs_number), ("incidents", nhs_number))
+        if stored is None:
+            return None
+        record = await self.open(stored)
+        if record.manifest.identity.nhs_number != nhs_number:
             raise RecordBroken("a look-up token leads to another person")
+        record.register = register
         return record
 
     async def by_claim(self, kind: str, value: str) -> OpenRecord | None:
         """Return the record that claimed a unique value, or None."""
-        stored = await self.store.claimed(self.index.token(kind, value))
+        (stored,) = await self.claimed((kind, value))
         return None if stored is None else await self.open(stored)
+
+    async def claimed(self, *claims: tuple[str, str]) -> list[StoredRecord | None]:
+        """Return, for each (kind, value), the record that claimed it, still sealed; all of them in one look-up."""
+        return await self.store.claimed(*[self.index.token(kind, value) for kind, value in claims])
 
     async def by_reference(self, reference: str) -> OpenRecord | None:
         """Return the record that holds `Type/id`, or None."""
@@ -184,7 +196,7 @@ class Records:
             )
         )
         rest = (state.contents, memoryview(state.slices))
-        return OpenRecord(record_id, sequence, manifest, key, memoryview(state.front), rest, entries)
+        return OpenRecord(record_id, sequence, manifest, key, memoryview(state.front), rest, _entries=entries)
 
     async def superseded(self, record: OpenRecord, sequence: int) -> list[Superseded]:
         """Return the versions that commit `sequence` replaced."""

@@ -83,8 +83,8 @@ class RecordStore(Protocol):
     async def fetch(self, record_id: bytes) -> StoredRecord | None:
         """Return the record, or None."""
 
-    async def claimed(self, claim: bytes) -> StoredRecord | None:
-        """Return the record that holds a unique token, or None."""
+    async def claimed(self, *claims: bytes) -> list[StoredRecord | None]:
+        """Return, for each unique token, the record that holds it, or None; all of them in one look-up."""
 
     async def holding(self, token: bytes, limit: int) -> list[StoredRecord]:
         """Return up to `limit` records that carry a look-up token, in no meaningful order."""

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,10 @@ _COLUMNS = "r.record_id, r.sequence, r.sealed, h.sequence, h.digest, h.mac, k.de
 _WITH_ITS = """LEFT JOIN heads h ON h.record_id = r.record_id LEFT JOIN keys k ON k.record_id = r.record_id"""
 FETCH = f"SELECT {_COLUMNS} FROM records r {_WITH_ITS} WHERE r.record_id = ?"
 _BY_TOKEN = f"LEFT JOIN records r ON r.record_id = t.record_id {_WITH_ITS} WHERE t.token = ?"
-CLAIMED = f"SELECT {_COLUMNS} FROM claims t {_BY_TOKEN}"
 HOLDING = f"SELECT {_COLUMNS} FROM tokens t {_BY_TOKEN} LIMIT ?"
+
+
+_NO_ANSWER = "the database does not answer"
 
 
 class SqliteStore:
@@ -63,7 +66,6 @@ class SqliteStore:
         self._chain = chain
         self._clock = clock
         self._reader = _connect(path)
-        self._known: set[bytes] = set()
         self._committer = Committer(lambda: _connect(path), before=chain.mark, rollback=chain.rewind)
 
     @classmethod
@@ -77,9 +79,14 @@ class SqliteStore:
         """Return the record, or None."""
         return self._one(FETCH, (record_id,))
 
-    async def claimed(self, claim: bytes) -> StoredRecord | None:
-        """Return the record that holds a unique token, or None."""
-        return self._one(CLAIMED, (claim,))
+    async def claimed(self, *claims: bytes) -> list[StoredRecord | None]:
+        """Return, for each unique token, the record that holds it, or None."""
+        try:
+            rows = self._reader.execute(_claimed(len(claims)), claims).fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(_NO_ANSWER) from error
+        found = {row[9]: _stored(row) for row in rows}
+        return [found.get(claim) for claim in claims]
 
     async def holding(self, token: bytes, limit: int) -> list[StoredRecord]:
         """Return up to `limit` records that carry a look-up token."""
@@ -116,8 +123,6 @@ class SqliteStore:
 
     async def append_audit(self, sealed: bytes, known: bytes | None = None) -> None:
         """Make one audit entry durable."""
-        if known is not None and known in self._known:
-            known = None
 
         def job(connection: sqlite3.Connection) -> None:
             self._file(connection, sealed)
@@ -125,8 +130,6 @@ class SqliteStore:
                 connection.execute("INSERT OR IGNORE INTO known VALUES (?)", (known,))
 
         await self._committer.submit(job)
-        if known is not None and len(self._known) < 100_000:
-            self._known.add(known)
 
     async def is_known(self, token: bytes) -> bool:
         """Say whether a known-partner token was ever written."""
@@ -182,14 +185,25 @@ class SqliteStore:
         )
 
     def _one(self, query: str, parameters: tuple[Any, ...]) -> StoredRecord | None:
-        with _translated():
+        try:
             row = self._reader.execute(query, parameters).fetchone()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(_NO_ANSWER) from error
         return None if row is None else _stored(row)
 
     def _value(self, query: str, parameters: tuple[Any, ...]) -> bytes | None:
         with _translated():
             row: tuple[bytes] | None = self._reader.execute(query, parameters).fetchone()
         return None if row is None else row[0]
+
+
+@lru_cache(maxsize=8)
+def _claimed(count: int) -> str:
+    tokens = ", ".join("?" * count)
+    return (
+        f"SELECT {_COLUMNS}, t.token FROM claims t LEFT JOIN records r ON r.record_id = t.record_id {_WITH_ITS} "
+        f"WHERE t.token IN ({tokens})"
+    )
 
 
 def _apply(connection: sqlite3.Connection, commit: Commit, now: int) -> None:
@@ -306,4 +320,4 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise StoreUnavailable("the database does not answer") from error
+        raise StoreUnavailable(_NO_ANSWER) from error

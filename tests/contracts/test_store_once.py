@@ -142,7 +142,7 @@ async def test_everything_is_there_after_opening_again(harness: StoreHarness) ->
     await store.close()
     again = await harness.open()
     assert harness.everything() == before
-    assert await again.claimed(token("number")) == stored(made)
+    assert await again.claimed(token("number")) == [stored(made)]
     assert await again.holding(token("look-up"), 1) == [stored(made)]
     assert await again.is_known(token("partner"))
     with pytest.raises(StoreUnavailable):
