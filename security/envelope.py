@@ -113,7 +113,7 @@ class Envelope:
         """Return `plaintext` sealed as content `sequence` of the record in `collection`, padded to 1 KiB."""
         return key.cipher(self._content_context(key, collection, record_id, sequence)).seal(plaintext)
 
-    def open(self, key: RecordKey, collection: str, record_id: bytes, sequence: int, sealed: bytes) -> bytes:
+    def open(self, key: RecordKey, collection: str, record_id: bytes, sequence: int, sealed: bytes) -> memoryview:
         """Return what was sealed in exactly this place, or raise `SealBroken`."""
         return key.cipher(self._content_context(key, collection, record_id, sequence)).open(sealed)
 

@@ -85,8 +85,11 @@ class BoundCipher:
         """Return whether the commitment in `sealed` is to this key and context."""
         return bytes_eq(sealed[_COMMITMENT], self._commitment)
 
-    def open(self, sealed: bytes) -> bytes:
-        """Return the plaintext of `sealed`, or raise `SealBroken` without saying which check failed."""
+    def open(self, sealed: bytes) -> memoryview:
+        """Return the plaintext of `sealed`, or raise `SealBroken` without saying which check failed.
+
+        A view, because a copy of a whole record would cost as much as a tenth of its decryption.
+        """
         if sealed[:4] != self._marker or len(sealed) < _FRONT_BYTES + _TAG_BYTES:
             raise SealBroken
         if not self.committed_by(sealed) or sealed[_KEY_ID] != self._key_id:
@@ -98,7 +101,7 @@ class BoundCipher:
         end = _LENGTH_BYTES + int.from_bytes(frame[:_LENGTH_BYTES], "big")
         if end > len(frame):
             raise SealBroken
-        return frame[_LENGTH_BYTES:end]
+        return memoryview(frame)[_LENGTH_BYTES:end]
 
     def __repr__(self) -> str:
         return f"BoundCipher({self._marker!r})"

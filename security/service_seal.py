@@ -32,7 +32,7 @@ class ServiceSeal:
 
     def open(self, kind: str, id: bytes, sealed: bytes) -> bytes:
         """Return what was sealed as this `kind` and `id`. Raises `SealBroken`, or `KeyUnavailable` for a lost key."""
-        return self._cipher(key_id_of(_MARKER, sealed), kind, id).open(sealed)
+        return bytes(self._cipher(key_id_of(_MARKER, sealed), kind, id).open(sealed))
 
     def _cipher(self, key_id: bytes, kind: str, id: bytes) -> BoundCipher:
         secret = self._by_id.get(key_id)

@@ -230,11 +230,10 @@ def pack(manifest: Manifest, front: bytes, contents: Contents, slices: bytes) ->
     return b"".join((_prefix(encoded), encoded, _prefix(front), front, rest))
 
 
-def unpack(plaintext: bytes) -> tuple[Manifest, memoryview, memoryview]:
+def unpack(plaintext: memoryview) -> tuple[Manifest, memoryview, memoryview]:
     """Return the manifest, the front, and the rest as it is packed."""
-    view = memoryview(plaintext)
-    encoded, view = _split(view)
-    front, rest = _split(view)
+    encoded, behind = _split(plaintext)
+    front, rest = _split(behind)
     return _decode_manifest(encoded), front, rest
 
 
@@ -258,7 +257,7 @@ def pack_superseded(versions: list[Superseded]) -> bytes:
     return _encode(versions)
 
 
-def unpack_superseded(plaintext: bytes) -> list[Superseded]:
+def unpack_superseded(plaintext: memoryview) -> list[Superseded]:
     """Undo `pack_superseded`."""
     return _decode_superseded(plaintext)
 

@@ -43,7 +43,7 @@ def sealed_by_hand(plaintext: bytes) -> bytes:
 
 
 def test_opens_what_the_written_format_says():
-    assert cipher().open(sealed_by_hand(b"not for resuscitation")) == b"not for resuscitation"
+    assert bytes(cipher().open(sealed_by_hand(b"not for resuscitation"))) == b"not for resuscitation"
 
 
 def test_seals_as_the_written_format_says(monkeypatch):
@@ -54,7 +54,7 @@ def test_seals_as_the_written_format_says(monkeypatch):
 def test_format_is_pinned_by_a_vector(monkeypatch):
     monkeypatch.setattr("security.seal.os.urandom", lambda size: b"\x07" * size)
     assert cipher().seal(b"epaccs", bucket=2).hex() == VECTOR.hex()
-    assert cipher().open(VECTOR) == b"epaccs"
+    assert bytes(cipher().open(VECTOR)) == b"epaccs"
 
 
 @pytest.mark.parametrize("size", [0, 1, 1019, 1020, 1021, 2043, 2044, 2045, 70_000])
