@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -62,6 +63,7 @@ class MovableClock:
         self._offset[:8] = struct.pack("<d", offset)
 
 
+@lru_cache(maxsize=64)  # one request writes the same moment several times
 def instant(moment: datetime) -> str:
     """Format as a FHIR instant in UTC with milliseconds, the form of every `meta.lastUpdated` here."""
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)

@@ -34,15 +34,23 @@ LARGEST_GROUP = 256
 class Committer:
     """The writer of one SQLite file. Made, used and closed in one running event loop.
 
-    `before` and `rollback` frame each group: what lies outside the database (the audit chain's head) is marked before
-    the first job and taken back when the group is lost.
+    `before`, `after` and `rollback` frame each group: what lies outside the database (the audit chain's head) is marked
+    before the first job and taken back when the group is lost; `after` the last job, still in the transaction, what the
+    jobs have gathered is written at once. Every call into SQLite lets go of the interpreter, and getting it back from a
+    busy event loop can take milliseconds: so a group makes few calls, however many jobs it has.
     """
 
     def __init__(
-        self, connect: Callable[[], sqlite3.Connection], *, before: Callable[[], Any], rollback: Callable[[Any], None]
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        *,
+        before: Callable[[], Any],
+        after: Callable[[sqlite3.Connection], None],
+        rollback: Callable[[Any], None],
     ) -> None:
         self._connect = connect
         self._before = before
+        self._after = after
         self._rollback = rollback
         self._loop = asyncio.get_running_loop()
         self._waiting: Group = []
@@ -126,6 +134,7 @@ class Committer:
                     results.append((future, job(connection)))
                 except StoreError as error:
                     results.append((future, error))
+            self._after(connection)
             connection.execute("COMMIT")
         except Exception as error:  # the group is lost as a whole, whatever happened: nothing may be acknowledged
             self._rollback(mark)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from security.audit_chain import Chain
+from security.audit_chain import Chain, ChainMark
 from security.clock import Clock
 from security.envelope import WrappedKey
 from security.heads import Head
@@ -66,7 +66,10 @@ class SqliteStore:
         self._chain = chain
         self._clock = clock
         self._reader = _connect(path)
-        self._committer = Committer(lambda: _connect(path), before=chain.mark, rollback=chain.rewind)
+        self._filing: list[Any] = []
+        self._committer = Committer(
+            lambda: _connect(path), before=chain.mark, after=self._write_audit, rollback=self._take_back
+        )
 
     @classmethod
     async def open(cls, path: Path, chain: Chain, clock: Clock) -> SqliteStore:
@@ -117,7 +120,7 @@ class SqliteStore:
             finally:
                 connection.execute("RELEASE one")
             for sealed in commit.audit:
-                self._file(connection, sealed)
+                self._file(sealed)
 
         await self._committer.submit(job)
 
@@ -125,7 +128,7 @@ class SqliteStore:
         """Make one audit entry durable."""
 
         def job(connection: sqlite3.Connection) -> None:
-            self._file(connection, sealed)
+            self._file(sealed)
             if known is not None:
                 connection.execute("INSERT OR IGNORE INTO known VALUES (?)", (known,))
 
@@ -177,12 +180,19 @@ class SqliteStore:
         await self._committer.close()
         self._reader.close()
 
-    def _file(self, connection: sqlite3.Connection, sealed: bytes) -> None:
+    def _file(self, sealed: bytes) -> None:
+        """Give an audit entry its place in the chain; it is written with the others of its group."""
         linked = self._chain.link(sealed)
-        connection.execute(
-            "INSERT INTO audit (chain, seq, mac, sealed) VALUES (?, ?, ?, ?)",
-            (self._chain.chain_id, linked.seq, linked.mac, linked.sealed),
-        )
+        self._filing += (self._chain.chain_id, linked.seq, linked.mac, linked.sealed)
+
+    def _write_audit(self, connection: sqlite3.Connection) -> None:
+        while self._filing:
+            columns, self._filing = self._filing[:_MOST_AT_ONCE], self._filing[_MOST_AT_ONCE:]
+            connection.execute(_file_rows(len(columns) // 4), columns)
+
+    def _take_back(self, mark: ChainMark) -> None:
+        self._filing = []
+        self._chain.rewind(mark)
 
     def _one(self, query: str, parameters: tuple[Any, ...]) -> StoredRecord | None:
         try:
@@ -195,6 +205,15 @@ class SqliteStore:
         with _translated():
             row: tuple[bytes] | None = self._reader.execute(query, parameters).fetchone()
         return None if row is None else row[0]
+
+
+_MOST_AT_ONCE = 4 * 64
+"""Columns of audit entries in one statement."""
+
+
+@lru_cache(maxsize=64)
+def _file_rows(count: int) -> str:
+    return "INSERT INTO audit (chain, seq, mac, sealed) VALUES " + ", ".join(["(?, ?, ?, ?)"] * count)
 
 
 @lru_cache(maxsize=8)
@@ -282,7 +301,7 @@ def _seconds(moment: datetime) -> int:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=128)
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",

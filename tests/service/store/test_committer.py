@@ -21,10 +21,14 @@ class Frames:
     def __init__(self) -> None:
         self.marked = 0
         self.taken_back: list[int] = []
+        self.in_transaction: list[bool] = []
 
     def before(self) -> int:
         self.marked += 1
         return self.marked
+
+    def after(self, connection: sqlite3.Connection) -> None:
+        self.in_transaction.append(connection.in_transaction)
 
 
 @pytest.fixture
@@ -50,6 +54,7 @@ async def committer(path: Path, frames: Frames) -> AsyncIterator[Committer]:
     made = Committer(
         lambda: sqlite3.connect(path, isolation_level=None, check_same_thread=False),
         before=frames.before,
+        after=frames.after,
         rollback=frames.taken_back.append,
     )
     yield made
@@ -163,3 +168,10 @@ async def test_a_closed_writer_takes_nothing_and_closes_once(committer: Committe
     with pytest.raises(StoreUnavailable):
         committer.submit(insert(1))
     await committer.close()
+
+
+async def test_what_jobs_gathered_is_written_once_a_group_before_it_is_durable(
+    committer: Committer, frames: Frames
+) -> None:
+    await asyncio.gather(*(committer.submit(insert(number)) for number in range(5)))
+    assert frames.in_transaction == [True] * frames.marked
