@@ -165,6 +165,7 @@ def decide(request: AccessRequest, facts: RecordFacts | None, policy: AccessPoli
             else "the role may read what the matrix permits and the person does not withhold"
         ),
         role=request.role,
+        relationship=request.relationship or "",
         open_cells=opened,
         obligations=frozenset(obligations),
         consent_state=sharing.state,
@@ -291,6 +292,7 @@ def _refuse(
         rule=rule,
         reason=reason,
         role=request.role,
+        relationship=request.relationship or "",
         open_cells=cells.NONE,
         # a try at emergency access that fails is always looked at, also on an absent record (2.3)
         obligations=_AUDIT if request.break_glass is None else _AUDIT_AND_ALERT,

@@ -46,7 +46,8 @@ class Decision(msgspec.Struct, frozen=True):
 
     `status` is the class of the answer: 200, 403 (from the token and the request alone, I4) or 404 (the same whether or
     not there is a record). `rule` is the number of the deciding sharing rule, `reason` says it in a sentence without
-    content. `known_partner_notice`: should the caller be a known partner, this refusal may be explained (2.9a).
+    content. `relationship` is the kind it rests on. `known_partner_notice`: should the caller be a known partner, this
+    refusal may be explained (2.9a).
     """
 
     id: str
@@ -62,6 +63,7 @@ class Decision(msgspec.Struct, frozen=True):
     policy_version: str
     policy_hash: str
     known_partner_notice: bool = False
+    relationship: str = ""
     stages: Stages = Stages()
 
     def opens(self, section: Section, tier: Tier) -> bool:
@@ -168,6 +170,7 @@ def enforceable(decision: Decision, known: frozenset[Obligation]) -> Decision:
         rule="6",
         reason="an obligation of this decision cannot be performed here, so nothing is released",
         role=decision.role,
+        relationship=decision.relationship,
         open_cells=cells.NONE,
         obligations=frozenset(kept),
         consent_state=decision.consent_state,

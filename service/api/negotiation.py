@@ -93,7 +93,7 @@ def version_of(etag: str) -> int:
 
 def prefer(request: Request) -> Prefer:
     """Return the preferred form of a write's answer; representation when nothing is said."""
-    for item in request.headers.get("prefer", "").split(";"):
+    for item in request.headers.get("prefer", "").replace(";", ",").split(","):
         if item.strip().startswith("return="):
             try:
                 return Prefer(item.strip()[7:])

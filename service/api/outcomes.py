@@ -27,7 +27,6 @@ NOTHING_HERE = (
     "Nothing is available to you here. This does not mean that there is no plan. Emergency access exists for people "
     "who meet its conditions."
 )
-NOT_SHARED = "This person has not shared with your organisation. No plan is available to you."
 FORBIDDEN = "Your role and purpose do not allow this."
 RETRY_AFTER = {"Retry-After": "5"}
 
@@ -48,7 +47,10 @@ def _refused(problem: Refused) -> Answer:
     if problem.explained:
         version = {"url": structure_definition("policy-version"), "valueString": decision.policy_version}
         return answers.outcome(
-            404, [error("suppressed", "", NOT_SHARED)], details="not-shared-with-you", extra={"extension": [version]}
+            404,
+            [error("suppressed", "", problem.explained)],
+            details="not-shared-with-you",
+            extra={"extension": [version]},
         )
     return not_here()
 

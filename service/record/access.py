@@ -37,6 +37,9 @@ PERFORMED = frozenset(
 )
 """Obligations that this service carries out. A decision with any other becomes a refusal (rule 6)."""
 
+LEGAL_BASIS = "UK GDPR 6(1)(e), 9(2)(h); HSCA 2012 s251B"
+"""The basis of every access here: individual care (sharing rules, section 3)."""
+
 MOST_KNOWN = 100_000
 """How many partners of records are remembered as written down already; the store knows them all."""
 
@@ -68,9 +71,9 @@ class Caller:
 
 
 class Refused(Problem):
-    """The decision was no; its audit entry is durable. `explained`: the caller is a known partner (9a)."""
+    """The decision was no; its audit entry is durable. `explained`: the policy's sentence for a known partner (9a)."""
 
-    def __init__(self, decision: Decision, *, explained: bool) -> None:
+    def __init__(self, decision: Decision, *, explained: str = "") -> None:
         super().__init__(decision.rule)
         self.decision = decision
         self.explained = explained
@@ -113,11 +116,12 @@ class Access:
 
     async def refuse(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord | None) -> NoReturn:
         """Write the refusal down, then raise Refused."""
-        explained = False
+        explained = ""
         if decision.status == 404:
             # Looked up for absent people too, so that the two cost the same (rule 9a).
             known = await self.records.store.is_known(self.known_token(caller, record))
-            explained = known and decision.known_partner_notice
+            if known and decision.known_partner_notice:
+                explained = self.policy.texts.not_shared_with_you
         await self.records.store.append_audit(self.entry(caller, decision, asked, record))
         raise Refused(decision, explained=explained)
 
@@ -164,6 +168,8 @@ class Access:
                 user_name="" if user is None else user.name,
                 assurance=principal.assurance,
                 purpose=principal.purpose,
+                relationship=decision.relationship,
+                legal_basis=LEGAL_BASIS,
                 token_id=principal.token_id,
                 issuer=principal.issuer,
                 decision_id=decision.id,

@@ -115,6 +115,8 @@ class Urgent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     length: int
     parts: tuple[Part, ...]
     lines: tuple[Line, ...]
+    large: tuple[int, ...] = ()
+    """Where large strings were cut out of it; the emergency answer goes without them."""
 
 
 class Ready(msgspec.Struct, array_like=True, frozen=True, gc=False):

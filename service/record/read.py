@@ -26,7 +26,7 @@ from service.record.access import Access, Asked, Caller
 from service.record.errors import Gone, NotHere, RecordBroken
 from service.record.manifest import Entry, RecordKind, places
 from service.record.records import OpenRecord
-from service.record.select import held, held_deletion, held_urgent, held_version, held_whole, whole
+from service.record.select import held_deletion, held_urgent, held_whole, whole
 from service.record.urgent import Style
 
 
@@ -161,7 +161,7 @@ class ReadVersion:
 
 @dataclass(frozen=True, slots=True)
 class ReadHistory:
-    """FHIR instance history, newest first; large elements are left out of it and read by vread."""
+    """FHIR instance history, newest first."""
 
     type: str
     id: str
@@ -178,11 +178,15 @@ class ReadHistory:
     async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held]:
         """Return every version, newest first; for a deletion what it says of itself."""
         entry = _readable(record, f"{self.type}/{self.id}", decision)
-        versions = [held_deletion(entry) if entry.deleted else held(record, entry)]
+        records = access.records
+        if entry.deleted:
+            versions = [held_deletion(entry)]
+        else:
+            versions = [await whole(records, record, entry, record.slice(entry.offset, entry.length))]
         for sequence in reversed(entry.superseded):
-            for version in await access.records.superseded(record, sequence):
+            for version in await records.superseded(record, sequence):
                 if version.entry.reference == entry.reference:
-                    versions.append(held_version(version))
+                    versions.append(await whole(records, record, version.entry, version.body))
         return versions
 
 

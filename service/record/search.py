@@ -20,7 +20,7 @@ from service.record.errors import InvalidSearch, Unanswerable
 from service.record.read import ReadRecord
 from service.record.records import OpenRecord
 from service.record.search_parameters import IDENTIFIED, Match, Unusable, matcher, parameters_of
-from service.record.select import held
+from service.record.select import whole
 
 IGNORED = frozenset({"_format", "_pretty"})
 
@@ -56,7 +56,8 @@ class SearchQuestion:
             if entry.type == self.type and not entry.deleted:
                 resource = decode_slice(record, entry)
                 if all(test(resource) for test in self.tests):
-                    selected.append(held(record, entry))
+                    body = record.slice(entry.offset, entry.length)
+                    selected.append(await whole(access.records, record, entry, body))
         return selected
 
 

@@ -9,23 +9,26 @@ from fhir_profiles.sections import Tier
 from security import cells
 from security.release import Held, HeldLine, HeldPart, HeldWhole
 from service.plan.summary import Sections
-from service.record.manifest import SECTIONS, Entry, Part, Ready, Superseded, Urgent, places
+from service.record.manifest import SECTIONS, Entry, Part, Ready, Urgent, places
 from service.record.records import OpenRecord, Records
+from service.record.slices import part_of, without_large
 
 _unpacked = lru_cache(maxsize=1024)(cells.unpack)
 _CELL = [[cells.CELL.get((section, tier), cells.NONE) for tier in Tier] for section in SECTIONS]
 
 
 def held(record: OpenRecord, entry: Entry) -> Held:
-    """Return a current resource without its large elements, as held for release."""
+    """Return a current resource that has no large elements, as held for release."""
     return _held(entry, record.slice(entry.offset, entry.length))
 
 
 def held_urgent(record: OpenRecord, urgent: Urgent) -> Held:
     """Return a resource of the emergency answer with its summary lines, as held for release."""
     body = record.slice(urgent.offset, urgent.length)
+    parts = tuple([_part(part, part_of(body, part, urgent.large)) for part in urgent.parts])
+    if urgent.large and not parts:
+        body = without_large(body, urgent.large)
     lines = tuple([HeldLine(_CELL[line.section][line.tier], line.said) for line in urgent.lines])
-    parts = tuple([_part(part, body[part.offset : part.offset + part.length]) for part in urgent.parts])
     return Held(urgent.type, urgent.id, urgent.version, urgent.last_updated, places(urgent.grants), body, parts, lines)
 
 
@@ -33,11 +36,6 @@ def held_whole(ready: Ready, front: memoryview) -> HeldWhole:
     """Return the ready emergency answer, as held for release."""
     said = Sections(front[: ready.sections], ready.late, ready.since, ready.until)
     return HeldWhole(_unpacked(ready.requires), _unpacked(ready.forbids), said, front[ready.sections :])
-
-
-def held_version(version: Superseded) -> Held:
-    """Return a replaced version without its large elements, as held for release."""
-    return _held(version.entry, version.body)
 
 
 def held_deletion(entry: Entry) -> Held:

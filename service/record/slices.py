@@ -99,12 +99,12 @@ def _patient_fragments(patient: dict[str, Any]) -> Iterator[tuple[str, bool, Sec
             yield key, False, section, json.encode({key: value})[1:-1]
 
 
-def join_parts(body: bytes, parts: Iterable[Part], chosen: Iterable[Part]) -> bytes:
+def join_parts(body: bytes, parts: Iterable[Part], chosen: Iterable[Part], large: Iterable[int] = ()) -> bytes:
     """Put a resource that is stored in parts together from the chosen ones; the head comes first."""
     members: dict[str, list[bytes]] = {}
     head = b"{"
     for part in chosen:
-        fragment = body[part.offset : part.offset + part.length]
+        fragment = part_of(body, part, large)
         if not part.key:
             head = fragment
         else:
@@ -114,3 +114,28 @@ def join_parts(body: bytes, parts: Iterable[Part], chosen: Iterable[Part]) -> by
         b'"%s":[%s]' % (key.encode(), b",".join(found)) if key in items else found[0] for key, found in members.items()
     ]
     return b"%s%s}" % (head, b"".join(b"," + member for member in joined))
+
+
+def part_of(body: bytes, part: Part, large: Iterable[int] = ()) -> bytes:
+    """Return one part of a resource that is stored in parts, without the large strings that stood at `large`."""
+    end = part.offset + part.length
+    fragment = body[part.offset : end]
+    inside = [offset - part.offset for offset in large if part.offset <= offset < end]
+    return without_large(fragment, inside) if inside else fragment
+
+
+def without_large(body: bytes, offsets: Iterable[int]) -> bytes:
+    """Take out the members whose large strings were cut out, so that no empty string is left, which FHIR does not have.
+
+    `offsets` are where those strings stood. An item of an array stays as it is: without it, others would move.
+    """
+    for offset in sorted(offsets, reverse=True):
+        if body[offset - 2 : offset - 1] != b":":
+            continue
+        start, end = body.rindex(b'"', 0, offset - 3), offset + 1
+        if body[end : end + 1] == b",":
+            end += 1
+        elif body[start - 1 : start] == b",":
+            start -= 1
+        body = body[:start] + body[end:]
+    return body

@@ -20,7 +20,7 @@ from service.plan.lines import SummaryLine, plan_lines
 from service.plan.summary import Wording, sections
 from service.record.derive import Resource, urgent_entries
 from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Line, Ready, Urgent
-from service.record.slices import join_parts
+from service.record.slices import join_parts, without_large
 
 _UNSEEN = frozenset({Tier.T5, Tier.T6, Tier.T7})
 """Tiers whose presence may change no byte of an answer to somebody who may not read them (I9): never part of it."""
@@ -60,6 +60,7 @@ def urgent_of(resources: dict[str, Resource], entries: Sequence[Entry]) -> tuple
             entry.length,
             tuple(entry.parts),
             tuple(lines.get(entry.reference, ())),
+            tuple(piece.offset for piece in entry.pieces),
         )
         for entry in urgent_entries(entries)
     )
@@ -78,11 +79,13 @@ def ready_of(urgent: Iterable[Urgent], slices: bytes, style: Style, now: datetim
         if len(one.grants) == 1:
             requires |= _cells(seen)
         body = slices[one.offset : one.offset + one.length]
+        if one.large and not one.parts:
+            body = without_large(body, one.large)
         if one.parts:
             shown = [part for part in one.parts if Tier(part.tier) not in _UNSEEN]
             requires |= _cells((part.section, part.tier) for part in shown)
             forbids |= _cells((part.section, part.tier) for part in one.parts if part not in shown)
-            body = join_parts(body, one.parts, shown)
+            body = join_parts(body, one.parts, shown, one.large)
         bodies.append(document_entry(style.base, one.type, one.id, body))
         for line in one.lines:
             if Tier(line.tier) in _UNSEEN:

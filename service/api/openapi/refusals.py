@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from fhir_profiles.issues import Issue, error
+from security.access_policy import base_policy
 from security.errors import InvalidToken, ScopeMissing
 from service.api import answers, outcomes
 from service.api.answers import Answer
@@ -112,7 +113,7 @@ def _answers() -> list[tuple[str, Answer]]:
         ("if-match", errors.PreconditionMissing()),
     ]
     unavailable = [Issue("fatal", "transient", "", outcomes.DO_NOT_INFER)]
-    not_shared = [error("suppressed", "", outcomes.NOT_SHARED)]
+    not_shared = [error("suppressed", "", base_policy().texts.not_shared_with_you)]
     return [
         *((name, outcomes.answer(problem)) for name, problem in made),
         ("role", answers.outcome(403, [error("forbidden", "", outcomes.FORBIDDEN)], details="not-allowed")),

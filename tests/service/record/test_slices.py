@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fhir_profiles import json, r4
-from service.record.slices import cut, join_parts
+from service.record.slices import cut, join_parts, without_large
 from tests.fhir_profiles.places import PUBLISHED, needs_packages
 
 OURS = ("text", "id", "meta")
@@ -39,3 +39,25 @@ def test_a_published_example_survives_being_cut(path: Path) -> None:
         body = body[: piece.offset] + element + body[piece.offset :]
     assert without_ours(json.decode(body)) == without_ours(deepcopy(sent))
     assert json.decode(sliced.received_text) == sent["text"] if "text" in sent else not sliced.received_text
+
+
+@pytest.mark.parametrize(
+    ("attachment", "left"),
+    [
+        ({"data": "~", "title": "Scan"}, b'{"title":"Scan"}'),
+        ({"title": "Scan", "data": "~"}, b'{"title":"Scan"}'),
+        ({"contentType": "a/b", "data": "~", "title": "Scan"}, b'{"contentType":"a/b","title":"Scan"}'),
+        ({"data": "~"}, b"{}"),
+    ],
+)
+def test_where_a_large_string_is_left_out_no_empty_one_stands(attachment: dict[str, str], left: bytes) -> None:
+    attachment = {key: "x" * 20_000 if value == "~" else value for key, value in attachment.items()}
+    sliced = cut({"resourceType": "DocumentReference", "id": "1", "meta": {}, "content": [{"attachment": attachment}]})
+    body = without_large(sliced.body, [piece.offset for piece in sliced.pieces])
+    assert b'"content":[{"attachment":' + left + b"}]" in body
+    json.decode(body)
+
+
+def test_a_large_item_of_an_array_keeps_its_place() -> None:
+    sliced = cut({"resourceType": "Basic", "id": "1", "meta": {}, "line": ["a", "x" * 20_000, "b"]})
+    assert b'["a","","b"]' in without_large(sliced.body, [piece.offset for piece in sliced.pieces])

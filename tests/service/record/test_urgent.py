@@ -14,7 +14,7 @@ from service.record.access import Caller
 from service.record.emergency import composition
 from service.record.read import Answered
 from service.record.urgent import Style
-from tests.service.record.house import House, doctor
+from tests.service.record.house import House, doctor, person
 
 LATER = datetime(2090, 1, 1, tzinfo=UTC)
 """After every date in every plan."""
@@ -44,9 +44,9 @@ def same_words_set_aside(style: Style) -> Style:
 async def loaded(service_house: House) -> dict[str, str]:
     """Load the demo's cast; return NHS numbers by name."""
     cast = list(demo_people(service_house.opened.clock()))
-    for person in cast:
-        await service_house.post(person.bundle)
-    return {person.name: person.nhs_number for person in cast}
+    for one in cast:
+        await service_house.post(one.bundle)
+    return {one.name: one.nhs_number for one in cast}
 
 
 async def test_ready_and_put_together_are_the_same_bytes(service_house: House, loaded: dict[str, str]) -> None:
@@ -90,3 +90,25 @@ async def test_whoever_may_read_less_never_gets_the_whole(service_house: House, 
     answered = await service_house.ask_in_emergency(loaded["Ada Testley"], clerk)
     assert answered.released.whole is None
     assert {item.type for item in answered.released.items} == {"Patient", "Organization"}, "the practice is location"
+
+
+async def test_an_attachment_is_left_out_of_the_emergency_answer_without_a_trace(service_house: House) -> None:
+    number, bundle = person(77)
+    patient = next(entry for entry in bundle["entry"] if entry["resource"]["resourceType"] == "Patient")
+    scan = {"contentType": "application/pdf", "title": "Signed form", "data": "QUFB" * 8_000}
+    form = {
+        "resourceType": "DocumentReference",
+        "status": "current",
+        "type": {"coding": [{"system": "http://snomed.info/sct", "code": "1052911000000106"}]},
+        "subject": {"reference": patient["fullUrl"]},
+        "content": [{"attachment": scan}],
+    }
+    bundle["entry"].append({"resource": form, "request": {"method": "POST", "url": "DocumentReference"}})
+    reference = (await service_house.post(bundle))[-1]
+
+    style, at = service_house.services.operations.style, service_house.opened.clock()
+    for asked in (style, same_words_set_aside(style)):
+        body = sent(await service_house.ask_in_emergency(number, style=asked, at=at), style, at)
+        assert b'"title":"Signed form"' in body
+        assert b'"data"' not in body
+    assert (await service_house.read(reference))["content"][0]["attachment"] == scan
