@@ -17,6 +17,7 @@ _PAGE = f"""<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>API - shared palliative care record</title>
 <link rel="stylesheet" href="/static/{_VENDOR}/swagger-ui.css">
+<link rel="stylesheet" href="/static/docs.css">
 <link rel="icon" type="image/png" href="/static/{_VENDOR}/favicon-32x32.png">
 <script src="/static/{_VENDOR}/swagger-ui-bundle.js" defer></script>
 <script src="/static/docs.js" defer></script>
