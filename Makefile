@@ -45,8 +45,8 @@ check: ## lint, then test: what CI runs
 	@$(MAKE) test
 
 .PHONY: nightly
-nightly: setup ## the long harnesses
-	@$(PYTHON) -m pytest -m nightly
+nightly: setup ## every test, the long harnesses too, with 2,000 examples a property
+	@$(PYTHON) -m pytest -m "nightly or not nightly" --hypothesis-profile=nightly
 
 .PHONY: bench
 bench: setup ## measure against the targets (15 minutes at most; writes docs/benchmarks.md)

@@ -6,8 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.running import Running, running
+
+# Machines differ, so no example has a deadline. The ordinary run repeats itself; the nightly one searches.
+settings.register_profile("ordinary", deadline=None, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=2_000)
+settings.load_profile("ordinary")
 
 
 @pytest.fixture(scope="session")
