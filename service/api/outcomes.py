@@ -75,16 +75,15 @@ def _unauthorised(problem: InvalidToken) -> Answer:
 
 
 def _version_conflict(problem: errors.VersionConflict) -> Answer:
-    by = problem.organisation + (f", {problem.person}" if problem.person else "")
-    changed = ", ".join(problem.changed) or "nothing that can be named"
-    issues = [
-        error(
-            "conflict",
-            problem.reference.split("/")[0],
+    text = f"You named version {problem.named}; version {problem.current} is the current one."
+    if problem.when:
+        by = problem.organisation + (f", {problem.person}" if problem.person else "")
+        changed = ", ".join(problem.changed) or "nothing that can be named"
+        text = (
             f"You named version {problem.named}; version {problem.current} was recorded at {problem.when} by {by}. "
-            f"Changed since: {changed}. Read it, then decide again.",
+            f"Changed since: {changed}. Read it, then decide again."
         )
-    ]
+    issues = [error("conflict", problem.reference.split("/")[0], text)]
     if problem.kept_as:
         issues.append(
             Issue(

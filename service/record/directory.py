@@ -125,7 +125,7 @@ class Directory:
             record = await by_reference(self.access.records, change.reference)
             if record is None:
                 raise NotHere
-            await check_version(self.access.records, record, change)
+            await check_version(self.access.records, record, change, None)
             try:
                 return await self._commit(caller, record, change, "update")
             except ClaimTaken:

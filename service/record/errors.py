@@ -64,14 +64,17 @@ class PreconditionMissing(Problem):
 
 @dataclass(eq=False)
 class VersionConflict(Problem):
-    """The named version is not the current one. `changed` are element names, `kept_as` the id of the refused text."""
+    """The named version is not the current one. `changed` are element names, `kept_as` the id of the refused text.
+
+    `when`, `organisation` and `person` are empty for a writer who may not read the resource.
+    """
 
     reference: str
     named: int
     current: int
-    when: str
-    organisation: str
-    person: str
+    when: str = ""
+    organisation: str = ""
+    person: str = ""
     changed: list[str] = field(default_factory=list)
     kept_as: str = ""
 

@@ -181,7 +181,7 @@ class WriteRecord:
             results.append(Result(reference, version, 200, bare=True))
             changes = [change for change in changes if change is not prepared.new_patient]
         decision = await self._decide(caller, record, draft, bool(changes), asked)
-        await write_rules.check(self.access, caller, prepared, changes, draft)
+        await write_rules.check(self.access, caller, prepared, changes, draft, decision)
         if decision is not None and not changes and draft.registered == record.manifest.registered:
             await self.access.permit(caller, decision, asked, record)
             return Written(record, decision, results)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhir_profiles.issues import Issue, error
-from fhir_profiles.sections import Section, section_of
+from fhir_profiles.sections import Section, Tier, section_of
 from security.consent_base import REPLACES_EXTENSION
 from security.consent_check import check_sharing_consent
 from security.consent_compile import is_sharing_consent
+from security.decision import Decision
 from security.labels import SFlag, label_problems, sflag_of, splits_decision_group
 from security.writes import may_write
 from service.plan.context import PlanContext
@@ -31,15 +32,26 @@ from service.record.records import NewState
 from service.record.versions import check_version
 
 
-async def check(access: Access, caller: Caller, prepared: Prepared, changes: Sequence[Change], draft: Draft) -> None:
-    """Raise for the first kind of rule that is broken, with every place that breaks it."""
+async def check(
+    access: Access,
+    caller: Caller,
+    prepared: Prepared,
+    changes: Sequence[Change],
+    draft: Draft,
+    decision: Decision | None,
+) -> None:
+    """Raise for the first kind of rule that is broken, with every place that breaks it.
+
+    `decision` says what the writer may read of the record; None for a record that is new, which has nothing to hide.
+    """
     for change in changes:
         if change.method is not Method.CREATE:
-            await check_version(access.records, draft.record, change)
+            await check_version(access.records, draft.record, change, decision)
     after = _after(changes, draft)
     await _check_references(access, prepared, draft)
     _check_content(changes, draft, after)
     _check_authority(access, caller, changes, draft, after)
+    _check_seen_whole(changes, draft, decision)
     _check_decisions(changes, draft, after)
 
 
@@ -138,6 +150,24 @@ def _check_authority(
             verdict = may_write(caller.principal, section, authorship, access.policy)
             if not verdict.permitted:
                 issues.append(error("forbidden", change.at, f"Not allowed: {verdict.reason} (rule {verdict.rule})."))
+    if issues:
+        raise NotAllowedToWrite(issues)
+
+
+def _check_seen_whole(changes: Sequence[Change], draft: Draft, decision: Decision | None) -> None:
+    """Refuse to replace a resource of which the writer is shown only a part: what it cannot see would be lost.
+
+    What nobody may read (T7) does not count; else nobody could write.
+    """
+    issues: list[Issue] = []
+    for change in changes:
+        entry = draft.entry(change.reference)
+        if entry is None or decision is None:
+            continue
+        readable = [part for part in entry.parts if part.tier != Tier.T7]
+        if not all(decision.opens(SECTIONS[part.section], Tier(part.tier)) for part in readable):
+            text = "You are shown only part of this resource. Replacing it would remove the rest, so it stays as it is."
+            issues.append(error("forbidden", change.at, text))
     if issues:
         raise NotAllowedToWrite(issues)
 

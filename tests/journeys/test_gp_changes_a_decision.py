@@ -81,6 +81,26 @@ def test_a_stale_writer_is_told_what_changed_when_and_by_whom(service: Running) 
     assert "Spoke to the daughter" not in answer.text
 
 
+def test_a_stale_writer_who_may_not_read_the_resource_learns_the_version_alone(service: Running) -> None:
+    someone = admitted(service, 330)
+    system = service.token("system", "ZZGP01")
+    hidden = [
+        reference for reference in someone.references if service.call("GET", f"/{reference}", system).status_code == 404
+    ]
+    personal = next(reference for reference in hidden if reference.startswith("Observation/"))
+    current = service.call("GET", f"/{personal}", gp(service)).json()
+    assert service.call("PUT", f"/{personal}", gp(service), current, {"If-Match": 'W/"1"'}).status_code == 200
+
+    answer = service.call("PUT", f"/{personal}", system, current, {"If-Match": 'W/"1"'})
+
+    assert answer.status_code == 412
+    told = texts_of(answer)
+    assert "version 2 is the current one" in told
+    assert "recorded at" not in told
+    assert "Testwick" not in answer.text
+    assert "Changed since" not in told
+
+
 def test_a_stale_writer_fetches_its_own_text_back_byte_for_byte(service: Running) -> None:
     someone = admitted(service, 303)
     token, body = gp(service), _changed(service, someone, note=[{"text": "Äußerst wichtig: ring the niece."}])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.journeys.people import Json, Person, crew, gp, person, references_of, transaction
+from tests.journeys.people import Json, Person, code_of, crew, gp, person, references_of, transaction
 from tests.running import Running
 
 ETHNICITY = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory"
@@ -112,3 +112,21 @@ def test_a_writer_gets_back_no_more_than_a_reader(service: Running) -> None:
     assert answer.status_code == 200, answer.text
     assert "resource" in answer.json()["entry"][0]
     assert CANARY not in answer.text
+
+
+def test_who_is_shown_a_part_cannot_replace_the_whole(service: Running, someone: Person) -> None:
+    system, address = service.token("system", "ZZGP01"), f"/{someone.patient}"
+    seen = service.call("GET", address, system)
+    version = {"If-Match": seen.headers["etag"]}
+
+    refused = service.call("PUT", address, system, seen.json(), version)
+
+    assert refused.status_code == 403
+    assert code_of(refused) == "not-allowed-to-write"
+    assert CANARY not in refused.text
+    kept = service.call("GET", address, gp(service))
+    assert kept.headers["etag"] == version["If-Match"]
+    assert CANARY in kept.text
+    whole = service.call("PUT", address, gp(service), kept.json(), version)
+    assert whole.status_code == 200
+    assert CANARY in whole.text
