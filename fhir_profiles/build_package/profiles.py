@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from fhir_profiles.canonical import structure_definition
-
 Json = dict[str, Any]
 
 
@@ -118,8 +116,3 @@ PROFILES: tuple[Profile, ...] = (
         ("decision-basis",),
     ),
 )
-
-
-def profile_urls() -> dict[str, str]:
-    """Return the canonical URL of each profile by name."""
-    return {profile.name: structure_definition(profile.name) for profile in PROFILES}

@@ -81,11 +81,6 @@ def searchset(released: Released, base: str, self_url: str) -> Answer:
     return _bundle("searchset", entries, released.redacted, self_url, total=len(entries))
 
 
-def empty_searchset(self_url: str) -> Answer:
-    """Answer a search that found nobody, or nobody that this caller may know of: the two are the same."""
-    return _bundle("searchset", [], False, self_url, total=0)
-
-
 def history(released: Released, base: str, address: str, deletion: int = 0) -> Answer:
     """Answer an instance history, newest first; each entry links to the version it replaced (RFC 5829).
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 
-from security.clock import LONDON
 from service.plan.times import span_of
 
 
@@ -32,34 +31,6 @@ def review_is_overdue(review_due: str | None, now: datetime) -> bool:
     """Say whether a review date has passed. Without a date nothing is overdue."""
     ends = review_ends(review_due)
     return ends is not None and ends < now
-
-
-def age(moment: str | None, now: datetime) -> timedelta | None:
-    """Return how long ago something happened; negative when it lies ahead, None when its time is not known."""
-    span = span_of(moment)
-    return now - span.earliest if span else None
-
-
-def age_in_words(moment: str | None, now: datetime) -> str | None:
-    """Return the age as a reader says it, in whole units: `9 days ago`, `41 minutes ago`."""
-    elapsed = age(moment, now)
-    if elapsed is None:
-        return None
-    if elapsed < timedelta():
-        return "in the future"
-    for unit, name in ((timedelta(days=1), "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute")):
-        if count := elapsed // unit:
-            return f"{count} {name}{'s' if count > 1 else ''} ago"
-    return "just now"
-
-
-def years_old(birth_date: str | None, now: datetime) -> int | None:
-    """Return a person's age in completed years, counted in London; None unless the whole birth date is known."""
-    if birth_date is None or len(birth_date) != 10:
-        return None
-    born = date.fromisoformat(birth_date)
-    today = now.astimezone(LONDON).date()
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
 
 def freshness(resource: dict[str, object], effective: str | None, review_due: str | None, now: datetime) -> Freshness:

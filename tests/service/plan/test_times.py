@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.plan.freshness import age_in_words, freshness, review_is_overdue, years_old
+from service.plan.freshness import freshness, review_is_overdue
 from service.plan.times import in_words, span_of
 from tests.service.plan.build import NOW
 
@@ -53,27 +53,6 @@ def test_dates_in_words(value, words):
 def test_a_review_is_overdue_when_its_day_in_london_is_over():
     assert not review_is_overdue("2026-06-03", datetime(2026, 6, 3, 22, 59, 59, tzinfo=UTC))
     assert review_is_overdue("2026-06-03", datetime(2026, 6, 3, 23, 0, 0, tzinfo=UTC))
-
-
-@pytest.mark.parametrize(
-    ("moment", "words"),
-    [
-        ("2026-11-14T09:00:00Z", "9 days ago"),
-        ("2026-11-23T08:19:00Z", "41 minutes ago"),
-        ("2026-11-23T08:00:00Z", "1 hour ago"),
-        ("2026-11-23T08:59:50Z", "just now"),
-        ("2026-11-24T08:59:50Z", "in the future"),
-        (None, None),
-    ],
-)
-def test_ages_in_words(moment, words):
-    assert age_in_words(moment, NOW) == words
-
-
-def test_a_birthday_counts_from_its_morning_in_london():
-    assert years_old("1940-06-03", datetime(2026, 6, 2, 22, 59, tzinfo=UTC)) == 85
-    assert years_old("1940-06-03", datetime(2026, 6, 2, 23, 0, tzinfo=UTC)) == 86
-    assert years_old("1940", NOW) is None
 
 
 def test_freshness_gathers_what_an_item_says_of_itself():
