@@ -72,6 +72,10 @@ _SUMMARIES = {
 }
 
 
+NAMES_NOBODY = frozenset({"Practitioner"})
+"""Types that cannot say whose record they belong to: they are created in a transaction, beside what names them."""
+
+
 def _of_type(resource_type: str) -> list[Operation]:
     in_directory = resource_type in directory.TYPES
     address, instance = f"{PREFIX}/{resource_type}", f"{PREFIX}/{resource_type}/{{id}}"
@@ -79,9 +83,10 @@ def _of_type(resource_type: str) -> list[Operation]:
         ("read", "GET", instance, "read", "r"),
         ("vread", "GET", f"{instance}/_history/{{vid}}", "vread", "r"),
         ("history-instance", "GET", f"{instance}/_history", "history", "r"),
-        ("create", "POST", address, "create", "c"),
         ("update", "PUT", instance, "update", "u"),
     ]
+    if resource_type not in NAMES_NOBODY:
+        rows.append(("create", "POST", address, "create", "c"))
     if resource_type not in SHARED_ONLY and resource_type != "Patient":
         rows.append(("delete", "DELETE", instance, "delete", "d"))
     if len(parameters_of(resource_type)) > 1:

@@ -10,7 +10,7 @@ from typing import Any
 
 from fhir_profiles.issues import error
 from service.record.access import Caller
-from service.record.changes import Prepared
+from service.record.changes import Change, Prepared
 from service.record.derive import identity_of
 from service.record.draft import Draft
 from service.record.errors import InvalidContent
@@ -28,9 +28,7 @@ def take_on(caller: Caller, prepared: Prepared, record: OpenRecord, draft: Draft
     said, known = identity_of(patient.resource or {}), record.manifest.identity
     same = said.nhs_number == known.nhs_number and said.birth_date == known.birth_date
     if not same or said.family.casefold() != known.family.casefold():
-        raise InvalidContent(
-            [error("business-rule", patient.at, "The NHS number could not be verified for this person.")]
-        )
+        raise unverified(patient)
     draft.register(caller.principal.organisation)
     existing = record.manifest.patient
     for change in prepared.changes:
@@ -39,6 +37,11 @@ def take_on(caller: Caller, prepared: Prepared, record: OpenRecord, draft: Draft
     patient.id = existing.split("/")[1]
     entry = record.entry(existing)
     return existing, 0 if entry is None else entry.version
+
+
+def unverified(patient: Change) -> InvalidContent:
+    """Return the one refusal of a Patient that is not the person of its NHS number, whoever else is here."""
+    return InvalidContent([error("business-rule", patient.at, "The NHS number could not be verified for this person.")])
 
 
 def _point(value: Any, old: str, new: str) -> None:

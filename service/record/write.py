@@ -133,13 +133,21 @@ class WriteRecord:
         records = self.access.records
         created = {change.reference for change in prepared.changes if change.method is Method.CREATE}
         named = {change.reference for change in prepared.changes} | set(prepared.persons)
+        patient = prepared.new_patient
+        if patient is None and not named - created:
+            # Nothing names the Patient, as a PractitionerRole cannot: any entry that it refers to says whose it is.
+            named |= {target for target in prepared.outside if target.split("/")[0] not in directory.TYPES}
         found: dict[bytes, OpenRecord] = {}
         for reference in sorted(named - created):
             record = await records.by_reference(reference)
             if record is None or record.manifest.kind is not RecordKind.PERSON:
                 await self.access.refuse(caller, await self.access.decide(caller, None), asked, None)
             found[record.record_id] = record
-        patient = prepared.new_patient
+        if len(found) > 1:
+            for record in found.values():
+                decision = await self.access.decide(caller, record)
+                if not decision.permitted:
+                    await self.access.refuse(caller, decision, asked, record)
         if patient is not None:
             number = identity_of(patient.resource or {}).nhs_number
             known = await records.by_nhs_number(number) if number else None
@@ -147,6 +155,8 @@ class WriteRecord:
             if known is None and condition is not None and condition[0] != NHS_NUMBER_SYSTEM:
                 known = await records.by_claim("identifier", "|".join(condition))
             if known is not None:
+                if found and known.record_id not in found:
+                    raise taking_on.unverified(patient)
                 found[known.record_id] = known
         if len(found) > 1:
             raise InvalidContent(

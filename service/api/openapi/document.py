@@ -95,6 +95,7 @@ def _security_schemes(operations: Sequence[Operation]) -> Json:
 
 def _examples(operations: Sequence[Operation]) -> dict[str, Json]:
     types = {operation.resource_type for operation in operations}
+    created = {operation.resource_type for operation in operations if operation.interaction == "create"}
     searched = {operation.resource_type for operation in operations if operation.interaction == "search-type"}
     made: dict[str, Json] = {
         "transaction": messages.transaction(),
@@ -108,7 +109,8 @@ def _examples(operations: Sequence[Operation]) -> dict[str, Json]:
         "incident-closed": messages.incident_closed(),
     }
     for kind, resource in sorted(examples().items()):
-        made[kind] = resource
+        if kind in created:
+            made[kind] = resource
         if kind in types:
             made[f"{kind}-stored"] = stored(resource)
         if kind in searched:
