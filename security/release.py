@@ -64,7 +64,8 @@ class HeldLine(msgspec.Struct, frozen=True, gc=False):
 class Held(msgspec.Struct, frozen=True, gc=False):
     """One resource as the record holds it, ready to be sent. `grants`: where it lies; one that is open releases it.
 
-    `parts`: for a resource of several sections, what it is put together from; `body` is then not sent.
+    `needs`: places that must all be open besides, of what tells of several entries at once (Provenance). `parts`: for
+    a resource of several sections, what it is put together from; `body` is then not sent.
     """
 
     type: str
@@ -75,6 +76,7 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     parts: tuple[HeldPart, ...] = ()
     lines: tuple[HeldLine, ...] = ()
+    needs: tuple[Grant, ...] = ()
 
 
 class HeldWhole(msgspec.Struct, frozen=True, gc=False):
@@ -184,7 +186,9 @@ def release(decision: Decision, held: Iterable[Held]) -> Released:
     items = tuple(
         _narrowed(resource, opened) if resource.parts or resource.lines else resource
         for resource, place in zip(held, placed, strict=True)
-        if place & opened and (not resource.parts or _head_is_open(resource, opened))
+        if place & opened
+        and (not resource.parts or _head_is_open(resource, opened))
+        and all(cells.CELL.get(grant, cells.NONE) & opened for grant in resource.needs)
     )
     warned = Obligation.CRITICAL_WITHHELD_WARNING in decision.obligations
     return Released(decision, items, warned or (group_withheld and decision.decision_group_open), _PROOF)

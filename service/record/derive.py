@@ -116,18 +116,23 @@ _PLACING = ((SECTION_NUMBER[Section.LOCATION], int(Tier.L)),)
 def close_grants(entries: Sequence[Entry]) -> None:
     """Give entries that have no section of their own the grants of what points at them, through any number of steps.
 
-    A Provenance points at what it tells of, so it follows its targets and needs the most closed of them; a
-    practitioner, organisation or place is released with any released resource that names it.
+    A Provenance points at what it tells of, so it follows its targets and needs all of them to be open: none is surely
+    the most closed, as a Consent may close T1 and leave T2 open. A practitioner, organisation or place is released with
+    any released resource that names it.
     """
     by_reference = {entry.reference: entry for entry in entries if not entry.deleted}
+    everything = {entry.reference: entry for entry in entries}
     followers = [entry for entry in by_reference.values() if entry.follows]
+    before = {entry.reference: entry.grants for entry in followers}
     for entry in followers:
         entry.grants = ()
     for entry in followers:
         if entry.type == "Provenance":
-            targets = [by_reference[target] for target in entry.points_at if target in by_reference]
+            # What was deleted keeps its place: what is told of it does not open because it is gone.
+            targets = [everything[target] for target in entry.points_at if target in everything]
             own = [target for target in targets if not target.follows]
             if own:
+                entry.needs = tuple(sorted({(target.section, target.tier) for target in own}))
                 strictest = max(own, key=lambda target: target.tier)
                 entry.section, entry.tier = strictest.section, strictest.tier
                 entry.grants = ((strictest.section, strictest.tier),)
@@ -148,8 +153,10 @@ def close_grants(entries: Sequence[Entry]) -> None:
             # Few things point at a role; it says of a practitioner what they are, and is released where they are.
             named = [by_reference[name] for name in entry.points_at if name in by_reference]
             entry.grants = next((one.grants for one in named if one.type == "Practitioner"), ())
-        # What nothing points at any more may have been named by something closed: it is of no known section.
-        entry.grants = entry.grants or _OF_NO_SECTION
+        if not entry.grants:
+            # What nothing points at any more may have been named by something closed: it is of no known section, and
+            # stays as closed as it was.
+            entry.grants = (max((*before[entry.reference], *_OF_NO_SECTION), key=lambda grant: grant[1]),)
         entry.section, entry.tier = max(entry.grants, key=lambda grant: grant[1])
 
 

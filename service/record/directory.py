@@ -125,7 +125,7 @@ class Directory:
             record = await by_reference(self.access.records, change.reference)
             if record is None:
                 raise NotHere
-            await check_version(self.access.records, record, change, None)
+            await check_version(self.access.records, record, change, caller.principal, None)
             try:
                 return await self._commit(caller, record, change, "update")
             except ClaimTaken:

@@ -134,6 +134,7 @@ class Draft:
             superseded=self._past(before),
             follows=before.follows,
             reason=change.reason,
+            needs=before.needs,
         )
         self._entries[change.reference] = entry
         self._decoded.pop(change.reference, None)

@@ -73,9 +73,9 @@ class Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Entry(msgspec.Struct, array_like=True):
     """One resource: where its current JSON lies, what it may be released by, and where its past is filed.
 
-    `grants`: any one of these (section, tier) pairs, open, releases the resource. `superseded[n]` is the sequence
-    whose commit replaced version n + 1. `received_text` is the sender's own narrative, which is kept but not
-    released.
+    `grants`: any one of these (section, tier) pairs, open, releases the resource, if all of `needs` are open as well.
+    `superseded[n]` is the sequence whose commit replaced version n + 1. `received_text` is the sender's own narrative,
+    which is kept but not released.
     """
 
     type: str
@@ -96,6 +96,7 @@ class Entry(msgspec.Struct, array_like=True):
     received_text: tuple[int, int] = (0, 0)
     follows: bool = False
     reason: str = ""
+    needs: tuple[tuple[int, int], ...] = ()
 
     @property
     def reference(self) -> str:

@@ -24,9 +24,9 @@ from security.release import (
 from service.record import directory
 from service.record.access import Access, Asked, Caller
 from service.record.errors import Gone, NotHere, RecordBroken
-from service.record.manifest import Entry, RecordKind, places
+from service.record.manifest import Entry, RecordKind
 from service.record.records import OpenRecord
-from service.record.select import held_deletion, held_urgent, held_whole, whole
+from service.record.select import held_deletion, held_urgent, held_whole, is_open, whole
 from service.record.urgent import Style
 
 
@@ -90,6 +90,9 @@ class ReadRecord:
         else:
             released = release(decision, selected)
         await self.access.permit(caller, decision, asked, record)
+        if not released.items and released.whole is None and isinstance(question, ReadResource | ReadVersion):
+            # An older version may lie where the current one does not.
+            raise NotHere
         return Answered(record, decision, released)
 
     async def _from_directory(self, caller: Caller, question: Question, record: OpenRecord) -> Answered:
@@ -221,6 +224,6 @@ def _readable(record: OpenRecord, reference: str, decision: Decision) -> Entry:
     entry = record.entry(reference)
     if entry is None:
         raise NotHere
-    if decision.rule == DIRECTORY_RULE or any(decision.opens(*place) for place in places(entry.grants)):
+    if decision.rule == DIRECTORY_RULE or is_open(entry, decision):
         return entry
     raise NotHere

@@ -7,6 +7,7 @@ from functools import lru_cache
 from fhir_profiles import json
 from fhir_profiles.sections import Tier
 from security import cells
+from security.decision import Decision
 from security.release import Held, HeldLine, HeldPart, HeldWhole
 from service.plan.summary import Sections
 from service.record.manifest import SECTIONS, Entry, Part, Ready, Urgent, places
@@ -15,6 +16,12 @@ from service.record.slices import part_of, without_large
 
 _unpacked = lru_cache(maxsize=1024)(cells.unpack)
 _CELL = [[cells.CELL.get((section, tier), cells.NONE) for tier in Tier] for section in SECTIONS]
+
+
+def is_open(entry: Entry, decision: Decision) -> bool:
+    """Tell whether a decision opens an entry, so that its reader may know of it."""
+    needs = all(decision.opens(*place) for place in places(entry.needs))
+    return needs and any(decision.opens(*place) for place in places(entry.grants))
 
 
 def held(record: OpenRecord, entry: Entry) -> Held:
@@ -65,14 +72,17 @@ async def whole(records: Records, record: OpenRecord, entry: Entry, body: bytes)
         end = part.offset + part.length
         length = part.length + sum(size for offset, size in inserted if part.offset <= offset < end)
         parts.append(_part(part, bytes(filled[start : start + length])))
-    return Held(
-        entry.type, entry.id, entry.version, entry.last_updated, places(entry.grants), bytes(filled), tuple(parts)
-    )
+    return _placed(entry, bytes(filled), tuple(parts))
 
 
 def _held(entry: Entry, body: bytes) -> Held:
     parts = tuple(_part(part, body[part.offset : part.offset + part.length]) for part in entry.parts)
-    return Held(entry.type, entry.id, entry.version, entry.last_updated, places(entry.grants), body, parts)
+    return _placed(entry, body, parts)
+
+
+def _placed(entry: Entry, body: bytes, parts: tuple[HeldPart, ...]) -> Held:
+    grants, needs = places(entry.grants), places(entry.needs)
+    return Held(entry.type, entry.id, entry.version, entry.last_updated, grants, body, parts, needs=needs)
 
 
 def _part(part: Part, body: bytes) -> HeldPart:

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from security.decision import Decision
+from security.principal import Principal, Role
 from service.record.changes import Change
 from service.record.draft import decode_slice, decode_version
-from service.record.errors import Gone, RecordBroken, VersionConflict
-from service.record.manifest import Entry, places
+from service.record.errors import Gone, NotHere, RecordBroken, VersionConflict
+from service.record.manifest import Entry
 from service.record.records import OpenRecord, Records
+from service.record.select import is_open
 
 _OURS = frozenset({"id", "meta", "text", "resourceType"})
 
 
-async def check_version(records: Records, record: OpenRecord, change: Change, decision: Decision | None) -> None:
+async def check_version(
+    records: Records, record: OpenRecord, change: Change, writer: Principal, decision: Decision | None
+) -> None:
     """Raise Gone for what is deleted or never was, VersionConflict unless a change names the current version.
 
-    A writer to whom `decision` does not open the resource learns the number of the version and no more; None hides
-    nothing (a new record, the shared directory).
+    What `decision` does not open to the writer is NotHere, as for a reader. One exception: a system carries what its
+    own organisation recorded, though it may not read it back; it learns the number of the version and no more. A
+    decision of None hides nothing (a new record, the shared directory).
     """
     entry = record.entry(change.reference)
-    if entry is None or entry.deleted:
+    if entry is None:
+        raise Gone
+    hidden = decision is not None and not is_open(entry, decision)
+    if hidden and not (writer.role is Role.SYSTEM and entry.author.organisation == writer.organisation):
+        raise NotHere
+    if entry.deleted:
         raise Gone
     named = change.if_match or 0
     if entry.version != named:
-        if decision is not None and not any(decision.opens(*place) for place in places(entry.grants)):
+        if hidden:
             raise VersionConflict(entry.reference, named, entry.version)
         raise VersionConflict(
             entry.reference,

@@ -46,13 +46,13 @@ async def check(
     """
     for change in changes:
         if change.method is not Method.CREATE:
-            await check_version(access.records, draft.record, change, decision)
+            await check_version(access.records, draft.record, change, caller.principal, decision)
     after = _after(changes, draft)
     await _check_references(access, prepared, draft)
     _check_content(changes, draft, after)
     _check_authority(access, caller, changes, draft, after)
     _check_seen_whole(changes, draft, decision)
-    _check_decisions(changes, draft, after)
+    _check_decisions(changes, draft, after, decision)
 
 
 def check_size(state: NewState, limits: Limits) -> None:
@@ -172,8 +172,13 @@ def _check_seen_whole(changes: Sequence[Change], draft: Draft, decision: Decisio
         raise NotAllowedToWrite(issues)
 
 
-def _check_decisions(changes: Sequence[Change], draft: Draft, after: dict[str, Resource]) -> None:
-    """Refuse a second active decision that does not name the first (H3); it is asked of the state before the write."""
+def _check_decisions(
+    changes: Sequence[Change], draft: Draft, after: dict[str, Resource], decision: Decision | None
+) -> None:
+    """Refuse a second active decision that does not name the first (H3); it is asked of the state before the write.
+
+    To a writer from whom the decision group is withheld, a conflict would tell what stands: it is refused first (5.3).
+    """
     context = PlanContext.of(after.values())
     existing = [
         item for name in draft.resources() if name in after and (item := context.decision(after[name])) is not None
@@ -185,6 +190,9 @@ def _check_decisions(changes: Sequence[Change], draft: Draft, after: dict[str, R
         item = context.decision(after[change.reference])
         if item is None:
             continue
+        if decision is not None and not decision.decision_group_open:
+            text = "Decisions of this person are not open to you, so you cannot write one beside them."
+            raise NotAllowedToWrite([error("forbidden", change.at, text)])
         others = [other for other in existing if other.reference not in written]
         others += [
             other

@@ -102,6 +102,21 @@ def test_to_name_a_provenance_does_not_open_it() -> None:
     assert found["Provenance/x"] == {CLOSED}
 
 
+def test_a_provenance_of_two_places_needs_both() -> None:
+    told = follower("Provenance/x", "Observation/open", "Observation/closed")
+    grants(own("Observation/open", OPEN), own("Observation/closed", CLOSED), told)
+    assert set(told.needs) == {OPEN, CLOSED}
+
+
+def test_what_a_deleted_entry_named_stays_as_closed_as_it_was() -> None:
+    hidden = (CLOSED[0], int(Tier.T6))
+    named, told = follower("Practitioner/p"), follower("Provenance/x", "Observation/gone")
+    grants(own("Observation/gone", hidden, "Practitioner/p"), named, told)
+    gone = own("Observation/gone", hidden, deleted=True)
+    found = grants(gone, named, told)
+    assert found["Practitioner/p"] == found["Provenance/x"] == {hidden}
+
+
 _names = st.sampled_from([f"Organization/o{number}" for number in range(5)])
 _edges = st.dictionaries(_names, st.lists(_names, max_size=3), max_size=5)
 
@@ -230,4 +245,5 @@ async def test_followers_follow_what_changes(service_house: House) -> None:
     found = await readable(
         service_house, {name: one for name, one in references.items() if name != "allergy"}, CARE_HOME
     )
-    assert found == {"person", "team", "of-note"}
+    # Who told of the allergy is as open as the allergy, whose deletion the care home may read.
+    assert found == {"person", "team", "of-note", "told-of-allergy", "recorder"}
