@@ -162,7 +162,7 @@ def test_each_type_has_a_schema_that_its_example_meets(document: Json, kind: str
     assert {"resourceType"} <= set(schema["required"])
     assert schema["externalDocs"]["url"] == f"https://hl7.org/fhir/R4/{kind.lower()}.html"
     judge = jsonschema_rs.validator_for({**schema, "components": document["components"]})
-    judge.validate(document["components"]["examples"][kind]["value"])
+    judge.validate(document["components"]["examples"][f"{kind}-stored"]["value"])
     assert not judge.is_valid({"resourceType": kind, "meta": "none"})
 
 

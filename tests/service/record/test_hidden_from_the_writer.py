@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from security.principal import Role
-from service.record.access import Caller
-from service.record.errors import NotHere, VersionConflict
+from service.record.access import Caller, Refused
+from service.record.errors import InvalidContent, NotHere, VersionConflict
 from tests.service.record.house import House, Json, create, delete, doctor, note, patient, update
 
 VERY_RESTRICTED: Json = {
@@ -57,3 +57,27 @@ async def test_an_older_version_that_lies_deeper_than_the_current_one_is_not_her
     assert (await service_house.read(hidden))["valueString"] == "open now"
     with pytest.raises(NotHere):
         await service_house.vread(hidden, 1)
+
+
+async def test_entries_of_two_people_look_like_entries_of_nobody_to_a_stranger(service_house: House) -> None:
+    _, one = await a_hidden_note(service_house, 705)
+    _, other = await a_hidden_note(service_house, 706)
+    answers = []
+    for second in (other, "Observation/never-was"):
+        with pytest.raises(Refused) as refused:
+            await service_house.write(delete(one, 1), delete(second, 1), caller=doctor("ZZHOS9", Role.HOSPITAL))
+        answers.append((refused.value.decision.status, refused.value.explained))
+    assert answers == [(404, ""), (404, "")]
+
+
+async def test_a_number_with_a_record_beside_ones_own_person_looks_like_a_number_without(service_house: House) -> None:
+    stranger = doctor("ZZHOS9", Role.HOSPITAL)
+    await a_hidden_note(service_house, 707)
+    (mine,) = await service_house.write(create(patient(708)[1]), caller=stranger)
+    (said,) = await service_house.write(create(note(mine.reference, "mine")), caller=stranger)
+    answers = []
+    for index in (707, 709):
+        with pytest.raises(InvalidContent) as refused:
+            await service_house.write(create(patient(index)[1]), delete(said.reference, 1), caller=stranger)
+        answers.append([(issue.code, issue.expression, issue.text) for issue in refused.value.issues])
+    assert answers[0] == answers[1]
