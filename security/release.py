@@ -82,13 +82,12 @@ class Held(msgspec.Struct, frozen=True, gc=False):
 class HeldWhole(msgspec.Struct, frozen=True, gc=False):
     """An answer put together beforehand, which leaves whole or not at all.
 
-    Every cell of `requires` must be open and none of `forbids`; `said` are its lines in words, `entries` its resources.
+    Every cell of `requires` must be open and none of `forbids`. `content` is the answer as whoever holds it packed it.
     """
 
     requires: int
     forbids: int
-    said: Any
-    entries: bytes | memoryview
+    content: Any
 
 
 class _Sealed:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -75,8 +75,8 @@ class TokenVerifier:
         self._cache_size = cache_size
         self._cache: dict[bytes, _Verified] = {}
 
-    async def verify(self, bearer: str) -> Principal:
-        """Return who asks.
+    async def verify(self, bearer: str, now: datetime | None = None) -> Principal:
+        """Return who asks; `now` is the time of the request, where the caller has taken it already.
 
         Raises InvalidToken (nothing is proved), CallerRefused (a genuine token whose role or purpose is not known) or
         IssuerUnavailable (an outside issuer's keys cannot be had).
@@ -85,22 +85,23 @@ class TokenVerifier:
             raise InvalidToken("too large or not ASCII")
         digest = sha256(bearer.encode()).digest()
         held = self._cache.get(digest)
-        if held is not None and self._still_holds(held):
+        now = now or self._clock()
+        if held is not None and self._still_holds(held, now):
             return held.principal
         self._cache.pop(digest, None)
-        verified = await self._verify(bearer)
+        verified = await self._verify(bearer, now)
         self._remember(digest, verified)
         return verified.principal
 
-    def _still_holds(self, held: _Verified) -> bool:
+    def _still_holds(self, held: _Verified, now: datetime) -> bool:
         client, keys = held.client, held.issuer.keys
         return (
-            held.valid_from <= self._clock().timestamp() < min(held.expires, keys.good_until)
+            held.valid_from <= now.timestamp() < min(held.expires, keys.good_until)
             and (client.client_id.startswith(DOOR_CLIENT) or self._registry.get(client.client_id) is client)
             and keys.current is held.keys
         )
 
-    async def _verify(self, bearer: str) -> _Verified:
+    async def _verify(self, bearer: str, now: datetime) -> _Verified:
         header, unproved = peek(bearer)
         issuer = self._issuers.get(unproved["iss"]) if isinstance(unproved.get("iss"), str) else None
         if issuer is None:
@@ -115,7 +116,7 @@ class TokenVerifier:
         claims = verified_claims(bearer, key, issuer.algorithms)
         if claims.get("iat") is None:
             raise InvalidToken("a claim is missing or wrong")
-        check_claims(claims, self._clock(), issuer.url, self._audience, MAX_LIFETIME)
+        check_claims(claims, now, issuer.url, self._audience, MAX_LIFETIME)
         if "cnf" in claims:
             raise InvalidToken("bound to a key that was not proved")
         client = self._client(issuer, claims)

@@ -39,7 +39,7 @@ from service.api.oauth import OAuthEndpoints
 from service.api.operations import Operations
 from service.api.public import Public, public_routes
 from service.api.routes import Services, operations
-from service.api.routing import Express, FhirRoute
+from service.api.routing import Application, FhirRoute
 from service.record.access import Access
 from service.record.directory import Directory
 from service.record.incidents import IncidentRegister
@@ -162,7 +162,7 @@ def create_app(settings: Settings) -> FastAPI:
             running.clear()
             await opened.store.close()
 
-    app = FastAPI(title="Shared palliative care record", version=VERSION, lifespan=lifespan, openapi_url=None)
+    app = Application(title="Shared palliative care record", version=VERSION, lifespan=lifespan, openapi_url=None)
     app.router.routes[:] = fhir_routes
     public = Public(
         app.router.routes,
@@ -177,8 +177,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(404, _not_routed)
     app.add_exception_handler(405, _not_routed)
     emergency = fhir_routes[0]
-    express = {(emergency.operation.method, emergency.operation.path): Surround(emergency.app, metrics)}
-    app.middleware_stack = Express(app.build_middleware_stack(), express)
+    app.express = {(emergency.operation.method, emergency.operation.path): Surround(emergency.app, metrics)}
     return app
 
 

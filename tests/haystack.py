@@ -1,16 +1,17 @@
-"""Looks for words in bytes: as they are, in base64, hex and URL form, and inside gzip and zlib streams."""
+"""Looks for words in bytes: as they are, in base64, hex and URL form, and inside gzip, zlib and LZ4 streams."""
 
 from __future__ import annotations
 
 import zlib
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
+import lz4.frame
+
 SHORTEST = 7
 """Shorter words than this turn up in random bytes."""
-_STREAMS = ((b"\x1f\x8b\x08", 31), (b"\x78\x01", 15), (b"\x78\x5e", 15), (b"\x78\x9c", 15), (b"\x78\xda", 15))
 _UNPACKED = 4 * 1024 * 1024
 
 
@@ -66,15 +67,34 @@ class Haystack:
 
 
 def unpacked(content: bytes) -> Iterator[bytes]:
-    """Yield what every gzip or zlib stream in the bytes holds."""
-    for magic, window in _STREAMS:
+    """Yield what every gzip, zlib or LZ4 stream in the bytes holds."""
+    for magic, inflate in _STREAMS:
         at = content.find(magic)
         while at >= 0:
-            inflater = zlib.decompressobj(window)
             try:
-                inside = inflater.decompress(content[at:], _UNPACKED)
-            except zlib.error:
+                inside = inflate(content[at:])
+            except (zlib.error, RuntimeError):
                 inside = b""
             if len(inside) >= SHORTEST:
                 yield inside
             at = content.find(magic, at + 1)
+
+
+def _deflated(window: int) -> Callable[[bytes], bytes]:
+    return lambda packed: zlib.decompressobj(window).decompress(packed, _UNPACKED)
+
+
+def _lz4(packed: bytes) -> bytes:
+    inside: bytes = lz4.frame.LZ4FrameDecompressor().decompress(packed, _UNPACKED)
+    return inside
+
+
+_ZLIB = _deflated(15)
+_STREAMS = (
+    (b"\x1f\x8b\x08", _deflated(31)),
+    (b"\x78\x01", _ZLIB),
+    (b"\x78\x5e", _ZLIB),
+    (b"\x78\x9c", _ZLIB),
+    (b"\x78\xda", _ZLIB),
+    (b"\x04\x22\x4d\x18", _lz4),
+)

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import lz4.frame
 import pytest
 
 from service.people.demo import DemoPerson, demo_people
@@ -269,7 +270,14 @@ def test_a_word_that_lies_about_is_found_in_every_form(word: str, alignment: int
         hits = {form for _, form, _ in Haystack.of("file", needle.join(around)).find([word])}
         assert name in hits
     whole = b"x" * alignment + word.encode() + b"and more behind it"
-    for packed in (gzip.compress(whole), zlib.compress(whole, 1), zlib.compress(whole, 9), zlib.compress(whole)):
+    for packed in (
+        gzip.compress(whole),
+        zlib.compress(whole, 1),
+        zlib.compress(whole, 9),
+        zlib.compress(whole),
+        # Records are packed so before they are sealed.
+        lz4.frame.compress(whole, compression_level=3),
+    ):
         assert ("file", "plain", word) in Haystack.of("file", packed.join(around)).find([word])
     assert Haystack.of("file", b64encode(whole).join(around)).find([word])
     assert Haystack.of("file", whole.hex().encode().join(around)).find([word])

@@ -16,7 +16,6 @@ from fhir_profiles.issues import Issue
 from security.clock import parse_instant
 from security.release import Held, Released
 from service.api.negotiation import FHIR_JSON_UTF8
-from service.record.urgent import document_entry
 
 _PROOF: Final = object()
 PREDECESSOR: Final = "predecessor-version"
@@ -105,12 +104,10 @@ def history(released: Released, base: str, address: str, deletion: int = 0) -> A
     return _bundle("history", entries, released.redacted, f"{base}/{address}/_history", total=len(entries))
 
 
-def document(released: Released, first: bytes, *, identifier: str, as_of: str, version: int, base: str) -> Answer:
+def document(
+    released: Released, first: bytes, entries: bytes | memoryview, *, identifier: str, as_of: str, version: int
+) -> Answer:
     """Answer with a document Bundle: a Composition put together from released lines, then the released resources."""
-    if released.whole is not None:
-        entries = released.whole.entries
-    else:
-        entries = b",".join([document_entry(base, item.type, item.id, item.body) for item in released.items])
     security = b',"security":[%s]' % json.encode(REDACTED) if released.redacted else b""
     head = (
         b'{"resourceType":"Bundle","meta":{"versionId":"%d"%s},"identifier":{"system":"urn:ietf:rfc:3986",'

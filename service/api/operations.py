@@ -14,7 +14,7 @@ from service.api import answers, negotiation
 from service.api.answers import Answer
 from service.api.errors import BadParameter
 from service.api.routing import Call
-from service.record.emergency import composition
+from service.record.emergency import document
 from service.record.errors import InvalidContent, Unparseable
 from service.record.incidents import IncidentRegister
 from service.record.kept import Kept
@@ -41,11 +41,10 @@ class Operations:
         answered = await self.read_record(call.caller, EmergencySummary(number, now, self.style))
         return answers.document(
             answered.released,
-            composition(answered, self.style.wording, now),
+            *document(answered, self.style, now),
             identifier=answered.decision.id,
             as_of=instant(now),
             version=answered.record.sequence,
-            base=self.style.base,
         )
 
     async def open_incident(self, call: Call) -> Answer:

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -63,23 +66,19 @@ class Operation:
     search_parameters: tuple[str, ...] = ()
 
 
-class Express:
-    """Answers single addresses before the framework is asked, whose layers cost as much as opening a sealed record.
+class Application(FastAPI):
+    """FastAPI, but for single addresses that are answered before it is asked: its layers cost more than unsealing.
 
-    Each of its routes does for itself what those layers are for: it bounds the body and turns every failure into an
-    answer. Everything else, and any other method on these addresses, goes on to the framework.
+    Each of the `express` routes does for itself what those layers are for: it bounds the body and turns every failure
+    into an answer. Everything else, and any other method on these addresses, goes on to the framework.
     """
 
-    def __init__(self, app: ASGIApp, routes: Mapping[tuple[str, str], ASGIApp]) -> None:
-        self._app = app
-        self._routes = routes
+    express: Mapping[tuple[str, str], ASGIApp] = MappingProxyType({})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or hand it on."""
-        app = self._app
-        if scope["type"] == "http":
-            app = self._routes.get((scope["method"], scope["path"]), app)
-        await app(scope, receive, send)
+        """Answer one request."""
+        route = self.express.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        await (super().__call__ if route is None else route)(scope, receive, send)
 
 
 async def _described() -> None:
@@ -124,7 +123,8 @@ class FhirRoute(APIRoute):
             handler, verifier = self._handler, self._verifier
             if handler is None or verifier is None:
                 raise Unavailable
-            principal = await self._authenticate(request, verifier)
+            now = self._clock()
+            principal = await self._authenticate(request, verifier, now)
             scope["log_fields"] = {
                 **self._log_fields,
                 "client": principal.client_id,
@@ -133,18 +133,18 @@ class FhirRoute(APIRoute):
                 "purpose": principal.purpose,
             }
             negotiation.check_accept(request)
-            answer = await handler(Call(Caller(principal, scope["request_id"], at=self._clock()), request))
+            answer = await handler(Call(Caller(principal, scope["request_id"], at=now), request))
             if not isinstance(answer, Answer):
                 raise TypeError("a FHIR route answers with an Answer")
         except Exception as problem:  # every failure becomes HTTP in the one table
             answer = outcomes.answer(problem)
         await answer(scope, receive, send)
 
-    async def _authenticate(self, request: Request, verifier: TokenVerifier) -> Principal:
+    async def _authenticate(self, request: Request, verifier: TokenVerifier, now: datetime) -> Principal:
         values = request.headers.getlist("authorization")
         if len(values) != 1 or not values[0].startswith("Bearer "):
             raise InvalidToken("")
-        principal = await verifier.verify(values[0][7:])
+        principal = await verifier.verify(values[0][7:], now)
         if not self.operation.scope:
             return principal
         if self.operation.scope in ACTIONS:

@@ -99,18 +99,29 @@ class Access:
     register: Register
     _known: set[tuple[str, bytes]] = field(default_factory=set, repr=False)
 
-    async def admit(self, caller: Caller, asked: Asked) -> None:
-        """Apply steps 1 to 4, which look at the token and the request alone. Raise Refused."""
+    async def admit(self, caller: Caller, asked: Asked) -> AccessRequest:
+        """Apply steps 1 to 4, which look at the token and the request alone; return the request. Raise Refused."""
         claimed = Relationship.SELF_CLAIMED if caller.principal.self_claim_reason is not None else None
-        decision = admit(AccessRequest.of(caller.principal, claimed, caller.break_glass), self.policy)
+        request = AccessRequest.of(caller.principal, claimed, caller.break_glass)
+        decision = admit(request, self.policy)
         if decision is not None:
             await self.refuse(caller, decision, asked, None)
+        return request
 
-    async def decide(self, caller: Caller, record: OpenRecord | None, nhs_number: str = "") -> Decision:
-        """Apply steps 5 to 9 to a record, or to its absence. `nhs_number` is what the caller named, if it did."""
+    async def decide(
+        self, caller: Caller, record: OpenRecord | None, nhs_number: str = "", admitted: AccessRequest | None = None
+    ) -> Decision:
+        """Apply steps 5 to 9 to a record, or to its absence.
+
+        `nhs_number` is what the caller named, if it did; `admitted` the request as `admit` let it through, without
+        which the decision gets an id of its own.
+        """
         now = caller.at or self.clock()
         relationship = await self._relationship(caller, record, nhs_number, now)
-        request = AccessRequest.of(caller.principal, relationship, caller.break_glass)
+        if admitted is None:
+            request = AccessRequest.of(caller.principal, relationship, caller.break_glass)
+        else:
+            request = msgspec.structs.replace(admitted, relationship=relationship)
         facts = None if record is None else self._facts(caller, record, now)
         return enforceable(decide(request, facts, self.policy, now), PERFORMED)
 
@@ -206,10 +217,8 @@ class Access:
         if record is not None and organisation in record.manifest.relations:
             return Relationship.ESTABLISHED
         if nhs_number:
-            register = msgspec.UNSET if record is None else record.register
-            if isinstance(register, msgspec.UnsetType):
-                register = await self.register.of(nhs_number)
-            if await self.register.names(register, organisation, instant(now)):
+            seen = None if record is None else record.register
+            if await self.register.names(nhs_number, organisation, instant(now), seen):
                 return Relationship.ESTABLISHED
         if caller.principal.self_claim_reason is not None:
             return Relationship.SELF_CLAIMED

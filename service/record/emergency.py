@@ -1,4 +1,4 @@
-"""The emergency answer: released lines joined into a Composition, with a state for every section (rules 5.3 to 5.5)."""
+"""The emergency answer: a Composition of released lines, with a state for every section (rules 5.3 to 5.5)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from datetime import datetime
 from fhir_profiles.sections import Section, Tier
 from security.decision import Obligation
 from security.release import SectionState, section_states
-from service.plan.summary import Wording, enclose, sections
+from service.plan.summary import enclose, sections
 from service.record.manifest import places
 from service.record.read import Answered
+from service.record.select import opened_whole
+from service.record.urgent import Style, document_entry
 
 DEATH_BANNER = "This person has died. What follows is history and not for action."
 DEATH_UNCONFIRMED = "A death was reported for this person and is not confirmed. Check before you rely on either."
@@ -21,21 +23,27 @@ _NOTICES = (
 )
 
 
-def composition(answered: Answered, wording: Wording, now: datetime) -> bytes:
-    """Join the released lines; say of each section whether something of it is or may be withheld."""
-    whole = answered.released.whole
-    if whole is not None:
-        worded = whole.said
+def document(answered: Answered, style: Style, now: datetime) -> tuple[bytes, bytes | memoryview]:
+    """Return a Composition of the released lines, and the entries of the document behind it.
+
+    The Composition says of each section whether something of it is or may be withheld.
+    """
+    released = answered.released
+    entries: bytes | memoryview
+    if released.whole is not None:
+        worded, entries = opened_whole(released.whole)
     else:
-        lines = [line.said for item in answered.released.items for line in item.lines]
-        worded = sections(lines, _withheld(answered), now, wording=wording)
-    return enclose(
+        lines = [line.said for item in released.items for line in item.lines]
+        worded = sections(lines, _withheld(answered), now, wording=style.wording)
+        entries = b",".join([document_entry(style.base, item.type, item.id, item.body) for item in released.items])
+    first = enclose(
         worded,
         now,
         subject=answered.record.manifest.patient,
         version=str(answered.record.sequence),
         notices=[text for obligation, text in _NOTICES if obligation in answered.decision.obligations],
     )
+    return first, entries
 
 
 def _withheld(answered: Answered) -> frozenset[Section]:

@@ -21,7 +21,7 @@ from service.record.access import Access, Asked, Caller
 from service.record.errors import NotHere, TooBusy
 from service.record.locks import KeyedLocks
 from service.record.manifest import Incident, RecordKind, empty_manifest
-from service.record.records import NewState, OpenRecord
+from service.record.records import INCIDENTS, NewState, OpenRecord
 from service.store.errors import ClaimTaken, SequenceTaken
 
 LIFETIME = timedelta(hours=12)
@@ -63,10 +63,10 @@ class IncidentRegister:
             return [*incidents, new], new
 
         for _ in range(_TRIES):
-            register = await self.access.records.by_claim("incidents", nhs_number)
+            register = await self.access.records.by_claim(INCIDENTS, nhs_number)
             if register is None:
                 empty = empty_manifest(RecordKind.INCIDENTS, holder=caller.principal.organisation)
-                empty.claims = [("incidents", nhs_number)]
+                empty.claims = [(INCIDENTS, nhs_number)]
                 register = await self.access.records.new(empty)
             try:
                 return await self._change(caller, register, "$open-incident", add, now)

@@ -73,11 +73,11 @@ class ReadRecord:
             shared = await question.find(self.access)
             if shared is not None and shared.manifest.kind is RecordKind.DIRECTORY:
                 return await self._from_directory(caller, question, shared)
-        await self.access.admit(caller, asked)
+        request = await self.access.admit(caller, asked)
         record = await question.find(self.access)
         if record is not None and record.manifest.kind is not RecordKind.PERSON:
             record = None
-        decision = await self.access.decide(caller, record, question.nhs_number)
+        decision = await self.access.decide(caller, record, question.nhs_number, request)
         if record is None or not decision.permitted:
             await self.access.refuse(caller, decision, asked, record)
         try:

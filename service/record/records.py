@@ -13,11 +13,9 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import msgspec
-
 from security.blind_index import BlindIndex
 from security.envelope import Envelope, RecordKey
-from security.heads import Heads
+from security.heads import Head, Heads
 from service.record.errors import RecordBroken
 from service.record.manifest import (
     Contents,
@@ -25,6 +23,7 @@ from service.record.manifest import (
     Manifest,
     Piece,
     Superseded,
+    compress,
     pack,
     pack_superseded,
     unpack,
@@ -34,26 +33,37 @@ from service.record.manifest import (
 from service.store.port import Commit, RecordStore, Remembered, StoredPiece, StoredRecord
 
 RECORDS, VERSIONS, PIECES = "records", "versions", "pieces"
+INCIDENTS = "incidents"
+"""The kind of claim that a person's incident register makes on the NHS number."""
 PIECE_CHUNK = 1024 * 1024
+_ANOTHER = "a look-up token leads to another record"
 TOKEN_BUCKET = 32
 """Look-up tokens of a record are padded to multiples of this, so that their number tells little of its content."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRegister:
+    """The look-up token of a person's incident register and its head; None where there is no register."""
+
+    token: bytes
+    head: Head | None
 
 
 @dataclass(slots=True)
 class OpenRecord:
     """A record in plaintext, as of `sequence`; 0 means that it was never stored.
 
-    `front` holds the ready emergency answer. Contents and slices are unpacked when they are first asked for.
+    `front` holds the ready emergency answer, packed. Contents and slices are unpacked when they are first asked for.
     """
 
     record_id: bytes
     sequence: int
     manifest: Manifest
     key: RecordKey = field(repr=False)
-    front: memoryview = field(default=memoryview(b""), repr=False)
+    front: bytes | memoryview = field(default=b"", repr=False)
     rest: memoryview | tuple[Contents, memoryview] = field(default=(Contents(), memoryview(b"")), repr=False)
-    register: StoredRecord | msgspec.UnsetType | None = field(default=msgspec.UNSET, repr=False)
-    """The person's sealed incident register, where it was looked up in the same breath."""
+    register: SeenRegister | None = field(default=None, repr=False)
+    """What was seen of the person's incident register, where it was looked up in the same breath."""
     _entries: dict[str, Entry] | None = field(default=None, repr=False)
 
     @property
@@ -110,23 +120,28 @@ class Records:
 
     async def by_nhs_number(self, nhs_number: str) -> OpenRecord | None:
         """Return the record that holds an NHS number, compared on plaintext, and with it the incident register."""
-        stored, register = await self.claimed(("nhs-number", nhs_number), ("incidents", nhs_number))
+        token = self.index.token
+        incidents = token(INCIDENTS, nhs_number)
+        stored, head = await self.store.claimed_and_head(token("nhs-number", nhs_number), incidents)
         if stored is None:
             return None
         record = await self.open(stored)
         if record.manifest.identity.nhs_number != nhs_number:
-            raise RecordBroken("a look-up token leads to another person")
-        record.register = register
+            raise RecordBroken(_ANOTHER)
+        record.register = SeenRegister(incidents, head)
         return record
 
     async def by_claim(self, kind: str, value: str) -> OpenRecord | None:
-        """Return the record that claimed a unique value, or None."""
-        (stored,) = await self.claimed((kind, value))
-        return None if stored is None else await self.open(stored)
+        """Return the record that claimed a unique value, compared on plaintext, or None."""
+        stored = await self.store.claimed(self.index.token(kind, value))
+        return None if stored is None else await self.open_claimed(stored, kind, value)
 
-    async def claimed(self, *claims: tuple[str, str]) -> list[StoredRecord | None]:
-        """Return, for each (kind, value), the record that claimed it, still sealed; all of them in one look-up."""
-        return await self.store.claimed(*[self.index.token(kind, value) for kind, value in claims])
+    async def open_claimed(self, stored: StoredRecord, kind: str, value: str) -> OpenRecord:
+        """Open the record that a claim led to."""
+        record = await self.open(stored)
+        if (kind, value) not in record.manifest.claims:
+            raise RecordBroken(_ANOTHER)
+        return record
 
     async def by_reference(self, reference: str) -> OpenRecord | None:
         """Return the record that holds `Type/id`, or None."""
@@ -172,7 +187,8 @@ class Records:
         manifest, entries = state.manifest, {entry.reference: entry for entry in state.contents.entries}
         manifest.padding = -(len(entries) + len(manifest.identifiers)) % TOKEN_BUCKET
         after, claims = self._tokens(record_id, manifest, entries), self._claims(manifest)
-        plaintext = pack(manifest, state.front, state.contents, state.slices)
+        front = compress(state.front)
+        plaintext = pack(manifest, front, state.contents, state.slices)
         sealed = self.envelope.seal(key, RECORDS, record_id, sequence, plaintext)
         replaced = None
         if state.replaced:
@@ -196,7 +212,7 @@ class Records:
             )
         )
         rest = (state.contents, memoryview(state.slices))
-        return OpenRecord(record_id, sequence, manifest, key, memoryview(state.front), rest, _entries=entries)
+        return OpenRecord(record_id, sequence, manifest, key, front, rest, _entries=entries)
 
     async def superseded(self, record: OpenRecord, sequence: int) -> list[Superseded]:
         """Return the versions that commit `sequence` replaced."""

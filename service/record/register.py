@@ -6,40 +6,43 @@ only while the sequence and the head that the store gives in the same request ar
 
 from __future__ import annotations
 
+from security.heads import Head
 from service.record.manifest import Incident
-from service.record.records import Records
-from service.store.port import StoredRecord
+from service.record.records import INCIDENTS, Records, SeenRegister
 
 MOST_KEPT = 20_000
 
 
 class Register:
-    """The registers that this process has opened. Incidents hold no content of a plan."""
+    """The registers that this process has opened, by look-up token. Incidents hold no content of a plan."""
 
     def __init__(self, records: Records) -> None:
         self._records = records
-        self._opened: dict[bytes, tuple[int, bytes, list[Incident]]] = {}
+        self._opened: dict[bytes, tuple[Head, list[Incident]]] = {}
 
-    async def of(self, nhs_number: str) -> StoredRecord | None:
-        """Return the sealed register of a person, or None."""
-        (stored,) = await self._records.claimed(("incidents", nhs_number))
-        return stored
+    async def names(self, nhs_number: str, organisation: str, moment: str, seen: SeenRegister | None = None) -> bool:
+        """Say whether an incident of a person that is open at `moment` (FHIR instant) names an organisation.
 
-    async def names(self, stored: StoredRecord | None, organisation: str, moment: str) -> bool:
-        """Say whether an incident that is open at `moment` (FHIR instant) names an organisation."""
-        if stored is None:
-            return False
+        `seen` is what the look-up of the person's record saw of the register; without it, it is looked up here.
+        """
         return any(
             incident.organisation == organisation and not incident.closed and incident.expires > moment
-            for incident in await self._incidents(stored)
+            for incident in await self._incidents(nhs_number, seen)
         )
 
-    async def _incidents(self, stored: StoredRecord) -> list[Incident]:
-        kept = self._opened.get(stored.record_id)
-        if kept is not None and kept[0] == stored.sequence and kept[1] == stored.head.mac:
-            return kept[2]
-        incidents = (await self._records.open(stored)).manifest.incidents
+    async def _incidents(self, nhs_number: str, seen: SeenRegister | None) -> list[Incident]:
+        if seen is not None:
+            if seen.head is None:
+                return []
+            kept = self._opened.get(seen.token)
+            if kept is not None and kept[0] == seen.head:
+                return kept[1]
+        token = self._records.index.token(INCIDENTS, nhs_number)
+        stored = await self._records.store.claimed(token)
+        if stored is None:
+            return []
+        incidents = (await self._records.open_claimed(stored, INCIDENTS, nhs_number)).manifest.incidents
         if len(self._opened) >= MOST_KEPT:
             self._opened.clear()
-        self._opened[stored.record_id] = (stored.sequence, stored.head.mac, incidents)
+        self._opened[token] = (stored.head, incidents)
         return incidents

@@ -10,7 +10,7 @@ from security import cells
 from security.decision import Decision
 from security.release import Held, HeldLine, HeldPart, HeldWhole
 from service.plan.summary import Sections
-from service.record.manifest import SECTIONS, Entry, Part, Ready, Urgent, places
+from service.record.manifest import SECTIONS, Entry, Part, Ready, Urgent, decompress, places
 from service.record.records import OpenRecord, Records
 from service.record.slices import part_of, without_large
 
@@ -39,10 +39,16 @@ def held_urgent(record: OpenRecord, urgent: Urgent) -> Held:
     return Held(urgent.type, urgent.id, urgent.version, urgent.last_updated, places(urgent.grants), body, parts, lines)
 
 
-def held_whole(ready: Ready, front: memoryview) -> HeldWhole:
-    """Return the ready emergency answer, as held for release."""
-    said = Sections(front[: ready.sections], ready.late, ready.since, ready.until)
-    return HeldWhole(_unpacked(ready.requires), _unpacked(ready.forbids), said, front[ready.sections :])
+def held_whole(ready: Ready, packed: bytes | memoryview) -> HeldWhole:
+    """Return the ready emergency answer, as held for release: packed, because it waits for its audit entry first."""
+    return HeldWhole(_unpacked(ready.requires), _unpacked(ready.forbids), (ready, packed))
+
+
+def opened_whole(whole: HeldWhole) -> tuple[Sections, memoryview]:
+    """Return what `held_whole` packed: the sections of the Composition, and the entries behind it."""
+    ready, packed = whole.content
+    front = memoryview(decompress(packed))
+    return Sections(front[: ready.sections], ready.late, ready.since, ready.until), front[ready.sections :]
 
 
 def held_deletion(entry: Entry) -> Held:

@@ -83,8 +83,14 @@ class RecordStore(Protocol):
     async def fetch(self, record_id: bytes) -> StoredRecord | None:
         """Return the record, or None."""
 
-    async def claimed(self, *claims: bytes) -> list[StoredRecord | None]:
-        """Return, for each unique token, the record that holds it, or None; all of them in one look-up."""
+    async def claimed(self, claim: bytes) -> StoredRecord | None:
+        """Return the record that holds a unique token, or None."""
+
+    async def claimed_and_head(self, claim: bytes, other: bytes) -> tuple[StoredRecord | None, Head | None]:
+        """Return the record that holds `claim`, and the head of the record that holds `other`, in one look-up.
+
+        The head alone tells whether what a caller keeps of that other record is still its newest state.
+        """
 
     async def holding(self, token: bytes, limit: int) -> list[StoredRecord]:
         """Return up to `limit` records that carry a look-up token, in no meaningful order."""

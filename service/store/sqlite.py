@@ -6,7 +6,6 @@ through the `Committer`. All content is ciphertext; `secure_delete` also overwri
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,40 +21,21 @@ from security.heads import Head
 from service.store.committer import Committer
 from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken, StoreUnavailable
 from service.store.port import Commit, StoredRecord
-
-SCHEMA_VERSION = 1
-PAGE_BYTES = 8192
-CACHE_KIB = 16 * 1024
-
-SCHEMA = """
-CREATE TABLE records (record_id BLOB PRIMARY KEY, sequence INTEGER NOT NULL, sealed BLOB NOT NULL);
-CREATE TABLE heads (record_id BLOB PRIMARY KEY, sequence INTEGER NOT NULL, digest BLOB NOT NULL, mac BLOB NOT NULL)
-  WITHOUT ROWID;
-CREATE TABLE keys (record_id BLOB PRIMARY KEY, dek_id BLOB NOT NULL, kek_id TEXT NOT NULL, blob BLOB NOT NULL)
-  WITHOUT ROWID;
-CREATE TABLE versions (record_id BLOB NOT NULL, sequence INTEGER NOT NULL, sealed BLOB NOT NULL,
-  PRIMARY KEY (record_id, sequence));
-CREATE TABLE pieces (record_id BLOB NOT NULL, piece_id BLOB NOT NULL, chunk INTEGER NOT NULL, sealed BLOB NOT NULL,
-  PRIMARY KEY (record_id, piece_id, chunk));
-CREATE TABLE claims (token BLOB PRIMARY KEY, record_id BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE tokens (token BLOB NOT NULL, record_id BLOB NOT NULL, PRIMARY KEY (token, record_id)) WITHOUT ROWID;
-CREATE TABLE known (token BLOB PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE audit (filed INTEGER PRIMARY KEY, chain BLOB NOT NULL, seq INTEGER NOT NULL, mac BLOB NOT NULL,
-  sealed BLOB NOT NULL);
-CREATE TABLE spent (token BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE remembered (token BLOB PRIMARY KEY, expires INTEGER NOT NULL, sealed BLOB NOT NULL);
-CREATE INDEX spent_expires ON spent (expires);
-CREATE INDEX remembered_expires ON remembered (expires);
-"""
+from service.store.sqlite_file import connect, prepare
 
 _COLUMNS = "r.record_id, r.sequence, r.sealed, h.sequence, h.digest, h.mac, k.dek_id, k.kek_id, k.blob"
-_WITH_ITS = """LEFT JOIN heads h ON h.record_id = r.record_id LEFT JOIN keys k ON k.record_id = r.record_id"""
-FETCH = f"SELECT {_COLUMNS} FROM records r {_WITH_ITS} WHERE r.record_id = ?"
-_BY_TOKEN = f"LEFT JOIN records r ON r.record_id = t.record_id {_WITH_ITS} WHERE t.token = ?"
-HOLDING = f"SELECT {_COLUMNS} FROM tokens t {_BY_TOKEN} LIMIT ?"
+_HEAD_AND_KEY = "LEFT JOIN heads h ON h.number = r.number LEFT JOIN keys k ON k.number = r.number"
+_OF_TOKEN = f"LEFT JOIN records r ON r.number = t.number {_HEAD_AND_KEY} WHERE t.token = ?"
+FETCH = f"SELECT {_COLUMNS} FROM records r {_HEAD_AND_KEY} WHERE r.record_id = ?"
+CLAIMED = f"SELECT {_COLUMNS} FROM claims t {_OF_TOKEN}"
+HOLDING = f"SELECT {_COLUMNS} FROM tokens t {_OF_TOKEN} LIMIT ?"
+HEAD = """SELECT NULL, NULL, NULL, h.sequence, h.digest, h.mac, NULL, NULL, NULL
+  FROM claims t LEFT JOIN heads h ON h.number = t.number WHERE t.token = ?"""
+CLAIMED_AND_HEAD = f"SELECT 1, {CLAIMED[7:]} UNION ALL SELECT 2, {HEAD[7:]}"
 
 
 _NO_ANSWER = "the database does not answer"
+_NOT_WHOLE = "a record is not whole"
 
 
 class SqliteStore:
@@ -65,31 +45,40 @@ class SqliteStore:
         self._path = path
         self._chain = chain
         self._clock = clock
-        self._reader = _connect(path)
+        self._reader = connect(path)
         self._filing: list[Any] = []
         self._committer = Committer(
-            lambda: _connect(path), before=chain.mark, after=self._write_audit, rollback=self._take_back
+            lambda: connect(path), before=chain.mark, after=self._write_audit, rollback=self._take_back
         )
 
     @classmethod
     async def open(cls, path: Path, chain: Chain, clock: Clock) -> SqliteStore:
         """Open or create the file; raise StoreUnavailable when that cannot be done or the schema is not ours."""
         with _translated():
-            _prepare(path)
+            prepare(path)
             return cls(path, chain, clock)
 
     async def fetch(self, record_id: bytes) -> StoredRecord | None:
         """Return the record, or None."""
         return self._one(FETCH, (record_id,))
 
-    async def claimed(self, *claims: bytes) -> list[StoredRecord | None]:
-        """Return, for each unique token, the record that holds it, or None."""
+    async def claimed(self, claim: bytes) -> StoredRecord | None:
+        """Return the record that holds a unique token, or None."""
+        return self._one(CLAIMED, (claim,))
+
+    async def claimed_and_head(self, claim: bytes, other: bytes) -> tuple[StoredRecord | None, Head | None]:
+        """Return the record that holds `claim`, and the head of the one that holds `other`."""
         try:
-            rows = self._reader.execute(_claimed(len(claims)), claims).fetchall()
+            rows = self._reader.execute(CLAIMED_AND_HEAD, (claim, other)).fetchall()
         except sqlite3.Error as error:
             raise StoreUnavailable(_NO_ANSWER) from error
-        found = {row[9]: _stored(row) for row in rows}
-        return [found.get(claim) for claim in claims]
+        stored, head = None, None
+        for row in rows:
+            if row[0] == 1:
+                stored = _stored(row[1:])
+            else:
+                head = _head(row[4:7])
+        return stored, head
 
     async def holding(self, token: bytes, limit: int) -> list[StoredRecord]:
         """Return up to `limit` records that carry a look-up token."""
@@ -216,12 +205,6 @@ def _file_rows(count: int) -> str:
     return "INSERT INTO audit (chain, seq, mac, sealed) VALUES " + ", ".join(["(?, ?, ?, ?)"] * count)
 
 
-@lru_cache(maxsize=8)
-def _claimed(count: int) -> str:
-    """Return the query for so many claims. A union of point look-ups: `IN` would build a table for its list first."""
-    return " UNION ALL ".join([f"SELECT {_COLUMNS}, t.token FROM claims t {_BY_TOKEN}"] * count)
-
-
 def _apply(connection: sqlite3.Connection, commit: Commit, now: int) -> None:
     record_id, sequence = commit.record_id, commit.sequence
     if commit.remembered is not None:
@@ -232,26 +215,21 @@ def _apply(connection: sqlite3.Connection, commit: Commit, now: int) -> None:
             (commit.remembered.key, _seconds(commit.remembered.expires), commit.remembered.sealed),
             AlreadyRemembered,
         )
-    for claim in commit.claims:
-        _claim(connection, claim, record_id)
     if sequence == 1:
-        if commit.key is None:
-            raise ValueError("the first commit of a record brings its key")
-        _insert(connection, "INSERT INTO records VALUES (?, ?, ?)", (record_id, 1, commit.sealed), SequenceTaken)
-        connection.execute(
-            "INSERT INTO keys VALUES (?, ?, ?, ?)",
-            (record_id, commit.key.dek_id, commit.key.kek_id, commit.key.blob),
-        )
+        number = _insert_record(connection, commit)
     else:
         moved = connection.execute(
-            "UPDATE records SET sequence = ?, sealed = ? WHERE record_id = ? AND sequence = ?",
+            "UPDATE records SET sequence = ?, sealed = ? WHERE record_id = ? AND sequence = ? RETURNING number",
             (sequence, commit.sealed, record_id, sequence - 1),
-        )
-        if moved.rowcount != 1:
+        ).fetchone()
+        if moved is None:
             raise SequenceTaken
+        number = moved[0]
+    for claim in commit.claims:
+        _claim(connection, claim, number)
     head = commit.head
     connection.execute(
-        "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", (record_id, head.sequence, head.digest, head.mac)
+        "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", (number, head.sequence, head.digest, head.mac)
     )
     if commit.replaced is not None:
         connection.execute("INSERT INTO versions VALUES (?, ?, ?)", (record_id, sequence, commit.replaced))
@@ -260,24 +238,36 @@ def _apply(connection: sqlite3.Connection, commit: Commit, now: int) -> None:
         [(record_id, piece.piece_id, piece.chunk, piece.sealed) for piece in commit.pieces],
     )
     connection.executemany(
-        "DELETE FROM claims WHERE token = ? AND record_id = ?", [(token, record_id) for token in commit.dropped_claims]
+        "DELETE FROM claims WHERE token = ? AND number = ?", [(token, number) for token in commit.dropped_claims]
     )
     connection.executemany(
-        "DELETE FROM tokens WHERE token = ? AND record_id = ?", [(token, record_id) for token in commit.dropped_tokens]
+        "DELETE FROM tokens WHERE token = ? AND number = ?", [(token, number) for token in commit.dropped_tokens]
     )
-    connection.executemany(
-        "INSERT OR IGNORE INTO tokens VALUES (?, ?)", [(token, record_id) for token in commit.tokens]
-    )
+    connection.executemany("INSERT OR IGNORE INTO tokens VALUES (?, ?)", [(token, number) for token in commit.tokens])
     if commit.known is not None:
         connection.execute("INSERT OR IGNORE INTO known VALUES (?)", (commit.known,))
 
 
-def _claim(connection: sqlite3.Connection, claim: bytes, record_id: bytes) -> None:
-    inserted = connection.execute("INSERT OR IGNORE INTO claims VALUES (?, ?)", (claim, record_id))
+def _insert_record(connection: sqlite3.Connection, commit: Commit) -> int:
+    """Insert the first state of a record and its key; return the number that its other rows go by."""
+    if commit.key is None:
+        raise ValueError("the first commit of a record brings its key")
+    row = (commit.record_id, 1, commit.sealed)
+    _insert(connection, "INSERT INTO records (record_id, sequence, sealed) VALUES (?, ?, ?)", row, SequenceTaken)
+    number: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
+    key = commit.key
+    connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?)", (number, key.dek_id, key.kek_id, key.blob))
+    return number
+
+
+def _claim(connection: sqlite3.Connection, claim: bytes, number: int) -> None:
+    inserted = connection.execute("INSERT OR IGNORE INTO claims VALUES (?, ?)", (claim, number))
     if inserted.rowcount != 1:
-        holder: bytes = connection.execute("SELECT record_id FROM claims WHERE token = ?", (claim,)).fetchone()[0]
-        if holder != record_id:
-            raise ClaimTaken(holder)
+        holder: tuple[int, bytes] = connection.execute(
+            "SELECT number, record_id FROM claims JOIN records USING (number) WHERE token = ?", (claim,)
+        ).fetchone()
+        if holder[0] != number:
+            raise ClaimTaken(holder[1])
 
 
 def _insert(
@@ -292,43 +282,18 @@ def _insert(
 def _stored(row: tuple[Any, ...]) -> StoredRecord:
     if None in row:
         # A token or record whose other rows are gone is damage. It must not look like a person without a plan.
-        raise StoreUnavailable("a record is not whole")
+        raise StoreUnavailable(_NOT_WHOLE)
     return StoredRecord(row[0], row[1], row[2], Head(row[3], row[4], row[5]), WrappedKey(row[6], row[7], row[8]))
+
+
+def _head(row: tuple[Any, ...]) -> Head:
+    if None in row:
+        raise StoreUnavailable(_NOT_WHOLE)
+    return Head(*row)
 
 
 def _seconds(moment: datetime) -> int:
     return int(moment.timestamp())
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=128)
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "wal_autocheckpoint=0",
-        "secure_delete=ON",
-        "temp_store=MEMORY",
-        "busy_timeout=5000",
-        f"cache_size=-{CACHE_KIB}",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
-
-
-def _prepare(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
-        connection.execute("PRAGMA journal_mode=WAL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
-        elif version != SCHEMA_VERSION:
-            raise StoreUnavailable(f"the database has schema version {version}, this program knows {SCHEMA_VERSION}")
-    finally:
-        connection.close()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pytest
 from security.audit_chain import Chain, ChainFault, Linked, verify_chain
 from security.envelope import WrappedKey
 from security.heads import Head
-from service.store import sqlite
+from service.store import sqlite, sqlite_file
 from service.store.port import Commit, RecordStore, Remembered, StoredPiece, StoredRecord
 
 CHAIN_KEY = b"k" * 32
@@ -81,8 +81,8 @@ class SqliteHarness:
         self.clock = Moment()
         self.broken = False
         self.commits = 0
-        connect = sqlite._connect
-        monkeypatch.setattr(sqlite, "_connect", lambda path: FailingConnection(connect(path), self))
+        connect = sqlite_file.connect
+        monkeypatch.setattr("service.store.sqlite.connect", lambda path: FailingConnection(connect(path), self))
 
     async def open(self) -> RecordStore:
         return await sqlite.SqliteStore.open(self.path, Chain(CHAIN_KEY, secrets.token_bytes(16)), self.clock)

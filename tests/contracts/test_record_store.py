@@ -37,7 +37,8 @@ async def outcomes(attempts: Sequence[Awaitable[None]]) -> list[BaseException | 
 
 async def test_an_empty_store_has_nothing_to_say(store: RecordStore) -> None:
     assert await store.fetch(ONE) is None
-    assert await store.claimed(token("claim")) == [None]
+    assert await store.claimed(token("claim")) is None
+    assert await store.claimed_and_head(token("claim"), token("other")) == (None, None)
     assert await store.holding(token("look-up"), 10) == []
     assert await store.replaced(ONE, 2) is None
     assert await store.piece(ONE, token("piece"), 0) is None
@@ -143,9 +144,21 @@ async def test_of_racing_first_commits_exactly_one_wins(store: RecordStore, othe
 async def test_a_claim_leads_to_its_record(store: RecordStore) -> None:
     made = commit(ONE, 1, claims=frozenset({token("number")}))
     await store.commit(made)
-    assert await store.claimed(token("number")) == [stored(made)]
-    assert await store.claimed(token("another")) == [None]
-    assert await store.claimed(token("another"), token("number")) == [None, stored(made)], "in the order asked for"
+    assert await store.claimed(token("number")) == stored(made)
+    assert await store.claimed(token("another")) is None
+
+
+async def test_a_claim_and_the_head_behind_another_come_in_one_look_up(store: RecordStore) -> None:
+    one, two = (commit(number, 1, claims=frozenset({token(word)})) for number, word in ((ONE, "one"), (TWO, "two")))
+    await store.commit(one)
+    await store.commit(two)
+    assert await store.claimed_and_head(token("one"), token("two")) == (stored(one), two.head)
+    assert await store.claimed_and_head(token("two"), token("one")) == (stored(two), one.head)
+    assert await store.claimed_and_head(token("one"), token("none")) == (stored(one), None)
+    assert await store.claimed_and_head(token("none"), token("two")) == (None, two.head)
+    newer = commit(TWO, 2)
+    await store.commit(newer)
+    assert await store.claimed_and_head(token("one"), token("two")) == (stored(one), newer.head)
 
 
 async def test_racing_claims_have_one_winner_and_the_losers_are_told_who(
@@ -157,7 +170,7 @@ async def test_racing_claims_have_one_winner_and_the_losers_are_told_who(
     losers = [result for result in results if isinstance(result, ClaimTaken)]
     assert len(losers) == 15
     assert {loser.holder for loser in losers} == {winner.record_id}
-    assert await store.claimed(token("number")) == [stored(winner)]
+    assert await store.claimed(token("number")) == stored(winner)
     assert [one.record_id for one in made if await store.fetch(one.record_id) is not None] == [winner.record_id]
 
 
@@ -165,21 +178,21 @@ async def test_a_record_may_claim_again_what_it_holds(store: RecordStore) -> Non
     await store.commit(commit(ONE, 1, claims=frozenset({token("number")})))
     again = commit(ONE, 2, claims=frozenset({token("number")}))
     await store.commit(again)
-    assert await store.claimed(token("number")) == [stored(again)]
+    assert await store.claimed(token("number")) == stored(again)
 
 
 async def test_a_dropped_claim_is_free_for_others_and_for_its_former_holder(store: RecordStore) -> None:
     claim = frozenset({token("number")})
     await store.commit(commit(ONE, 1, claims=claim))
     await store.commit(commit(ONE, 2, dropped_claims=claim))
-    assert await store.claimed(token("number")) == [None]
+    assert await store.claimed(token("number")) is None
     taken = commit(TWO, 1, claims=claim)
     await store.commit(taken)
     with pytest.raises(ClaimTaken):
         await store.commit(commit(ONE, 3, claims=claim))
     await store.commit(commit(TWO, 2, dropped_claims=claim))
     await store.commit(commit(ONE, 3, claims=claim))
-    (found,) = await store.claimed(token("number"))
+    found = await store.claimed(token("number"))
     assert found is not None
     assert found.record_id == ONE
 
@@ -189,7 +202,7 @@ async def test_nobody_can_drop_the_claim_of_another(store: RecordStore) -> None:
     made = commit(ONE, 1, claims=claim)
     await store.commit(made)
     await store.commit(commit(TWO, 1, dropped_claims=claim))
-    assert await store.claimed(token("number")) == [stored(made)]
+    assert await store.claimed(token("number")) == stored(made)
 
 
 # --- look-up tokens

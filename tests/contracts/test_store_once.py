@@ -118,6 +118,7 @@ async def test_a_closed_store_says_that_it_is_unavailable(harness: StoreHarness)
     calls = (
         store.fetch(ONE),
         store.claimed(token("claim")),
+        store.claimed_and_head(token("claim"), token("other")),
         store.holding(token("look-up"), 1),
         store.replaced(ONE, 1),
         store.piece(ONE, token("piece"), 0),
@@ -142,7 +143,7 @@ async def test_everything_is_there_after_opening_again(harness: StoreHarness) ->
     await store.close()
     again = await harness.open()
     assert harness.everything() == before
-    assert await again.claimed(token("number")) == [stored(made)]
+    assert await again.claimed(token("number")) == stored(made)
     assert await again.holding(token("look-up"), 1) == [stored(made)]
     assert await again.is_known(token("partner"))
     with pytest.raises(StoreUnavailable):

@@ -8,10 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from security.errors import HeadMismatch, SealBroken, SecurityError
+from security.principal import Role
+from service.record.access import Refused
 from service.record.errors import RecordBroken
+from service.record.records import INCIDENTS
 from service.store.errors import StoreUnavailable
 from tests.running import Running
-from tests.service.record.house import House, create, note, patient, person, update
+from tests.service.record.house import House, create, doctor, note, patient, person, update
 
 TABLES = ("records", "heads", "keys")
 
@@ -27,9 +30,12 @@ async def two_people(opened: House) -> tuple[tuple[str, bytes], tuple[str, bytes
 
 
 def columns(connection: sqlite3.Connection, table: str) -> list[str]:
-    """Return the columns of a table besides the record's id."""
+    """Return the columns of a table besides those that say whose a row is."""
     names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-    return [name for name in names if name != "record_id"]
+    return [name for name in names if name not in ("number", "record_id")]
+
+
+OF_RECORD = "number = (SELECT number FROM records WHERE record_id = ?)"
 
 
 def swap(one: bytes, other: bytes, *tables: str, only: str = "") -> Callable[[sqlite3.Connection], None]:
@@ -40,13 +46,13 @@ def swap(one: bytes, other: bytes, *tables: str, only: str = "") -> Callable[[sq
             names = [only] if only else columns(connection, table)
             rows = {
                 record: connection.execute(
-                    f"SELECT {', '.join(names)} FROM {table} WHERE record_id = ?", (record,)
+                    f"SELECT {', '.join(names)} FROM {table} WHERE {OF_RECORD}", (record,)
                 ).fetchone()
                 for record in (one, other)
             }
             assigned = ", ".join(f"{name} = ?" for name in names)
             for record, taken in ((one, rows[other]), (other, rows[one])):
-                connection.execute(f"UPDATE {table} SET {assigned} WHERE record_id = ?", (*taken, record))
+                connection.execute(f"UPDATE {table} SET {assigned} WHERE {OF_RECORD}", (*taken, record))
 
     return exchange
 
@@ -78,10 +84,34 @@ async def test_two_people_s_rows_cannot_be_exchanged(
 async def test_a_look_up_token_that_leads_to_another_person_is_noticed(service_house: House) -> None:
     (number, one), (_, other) = await two_people(service_house)
     service_house.tamper(
-        lambda connection: connection.execute("UPDATE claims SET record_id = ? WHERE record_id = ?", (other, one))
+        lambda connection: connection.execute(
+            f"UPDATE claims SET number = (SELECT number FROM records WHERE record_id = ?) WHERE {OF_RECORD}",
+            (other, one),
+        )
     )
     with pytest.raises(RecordBroken):
         await service_house.emergency(number)
+
+
+async def test_an_incident_register_put_in_the_place_of_another_is_noticed(service_house: House) -> None:
+    incidents, crew = service_house.services.operations.incidents, doctor("ZZAMB1", Role.AMBULANCE)
+    (number, _), (other_number, _) = await two_people(service_house)
+    for named, organisation in ((number, "ZZAMB1"), (other_number, "ZZAMB2")):
+        await incidents.open(doctor("ZZCR01", Role.SYSTEM), named, organisation, "INC-1")
+    await service_house.emergency(number, crew)
+    with pytest.raises(Refused):
+        await service_house.emergency(other_number, crew)
+    registers = [service_house.records.index.token(INCIDENTS, named) for named in (number, other_number)]
+
+    def exchange(connection: sqlite3.Connection) -> None:
+        rows = [connection.execute("SELECT number FROM claims WHERE token = ?", (one,)).fetchone() for one in registers]
+        for token, (row,) in zip(registers, reversed(rows), strict=True):
+            connection.execute("UPDATE claims SET number = ? WHERE token = ?", (row, token))
+
+    service_house.tamper(exchange)
+    for named in (number, other_number):
+        with pytest.raises(RecordBroken):
+            await service_house.emergency(named, crew)
 
 
 async def test_an_older_state_of_a_record_is_refused(service_house: House) -> None:

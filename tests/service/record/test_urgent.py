@@ -11,7 +11,7 @@ from security.principal import Purpose, Role
 from service.api import answers
 from service.people.demo import demo_people
 from service.record.access import Caller
-from service.record.emergency import composition
+from service.record.emergency import document
 from service.record.read import Answered
 from service.record.urgent import Style
 from tests.service.record.house import House, doctor, person
@@ -26,11 +26,10 @@ def sent(answered: Answered, style: Style, at: datetime) -> bytes:
     """Return the answer's bytes, with what is new in every answer fixed."""
     answer = answers.document(
         answered.released,
-        composition(answered, style.wording, at),
+        *document(answered, style, at),
         identifier="0",
         as_of="then",
         version=answered.record.sequence,
-        base=style.base,
     )
     return bytes(answer.body)
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from security.audit_chain import Chain
-from service.store import sqlite
+from service.store import sqlite_file
 from service.store.errors import StoreUnavailable
 from service.store.port import StoredPiece
-from service.store.sqlite import SCHEMA_VERSION, SqliteStore
+from service.store.sqlite import SqliteStore
+from service.store.sqlite_file import SCHEMA_VERSION
 from tests.contracts.stores import CHAIN_KEY, Moment, commit, record_id, token
 
 ONE = record_id(1)
@@ -61,7 +62,7 @@ async def test_every_connection_is_durable_and_keeps_nothing_in_temporary_files(
     tmp_path: Path, pragma: str, value: object
 ) -> None:
     store = await opened(tmp_path / "records.sqlite")
-    connection = sqlite._connect(tmp_path / "records.sqlite")
+    connection = sqlite_file.connect(tmp_path / "records.sqlite")
     assert connection.execute(f"PRAGMA {pragma}").fetchone()[0] == value
     connection.close()
     await store.close()

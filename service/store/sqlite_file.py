@@ -1,0 +1,69 @@
+"""The SQLite file: its tables, and how connections to it are made.
+
+A record's rows in `heads`, `keys`, `claims` and `tokens` go by its number in `records`: shorter keys, shorter searches.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from service.store.errors import StoreUnavailable
+
+SCHEMA_VERSION = 2
+PAGE_BYTES = 8192
+CACHE_KIB = 16 * 1024
+
+SCHEMA = """
+CREATE TABLE records (number INTEGER PRIMARY KEY, record_id BLOB NOT NULL UNIQUE, sequence INTEGER NOT NULL,
+  sealed BLOB NOT NULL);
+CREATE TABLE heads (number INTEGER PRIMARY KEY, sequence INTEGER NOT NULL, digest BLOB NOT NULL, mac BLOB NOT NULL);
+CREATE TABLE keys (number INTEGER PRIMARY KEY, dek_id BLOB NOT NULL, kek_id TEXT NOT NULL, blob BLOB NOT NULL);
+CREATE TABLE versions (record_id BLOB NOT NULL, sequence INTEGER NOT NULL, sealed BLOB NOT NULL,
+  PRIMARY KEY (record_id, sequence));
+CREATE TABLE pieces (record_id BLOB NOT NULL, piece_id BLOB NOT NULL, chunk INTEGER NOT NULL, sealed BLOB NOT NULL,
+  PRIMARY KEY (record_id, piece_id, chunk));
+CREATE TABLE claims (token BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE tokens (token BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (token, number)) WITHOUT ROWID;
+CREATE TABLE known (token BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE audit (filed INTEGER PRIMARY KEY, chain BLOB NOT NULL, seq INTEGER NOT NULL, mac BLOB NOT NULL,
+  sealed BLOB NOT NULL);
+CREATE TABLE spent (token BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE remembered (token BLOB PRIMARY KEY, expires INTEGER NOT NULL, sealed BLOB NOT NULL);
+CREATE INDEX spent_expires ON spent (expires);
+CREATE INDEX remembered_expires ON remembered (expires);
+"""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Return a connection as all readers and writers have it: each COMMIT is synced, nothing checkpoints by itself."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=128)
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "wal_autocheckpoint=0",
+        "secure_delete=ON",
+        "temp_store=MEMORY",
+        "busy_timeout=5000",
+        f"cache_size=-{CACHE_KIB}",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def prepare(path: Path) -> None:
+    """Make the file, readable by its owner alone, and its tables; raise StoreUnavailable for another schema."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:
+            connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+        elif version != SCHEMA_VERSION:
+            raise StoreUnavailable(f"the database has schema version {version}, this program knows {SCHEMA_VERSION}")
+    finally:
+        connection.close()
