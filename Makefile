@@ -30,6 +30,10 @@ setup: $(VENV)/.product fhir_profiles/definitions_r4/.built ## install everythin
 test: setup ## every test but the nightly ones
 	@$(PYTHON) -m pytest
 
+.PHONY: peers
+peers: ## servers for the tests of the MongoDB store, in build/peers (needs Go 1.24, or a JDK and Maven)
+	@scripts/mongo-peers.sh
+
 .PHONY: lint
 lint: setup ## format, lint, types, import contracts, openapi.yaml against the app
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run $(BIN)/ruff format ." >&2; exit 1; }

@@ -52,6 +52,8 @@ from service.record.search import SearchRecords
 from service.record.urgent import Style
 from service.record.write import WriteRecord
 from service.settings import Settings
+from service.store.document_store import DocumentStore
+from service.store.errors import StoreUnavailable
 from service.store.port import RecordStore
 from service.store.sqlite import SqliteStore
 
@@ -69,6 +71,15 @@ class Opened:
     records: Records
     issuer: Issuer
     verifier: TokenVerifier
+
+    async def tidy_store(self) -> None:
+        """Finish, every half minute, what processes that died left behind, and forget what has expired."""
+        while True:
+            await asyncio.sleep(30)
+            try:
+                await self.store.tidy()
+            except StoreUnavailable:
+                logs.event("store-not-tidied", logging.WARNING)
 
     async def watch_registry(self) -> None:
         """Take up changes of the clients' file once a second, so that a client removed from it is out at once."""
@@ -94,8 +105,18 @@ def issuer_of(settings: Settings, keys: FileKeyRing, registry: ClientRegistry, c
 
 async def open_store(settings: Settings, keys: FileKeyRing, clock: Clock) -> RecordStore:
     """Open the store that the settings name, with a fresh audit chain for this process."""
-    chain = Chain(keys.audit_chain.active, secrets.token_bytes(16))
-    return await SqliteStore.open(Path(settings.store.removeprefix("sqlite://")), chain, clock)
+
+    def new_chain() -> Chain:
+        return Chain(keys.audit_chain.active, secrets.token_bytes(16))
+
+    if settings.store.startswith("mongodb"):
+        from service.store.mongo import MongoDocuments  # the driver takes a fifth of a second to import
+
+        file = settings.store_password_file
+        password = None if file is None else file.read_text().strip()
+        documents = await MongoDocuments.open(settings.store, password, linearizable=settings.store_linearizable)
+        return DocumentStore(documents, new_chain, clock)
+    return await SqliteStore.open(Path(settings.store.removeprefix("sqlite://")), new_chain(), clock)
 
 
 async def open_service(settings: Settings) -> Opened:
@@ -153,12 +174,13 @@ def create_app(settings: Settings) -> FastAPI:
         services = services_of(opened)
         for route in fhir_routes:
             route.bind(services, opened.verifier, opened.clock)
-        watching = asyncio.create_task(opened.watch_registry())
+        beside = [asyncio.create_task(opened.watch_registry()), asyncio.create_task(opened.tidy_store())]
         logs.event("started", environment=settings.environment, address=settings.base_url)
         try:
             yield
         finally:
-            watching.cancel()
+            for task in beside:
+                task.cancel()
             running.clear()
             await opened.store.close()
 

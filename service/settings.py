@@ -51,7 +51,21 @@ SETTINGS = (
     Setting("EPACCS_BASE_URL", None, "the address clients use, without a path; https and needed in production"),
     Setting("EPACCS_HOST", "127.0.0.1", "address to listen on"),
     Setting("EPACCS_PORT", "8000", "port to listen on"),
-    Setting("EPACCS_STORE", "sqlite:///<home>/records.sqlite", "where sealed records lie"),
+    Setting(
+        "EPACCS_STORE",
+        "sqlite:///<home>/records.sqlite",
+        "where sealed records lie: `sqlite:///<path>`, or `mongodb://...` with its options for TLS and authentication",
+    ),
+    Setting(
+        "EPACCS_STORE_PASSWORD_FILE",
+        "",
+        "file with the password of the user that a MongoDB address names, so that the address itself holds no secret",
+    ),
+    Setting(
+        "EPACCS_STORE_LINEARIZABLE",
+        "no",
+        "`yes`: reads from MongoDB wait until a majority agrees that the primary is still the primary; slower",
+    ),
     Setting("EPACCS_KEYS", "file:///<home>/keys.json", "the key ring; `epaccs keys init` makes a file"),
     Setting("EPACCS_CLIENTS", "<home>/clients.json", "file of the registered clients"),
     Setting("EPACCS_ISSUERS", "", "file of outside token issuers; empty: only our own"),
@@ -76,6 +90,8 @@ class Settings:
     host: str
     port: int
     store: str
+    store_password_file: Path | None
+    store_linearizable: bool
     keys: str
     clients: Path
     issuers: Path | None
@@ -113,6 +129,8 @@ class Settings:
             host=host,
             port=port,
             store=reader.text("EPACCS_STORE").replace("<home>", str(home).lstrip("/")),
+            store_password_file=_optional_path(reader.text("EPACCS_STORE_PASSWORD_FILE")),
+            store_linearizable=reader.one_of("EPACCS_STORE_LINEARIZABLE", ("yes", "no")) == "yes",
             keys=reader.text("EPACCS_KEYS").replace("<home>", str(home).lstrip("/")),
             clients=Path(reader.text("EPACCS_CLIENTS").replace("<home>", str(home))),
             issuers=_optional_path(reader.text("EPACCS_ISSUERS")),
@@ -124,7 +142,7 @@ class Settings:
             body_limit=reader.number("EPACCS_BODY_LIMIT", 64 * 1024, 512 * MIB),
             log_level=reader.one_of("EPACCS_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )
-        _check_store(reader, settings.store)
+        _check_store(reader, settings.store, production)
         if reader.problems:
             raise InvalidSettings(reader.problems)
         return settings
@@ -186,11 +204,11 @@ def _base_url(reader: _Reader, default: str, production: bool) -> str:
     return url
 
 
-def _check_store(reader: _Reader, store: str) -> None:
-    if store.startswith("mongodb"):
-        reader.problems.append("EPACCS_STORE: the MongoDB store is not part of this release")
-    elif not store.startswith("sqlite:///"):
-        reader.problems.append("EPACCS_STORE must be sqlite:///<path>")
+def _check_store(reader: _Reader, store: str, production: bool) -> None:
+    if not store.startswith(("sqlite:///", "mongodb://", "mongodb+srv://")):
+        reader.problems.append("EPACCS_STORE must be sqlite:///<path> or mongodb://<address>")
+    elif production and store.startswith("mongodb://") and "tls=true" not in urlsplit(store).query.split("&"):
+        reader.problems.append("EPACCS_STORE must ask for TLS in production: mongodb://...?tls=true")
 
 
 def _optional_path(value: str) -> Path | None:

@@ -216,7 +216,7 @@ class Draft:
         return entry
 
     def _past(self, before: Entry | None) -> list[int]:
-        return [] if before is None else [*before.superseded, self._record.sequence + 1]
+        return [] if before is None else [*before.superseded, self._record.following]
 
 
 def decode_slice(record: OpenRecord, entry: Entry) -> Resource:

@@ -62,9 +62,15 @@ class OpenRecord:
     key: RecordKey = field(repr=False)
     front: bytes | memoryview = field(default=b"", repr=False)
     rest: memoryview | tuple[Contents, memoryview] = field(default=(Contents(), memoryview(b"")), repr=False)
+    skipped: int = 0
     register: SeenRegister | None = field(default=None, repr=False)
     """What was seen of the person's incident register, where it was looked up in the same breath."""
     _entries: dict[str, Entry] | None = field(default=None, repr=False)
+
+    @property
+    def following(self) -> int:
+        """The sequence of the next commit."""
+        return self.sequence + 1 + self.skipped
 
     @property
     def contents(self) -> Contents:
@@ -163,7 +169,7 @@ class Records:
         key = await self.envelope.unwrap(stored.record_id, stored.key)
         plaintext = self.envelope.open(key, RECORDS, stored.record_id, stored.sequence, stored.sealed)
         manifest, front, rest = unpack(plaintext)
-        return OpenRecord(stored.record_id, stored.sequence, manifest, key, front, rest)
+        return OpenRecord(stored.record_id, stored.sequence, manifest, key, front, rest, stored.skipped)
 
     async def new(self, empty: Manifest) -> OpenRecord:
         """Return a record that is nowhere yet, with a fresh random id and key."""
@@ -180,7 +186,7 @@ class Records:
         remembered: Remembered | None = None,
     ) -> OpenRecord:
         """Seal and store the next state. Raise SequenceTaken, ClaimTaken, AlreadyRemembered: then nothing changed."""
-        sequence = record.sequence + 1
+        sequence = record.following
         record_id, key = record.record_id, record.key
         before = self._tokens(record_id, record.manifest, record.entries) if record.sequence else frozenset()
         claims_before = self._claims(record.manifest) if record.sequence else frozenset()

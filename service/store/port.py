@@ -3,7 +3,8 @@
 What a store guarantees, whichever database it is:
 
 - `commit` is compare-and-set on the record's sequence and all or nothing: record, replaced versions, pieces, tokens,
-  claims, audit entries and the remembered answer are durable together when it returns, or none of them is there.
+  claims, audit entries, deliveries and the remembered answer are durable together when it returns, or none of them is
+  there.
 - A claim (a token that must be unique) belongs to at most one record, also when two processes race for it.
 - `append_audit` returns when the entry is durable, never before.
 - No read that starts after a commit returned shows the state before it.
@@ -25,13 +26,17 @@ from security.heads import Head
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """A record as it lies in the store: sealed content, the head that must agree with it, and its wrapped key."""
+    """A record as it lies in the store: sealed content, the head that must agree with it, and its wrapped key.
+
+    `skipped` counts the numbers behind `sequence` that no commit will ever have; the next one has the one after them.
+    """
 
     record_id: bytes
     sequence: int
     sealed: bytes
     head: Head
     key: WrappedKey
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,26 @@ class Remembered:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivery:
+    """Something to be sent because of a commit. `lane`: a keyed hash, 16 bytes, of one person and one partner."""
+
+    lane: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDelivery:
+    """A delivery that waits. `id` names it here; for one record, ids grow with the commits that caused them."""
+
+    id: bytes
+    lane: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
-    """One change of one record. `sequence` is the one being made: 1 creates the record and brings its `key`.
+    """One change of one record. `sequence` is the one being made: 1 creates the record and brings its `key`, any other
+    is the one behind the stored record's own and those that it skipped.
 
     `replaced` holds, sealed, the versions that this commit replaces, and is filed under `sequence`. `claims` must be
     free or already this record's. `tokens` and `dropped_tokens` change the look-up tokens; `dropped_claims` frees some.
@@ -75,6 +98,7 @@ class Commit:
     audit: tuple[bytes, ...] = ()
     known: bytes | None = None
     remembered: Remembered | None = field(default=None, repr=False)
+    deliveries: tuple[Delivery, ...] = ()
 
 
 class RecordStore(Protocol):
@@ -116,8 +140,32 @@ class RecordStore(Protocol):
     async def remembered(self, key: bytes) -> bytes | None:
         """Return the sealed answer remembered under a key that has not expired."""
 
+    async def waiting(self, after: bytes, limit: int) -> list[StoredDelivery]:
+        """Return up to `limit` deliveries that are not done, with ids behind `after`, in order of id."""
+
+    async def done(self, delivery: bytes) -> None:
+        """Forget a delivery; nothing happens for one that is not there."""
+
+    async def lease(self, name: bytes, holder: bytes, until: datetime) -> int | None:
+        """Take or renew a lease; return its turn, None while somebody else has it.
+
+        Of several who try at once at most one gets it. Turns grow with every taking and renewal.
+        """
+
+    async def release(self, name: bytes, holder: bytes) -> None:
+        """Let go of a lease, if `holder` has it."""
+
+    async def count(self, key: bytes, until: datetime) -> int:
+        """Count one more under `key` for the span of time that ends at `until`, and return the count.
+
+        It is forgotten after that. Each of several who count at once gets a number of its own.
+        """
+
     async def keep(self, key: bytes, sealed: bytes, expires: datetime) -> None:
         """Keep a sealed text until it expires."""
+
+    async def tidy(self) -> None:
+        """Finish what processes that died left behind, and forget what has expired; called from time to time."""
 
     async def ready(self) -> None:
         """Raise StoreUnavailable when reads or durable writes cannot be served."""

@@ -7,7 +7,7 @@ through the `Committer`. All content is ciphertext; `secure_delete` also overwri
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
@@ -19,8 +19,9 @@ from security.clock import Clock
 from security.envelope import WrappedKey
 from security.heads import Head
 from service.store.committer import Committer
-from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken, StoreUnavailable
-from service.store.port import Commit, StoredRecord
+from service.store.errors import StoreUnavailable
+from service.store.port import Commit, StoredDelivery, StoredRecord
+from service.store.sqlite_commit import apply, seconds
 from service.store.sqlite_file import connect, prepare
 
 _COLUMNS = "r.record_id, r.sequence, r.sealed, h.sequence, h.digest, h.mac, k.dek_id, k.kek_id, k.blob"
@@ -32,6 +33,14 @@ HOLDING = f"SELECT {_COLUMNS} FROM tokens t {_OF_TOKEN} LIMIT ?"
 HEAD = """SELECT NULL, NULL, NULL, h.sequence, h.digest, h.mac, NULL, NULL, NULL
   FROM claims t LEFT JOIN heads h ON h.number = t.number WHERE t.token = ?"""
 CLAIMED_AND_HEAD = f"SELECT 1, {CLAIMED[7:]} UNION ALL SELECT 2, {HEAD[7:]}"
+
+
+WAITING = "SELECT filed, lane, sealed FROM deliveries WHERE filed > ? ORDER BY filed LIMIT ?"
+LEASE = """INSERT INTO leases VALUES (?1, 1, ?2, ?3)
+  ON CONFLICT (name) DO UPDATE SET turn = turn + 1, holder = ?2, until = ?3 WHERE holder = ?2 OR until <= ?4
+  RETURNING turn"""
+RELEASE = "UPDATE leases SET turn = turn + 1, holder = x'', until = 0 WHERE name = ? AND holder = ?"
+COUNT = "INSERT INTO counters VALUES (?, ?, 1) ON CONFLICT (key, until) DO UPDATE SET value = value + 1 RETURNING value"
 
 
 _NO_ANSWER = "the database does not answer"
@@ -97,12 +106,12 @@ class SqliteStore:
 
     async def commit(self, commit: Commit) -> None:
         """Make the change durable, or raise and change nothing."""
-        now = _seconds(self._clock())
+        now = seconds(self._clock())
 
         def job(connection: sqlite3.Connection) -> None:
             connection.execute("SAVEPOINT one")
             try:
-                _apply(connection, commit, now)
+                apply(connection, commit, now)
             except BaseException:
                 connection.execute("ROLLBACK TO one")
                 raise
@@ -129,11 +138,9 @@ class SqliteStore:
 
     async def spend_once(self, token: bytes, expires: datetime) -> bool:
         """Insert a token if absent, atomically."""
-        now = _seconds(self._clock())
 
         def job(connection: sqlite3.Connection) -> bool:
-            connection.execute("DELETE FROM spent WHERE expires < ?", (now,))
-            row = (token, _seconds(expires) + 1)
+            row = (token, seconds(expires) + 1)
             return connection.execute("INSERT OR IGNORE INTO spent VALUES (?, ?)", row).rowcount == 1
 
         return bool(await self._committer.submit(job))
@@ -141,16 +148,50 @@ class SqliteStore:
     async def remembered(self, key: bytes) -> bytes | None:
         """Return the sealed answer remembered under a key that has not expired."""
         return self._value(
-            "SELECT sealed FROM remembered WHERE token = ? AND expires >= ?", (key, _seconds(self._clock()))
+            "SELECT sealed FROM remembered WHERE token = ? AND expires >= ?", (key, seconds(self._clock()))
         )
+
+    async def waiting(self, after: bytes, limit: int) -> list[StoredDelivery]:
+        """Return up to `limit` deliveries that are not done, with ids behind `after`, in order of id."""
+        with _translated():
+            rows = self._reader.execute(WAITING, (int.from_bytes(after, "big"), limit)).fetchall()
+        return [StoredDelivery(filed.to_bytes(8, "big"), lane, sealed) for filed, lane, sealed in rows]
+
+    async def done(self, delivery: bytes) -> None:
+        """Forget a delivery."""
+        await self._run("DELETE FROM deliveries WHERE filed = ?", (int.from_bytes(delivery, "big"),))
+
+    async def lease(self, name: bytes, holder: bytes, until: datetime) -> int | None:
+        """Take or renew a lease; return its turn, None while somebody else has it."""
+        row = (name, holder, until.timestamp(), self._clock().timestamp())
+        taken = await self._run(LEASE, row)
+        return None if taken is None else int(taken[0])
+
+    async def release(self, name: bytes, holder: bytes) -> None:
+        """Let go of a lease, if `holder` has it."""
+        await self._run(RELEASE, (name, holder))
+
+    async def count(self, key: bytes, until: datetime) -> int:
+        """Count one more under `key` for the span of time that ends at `until`, and return the count."""
+        counted = await self._run(COUNT, (key, seconds(until)))
+        return int(counted[0])
 
     async def keep(self, key: bytes, sealed: bytes, expires: datetime) -> None:
         """Keep a sealed text until it expires."""
-        now = _seconds(self._clock())
 
         def job(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?, ?)", (key, seconds(expires), sealed))
+
+        await self._committer.submit(job)
+
+    async def tidy(self) -> None:
+        """Forget what has expired. A process that dies leaves nothing else behind."""
+        now = seconds(self._clock())
+
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM spent WHERE expires < ?", (now,))
             connection.execute("DELETE FROM remembered WHERE expires < ?", (now,))
-            connection.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?, ?)", (key, _seconds(expires), sealed))
+            connection.execute("DELETE FROM counters WHERE until < ?", (now,))
 
         await self._committer.submit(job)
 
@@ -168,6 +209,14 @@ class SqliteStore:
         """Finish what was accepted and close the file."""
         await self._committer.close()
         self._reader.close()
+
+    async def _run(self, statement: str, parameters: tuple[Any, ...]) -> Any:
+        """Execute one statement durably; return the first row that it gives, or None."""
+
+        def job(connection: sqlite3.Connection) -> Any:
+            return connection.execute(statement, parameters).fetchone()
+
+        return await self._committer.submit(job)
 
     def _file(self, sealed: bytes) -> None:
         """Give an audit entry its place in the chain; it is written with the others of its group."""
@@ -205,80 +254,6 @@ def _file_rows(count: int) -> str:
     return "INSERT INTO audit (chain, seq, mac, sealed) VALUES " + ", ".join(["(?, ?, ?, ?)"] * count)
 
 
-def _apply(connection: sqlite3.Connection, commit: Commit, now: int) -> None:
-    record_id, sequence = commit.record_id, commit.sequence
-    if commit.remembered is not None:
-        connection.execute("DELETE FROM remembered WHERE expires < ?", (now,))
-        _insert(
-            connection,
-            "INSERT INTO remembered VALUES (?, ?, ?)",
-            (commit.remembered.key, _seconds(commit.remembered.expires), commit.remembered.sealed),
-            AlreadyRemembered,
-        )
-    if sequence == 1:
-        number = _insert_record(connection, commit)
-    else:
-        moved = connection.execute(
-            "UPDATE records SET sequence = ?, sealed = ? WHERE record_id = ? AND sequence = ? RETURNING number",
-            (sequence, commit.sealed, record_id, sequence - 1),
-        ).fetchone()
-        if moved is None:
-            raise SequenceTaken
-        number = moved[0]
-    for claim in commit.claims:
-        _claim(connection, claim, number)
-    head = commit.head
-    connection.execute(
-        "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?)", (number, head.sequence, head.digest, head.mac)
-    )
-    if commit.replaced is not None:
-        connection.execute("INSERT INTO versions VALUES (?, ?, ?)", (record_id, sequence, commit.replaced))
-    connection.executemany(
-        "INSERT INTO pieces VALUES (?, ?, ?, ?)",
-        [(record_id, piece.piece_id, piece.chunk, piece.sealed) for piece in commit.pieces],
-    )
-    connection.executemany(
-        "DELETE FROM claims WHERE token = ? AND number = ?", [(token, number) for token in commit.dropped_claims]
-    )
-    connection.executemany(
-        "DELETE FROM tokens WHERE token = ? AND number = ?", [(token, number) for token in commit.dropped_tokens]
-    )
-    connection.executemany("INSERT OR IGNORE INTO tokens VALUES (?, ?)", [(token, number) for token in commit.tokens])
-    if commit.known is not None:
-        connection.execute("INSERT OR IGNORE INTO known VALUES (?)", (commit.known,))
-
-
-def _insert_record(connection: sqlite3.Connection, commit: Commit) -> int:
-    """Insert the first state of a record and its key; return the number that its other rows go by."""
-    if commit.key is None:
-        raise ValueError("the first commit of a record brings its key")
-    row = (commit.record_id, 1, commit.sealed)
-    _insert(connection, "INSERT INTO records (record_id, sequence, sealed) VALUES (?, ?, ?)", row, SequenceTaken)
-    number: int = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
-    key = commit.key
-    connection.execute("INSERT INTO keys VALUES (?, ?, ?, ?)", (number, key.dek_id, key.kek_id, key.blob))
-    return number
-
-
-def _claim(connection: sqlite3.Connection, claim: bytes, number: int) -> None:
-    inserted = connection.execute("INSERT OR IGNORE INTO claims VALUES (?, ?)", (claim, number))
-    if inserted.rowcount != 1:
-        holder: tuple[int, bytes] = connection.execute(
-            "SELECT number, record_id FROM claims JOIN records USING (number) WHERE token = ?", (claim,)
-        ).fetchone()
-        if holder[0] != number:
-            raise ClaimTaken(holder[1])
-
-
-def _insert(
-    connection: sqlite3.Connection, statement: str, row: tuple[Any, ...], conflict: Callable[[], Exception]
-) -> None:
-    try:
-        connection.execute(statement, row)
-    except sqlite3.IntegrityError:
-        raise conflict() from None
-
-
 def _stored(row: tuple[Any, ...]) -> StoredRecord:
     if None in row:
         # A token or record whose other rows are gone is damage. It must not look like a person without a plan.
@@ -290,10 +265,6 @@ def _head(row: tuple[Any, ...]) -> Head:
     if None in row:
         raise StoreUnavailable(_NOT_WHOLE)
     return Head(*row)
-
-
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())
 
 
 @contextmanager

@@ -31,6 +31,10 @@ CREATE TABLE audit (filed INTEGER PRIMARY KEY, chain BLOB NOT NULL, seq INTEGER 
   sealed BLOB NOT NULL);
 CREATE TABLE spent (token BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE remembered (token BLOB PRIMARY KEY, expires INTEGER NOT NULL, sealed BLOB NOT NULL);
+CREATE TABLE deliveries (filed INTEGER PRIMARY KEY AUTOINCREMENT, lane BLOB NOT NULL, sealed BLOB NOT NULL);
+CREATE TABLE leases (name BLOB PRIMARY KEY, turn INTEGER NOT NULL, holder BLOB NOT NULL, until REAL NOT NULL);
+CREATE TABLE counters (key BLOB NOT NULL, until INTEGER NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (key, until))
+  WITHOUT ROWID;
 CREATE INDEX spent_expires ON spent (expires);
 CREATE INDEX remembered_expires ON remembered (expires);
 """

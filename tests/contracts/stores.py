@@ -16,7 +16,13 @@ from security.audit_chain import Chain, ChainFault, Linked, verify_chain
 from security.envelope import WrappedKey
 from security.heads import Head
 from service.store import sqlite, sqlite_file
-from service.store.port import Commit, RecordStore, Remembered, StoredPiece, StoredRecord
+from service.store.document_store import DocumentStore
+from service.store.mongo import Limits, MongoDocuments
+from service.store.port import Commit, Delivery, RecordStore, Remembered, StoredPiece, StoredRecord
+from tests.contracts.cable import Cable
+from tests.contracts.collections import EXPIRING, chains_in, expire, meaning
+from tests.contracts.memory_documents import Collections, MemoryDocuments
+from tests.peers.mongo_servers import MongoServer
 
 CHAIN_KEY = b"k" * 32
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -50,6 +56,9 @@ class StoreHarness(Protocol):
 
     def chains(self) -> dict[bytes, list[Linked]]:
         """Return the filed audit entries by chain, in the order in which they are stored."""
+
+    def expire(self) -> None:
+        """Do what the database does by itself from time to time: forget what carries a time that has passed."""
 
     def failing(self) -> Any:
         """Return a context in which no commit reaches the disk."""
@@ -85,11 +94,16 @@ class SqliteHarness:
         monkeypatch.setattr("service.store.sqlite.connect", lambda path: FailingConnection(connect(path), self))
 
     async def open(self) -> RecordStore:
-        return await sqlite.SqliteStore.open(self.path, Chain(CHAIN_KEY, secrets.token_bytes(16)), self.clock)
+        return await sqlite.SqliteStore.open(self.path, new_chain(), self.clock)
 
     def everything(self) -> Tables:
         with self._look() as connection:
-            names = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+            names = [
+                row[0]
+                for row in connection.execute(
+                    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+                )
+            ]
             return {name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall()) for name in sorted(names)}
 
     def chains(self) -> dict[bytes, list[Linked]]:
@@ -100,6 +114,9 @@ class SqliteHarness:
             ):
                 found.setdefault(chain, []).append(Linked(seq, mac, sealed))
         return found
+
+    def expire(self) -> None:
+        """SQLite forgets nothing by itself; `tidy` does that."""
 
     @contextmanager
     def failing(self) -> Iterator[None]:
@@ -118,8 +135,102 @@ class SqliteHarness:
             connection.close()
 
 
-HARNESSES = {"sqlite": SqliteHarness}
-"""Every store that the contract holds for."""
+class MemoryHarness:
+    """The document store on documents in memory."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.clock = Moment()
+        self.collections: Collections = {}
+        self._opened: list[MemoryDocuments] = []
+
+    async def open(self) -> RecordStore:
+        return DocumentStore(await self.documents(), new_chain, self.clock)
+
+    async def documents(self) -> MemoryDocuments:
+        documents = MemoryDocuments(self.collections)
+        self._opened.append(documents)
+        return documents
+
+    def everything(self) -> Tables:
+        return meaning(self.collections)
+
+    def chains(self) -> dict[bytes, list[Linked]]:
+        return chains_in(self.collections)
+
+    def expire(self) -> None:
+        expire(self.collections, self.clock())
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        for documents in self._opened:
+            documents.broken = True
+        try:
+            yield
+        finally:
+            for documents in self._opened:
+                documents.broken = False
+
+
+class MongoHarness:
+    """The document store on a server that speaks MongoDB's protocol: a database of its own, and a cable to cut."""
+
+    def __init__(self, server: MongoServer) -> None:
+        self.clock = Moment()
+        self.server = server
+        self.database = f"contract-{secrets.token_hex(6)}"
+        self.cable = Cable(server.port)
+        self.url = f"mongodb://127.0.0.1:{self.cable.port}/{self.database}?directConnection=true"
+
+    async def open(self) -> RecordStore:
+        return DocumentStore(await self.documents(), new_chain, self.clock)
+
+    async def documents(self) -> MongoDocuments:
+        return await MongoDocuments.open(self.url, limits=Limits(find_server=1500, connect=500, operation=2000))
+
+    def everything(self) -> Tables:
+        return meaning(self._look())
+
+    def chains(self) -> dict[bytes, list[Linked]]:
+        return chains_in(self._look())
+
+    def expire(self) -> None:
+        """Not every such server forgets by itself, and none at once: so do what the index asks for."""
+        with self.server.client() as client:
+            for name in EXPIRING:
+                for document in client[self.database][name].find():
+                    if document.get("expires", self.clock()) < self.clock():
+                        client[self.database][name].delete_one({"_id": document["_id"]})
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        self.cable.cut()
+        try:
+            yield
+        finally:
+            self.cable.mend()
+
+    def close(self) -> None:
+        """Let go of the cable and the database."""
+        self.cable.close()
+        with self.server.client() as client:
+            client.drop_database(self.database)
+
+    def _look(self) -> Collections:
+        with self.server.client() as client:
+            database = client[self.database]
+            return {
+                name: {document["_id"]: document for document in database[name].find()}
+                for name in database.list_collection_names()
+            }
+
+
+def new_chain() -> Chain:
+    """Return the chain of one more process."""
+    return Chain(CHAIN_KEY, secrets.token_bytes(16))
+
+
+EMBEDDED: dict[str, type[MemoryHarness | SqliteHarness]] = {"memory": MemoryHarness, "sqlite": SqliteHarness}
+"""Every store that the contract holds for and that needs no server."""
 
 
 def faults(harness: StoreHarness) -> list[ChainFault]:
@@ -174,4 +285,5 @@ def full_commit(record: bytes, sequence: int, content: bytes = b"all") -> Commit
         audit=(b"audit one", b"audit two"),
         known=token("known"),
         remembered=Remembered(token("remembered"), b"answer", START + timedelta(hours=24)),
+        deliveries=(Delivery(token("lane"), b"to be sent"),),
     )

@@ -35,6 +35,8 @@ async def test_expired_tokens_are_not_kept(store: RecordStore, harness: StoreHar
         await store.spend_once(token(f"jti {number}"), START + HOUR)
     harness.clock.pass_by(hours=2)
     await store.spend_once(token("new"), harness.clock() + HOUR)
+    await store.tidy()
+    harness.expire()
     assert [row[0] for row in harness.everything()["spent"]] == [token("new")]
 
 
@@ -82,6 +84,8 @@ async def test_a_kept_text_is_there_until_it_expires(store: RecordStore, harness
     harness.clock.pass_by(seconds=1)
     assert await store.remembered(token("text")) is None
     await store.keep(token("next"), b"refused too", harness.clock() + HOUR)
+    await store.tidy()
+    harness.expire()
     assert [row[0] for row in harness.everything()["remembered"]] == [token("next")]
 
 
@@ -128,6 +132,7 @@ async def test_a_closed_store_says_that_it_is_unavailable(harness: StoreHarness)
         store.append_audit(b"late"),
         store.spend_once(token("jti"), START + HOUR),
         store.keep(token("text"), b"late", START + HOUR),
+        store.tidy(),
         store.ready(),
     )
     results = await asyncio.gather(*calls, return_exceptions=True)

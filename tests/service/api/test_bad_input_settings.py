@@ -65,7 +65,7 @@ def test_every_wrong_setting_is_named_in_one_go_and_no_value_is_repeated(tmp_pat
     assert "Traceback" not in ended.stderr
 
 
-def test_production_takes_no_address_without_encryption_and_no_store_that_is_not_there_yet(tmp_path: Path) -> None:
+def test_production_takes_no_address_without_encryption(tmp_path: Path) -> None:
     ended = _start(
         tmp_path,
         EPACCS_TENANT="ours",
@@ -75,7 +75,7 @@ def test_production_takes_no_address_without_encryption_and_no_store_that_is_not
 
     assert ended.returncode == 1
     assert "EPACCS_BASE_URL must be https in production" in ended.stderr
-    assert "EPACCS_STORE: the MongoDB store is not part of this release" in ended.stderr
+    assert "EPACCS_STORE must ask for TLS in production" in ended.stderr
 
 
 def test_production_makes_no_keys_by_itself(tmp_path: Path) -> None:

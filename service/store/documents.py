@@ -1,0 +1,60 @@
+"""What the document store asks of a database: documents found by their `_id`, written so that `_id` is unique.
+
+Five ways to write, chosen so that a database without multi-document transactions, and without atomic updates beyond
+one insert, still keeps every promise of the port:
+
+- `insert` decides every race: of two that insert one `_id`, one wins and the other is told.
+- `insert_in_order` stops at the first `_id` that is taken; what came before it is there.
+- `mark` adds facts that are true for ever once they are true, so that marking twice, or late, changes nothing.
+- `advance` replaces a document by a newer state of itself and never by an older one.
+- `delete` is for what nobody looks for any more.
+
+Every read names an `_id`, or walks ids in order; so a cluster can be sharded by hashed `_id` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+Document = dict[str, Any]
+
+
+class Documents(Protocol):
+    """See the module. Every method may raise `StoreUnavailable`; writes are durable on a majority when they return.
+
+    After `StoreUnavailable` a write may have happened or not, or may still happen.
+    """
+
+    async def find(self, collection: str, id: str, *fields: str) -> Document | None:
+        """Return the newest state of a document, of all its fields or of those named; None when there is none."""
+
+    async def insert(self, collection: str, document: Document) -> bool:
+        """Insert a document; False when its `_id` is taken."""
+
+    async def insert_each(self, collection: str, documents: Sequence[Document]) -> set[str]:
+        """Insert those whose `_id` is free; return the ids that are taken."""
+
+    async def insert_in_order(self, collection: str, documents: Sequence[Document]) -> int:
+        """Insert one after the other up to the first whose `_id` is taken; return how many were inserted."""
+
+    async def mark(self, collection: str, id: str, facts: Document) -> None:
+        """Add fields to a document, if it is there."""
+
+    async def advance(self, collection: str, document: Document, by: str) -> None:
+        """Insert a document, or replace the one with its `_id` whose field `by` is lower."""
+
+    async def slim(self, collection: str, document: Document) -> None:
+        """Replace the document with this `_id`, if it is there, by what is left of it."""
+
+    async def delete(self, collection: str, id: str) -> None:
+        """Delete a document, if it is there."""
+
+    async def walk(self, collection: str, after: str, limit: int) -> list[Document]:
+        """Return up to `limit` documents with an `_id` behind `after`, in order of `_id`."""
+
+    async def ready(self) -> None:
+        """Raise StoreUnavailable when reads or durable writes cannot be served."""
+
+    async def close(self) -> None:
+        """Let go of connections."""

@@ -1,0 +1,123 @@
+"""Bringing commits forward: from the one document that made a commit to the places where readers look.
+
+A commit is made by one insert and is true from then on. Filing it is idempotent and may be done by anyone, at any time,
+by several at once, and again by somebody slow: the writer itself, a reader who meets it, a process that cleans up after
+one that died. In this order, so that nothing is found before what it needs:
+
+    replaced versions, tokens, holders of unique names, audit entries, deliveries, the copy that readers fetch
+
+and then the commit before it is slimmed. The newest commit of a record is never slimmed. So even a copy that a slow
+filer took back to an older state, on a database that lets that happen, is only behind, never a loss.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from service.store.claims import COMMITS, Claims
+from service.store.commit_documents import Newest, slimmed
+from service.store.documents import Document, Documents
+from service.store.grouped_audit import KNOWN, Entry, GroupedAudit
+from service.store.series import numbered
+
+RECORDS, VERSIONS, TOKENS, DELIVERIES, UNFILED = "records", "versions", "tokens", "deliveries", "unfiled"
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """Finds the newest state of a record, and files what is not filed yet."""
+
+    documents: Documents
+    audit: GroupedAudit
+    claims: Claims
+    remembered: Claims
+
+    async def newest(self, record: str) -> Newest | None:
+        """Return the newest committed state of a record, filing what it meets on the way; None when there is none."""
+        while True:
+            copy = await self.documents.find(RECORDS, record)
+            newest = None if copy is None else Newest.of(record, copy, copy["next"])
+            number = 1 if newest is None else newest.next
+            found: list[Document] = []
+            while (commit := await self.documents.find(COMMITS, numbered(record, number))) is not None:
+                found.append(commit)
+                number += 1
+            if found and "slim" in found[-1]:
+                continue  # a later one is there by now
+            for commit in found:
+                newest = await self.file(record, commit, newest)
+            return newest
+
+    async def file(self, record: str, commit: Document, before: Newest | None) -> Newest | None:
+        """File one commit whose forerunners are filed; return the record's newest state after it."""
+        if "slim" in commit:
+            return before
+        sequence = commit["sequence"]
+        if "void" in commit:
+            after = (
+                None if before is None else Newest(record, before.sequence, before.sealed, before.head, sequence + 1)
+            )
+        else:
+            after = Newest.of(record, commit, sequence + 1)
+            await self._file_parts(record, commit)
+        if after is not None:
+            await self.documents.advance(RECORDS, after.copy(), "next")
+        if sequence > 1 and "void" not in commit:
+            await self._slim_before(record, sequence)
+        await self.documents.delete(UNFILED, commit["_id"])
+        return after
+
+    async def _file_parts(self, record: str, commit: Document) -> None:
+        sequence = commit["sequence"]
+        versions: Document = {name: commit[name] for name in ("replaced", "replaced_at") if name in commit}
+        if versions:
+            await self.documents.insert(VERSIONS, {"_id": commit["_id"], **versions})
+        await self._add_tokens(record, sequence, commit["tokens"])
+        for token in commit["dropped_tokens"]:
+            await self._drop_token(record, sequence, token)
+        for token in commit["claims"]:
+            await self.claims.confirm(token, record, sequence)
+        for token in commit["dropped_claims"]:
+            await self.claims.drop(token, record, sequence)
+        for key in commit["remembered"]:
+            await self.remembered.confirm(key, record, sequence, {"answer": commit["answer"]})
+        if commit["known"] is not None:
+            await self.documents.insert(KNOWN, {"_id": commit["known"]})
+        entries = [Entry(sealed, f"{commit['_id']}:{place}") for place, sealed in enumerate(commit["audit"])]
+        await asyncio.gather(*[self.audit.append(entry) for entry in entries])
+        await self._file_deliveries(record, sequence, commit["deliveries"])
+
+    async def _file_deliveries(self, record: str, sequence: int, deliveries: list[Document]) -> None:
+        """Put deliveries where they wait; those that are done by now have left their ids behind."""
+        await self.documents.insert_each(
+            DELIVERIES,
+            [{"_id": f"{record}:{sequence:012d}:{place:04d}", **delivery} for place, delivery in enumerate(deliveries)],
+        )
+
+    async def _slim_before(self, record: str, sequence: int) -> None:
+        forerunner = await self.documents.find(COMMITS, numbered(record, sequence - 1))
+        if forerunner is not None and "slim" not in forerunner and "void" not in forerunner:
+            await self.documents.slim(COMMITS, slimmed(forerunner))
+
+    async def _add_tokens(self, record: str, sequence: int, tokens: list[str]) -> None:
+        """Give each token a place for this record. Nearly always the first place is free; all are tried at once."""
+        place = {"record": record, "sequence": sequence}
+        taken = await self.documents.insert_each(TOKENS, [{"_id": numbered(token, 1), **place} for token in tokens])
+        for token in tokens:
+            number = 1
+            while numbered(token, number) in taken:
+                other = await self.documents.find(TOKENS, numbered(token, number))
+                ours = other is not None and other["record"] == record
+                if other is not None and ours and (other["sequence"] >= sequence or not other.get("ended")):
+                    break
+                number += 1
+                if not await self.documents.insert(TOKENS, {"_id": numbered(token, number), **place}):
+                    taken.add(numbered(token, number))
+
+    async def _drop_token(self, record: str, sequence: int, token: str) -> None:
+        number = 1
+        while (place := await self.documents.find(TOKENS, numbered(token, number))) is not None:
+            if place["record"] == record and place["sequence"] < sequence and not place.get("ended"):
+                await self.documents.mark(TOKENS, numbered(token, number), {"ended": True})
+            number += 1

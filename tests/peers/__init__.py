@@ -1,0 +1,1 @@
+"""Other servers, as second judges of what our stores rely on."""
