@@ -1,0 +1,30 @@
+"""The journeys again, with records kept in MongoDB: the same tests, on a service that has another store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.journeys.test_crew_asks_at_the_door import *  # noqa: F403
+from tests.journeys.test_gp_changes_a_decision import *  # noqa: F403
+from tests.journeys.test_gp_writes_a_plan import *  # noqa: F403
+from tests.journeys.test_incident_register import *  # noqa: F403
+from tests.journeys.test_person_withdraws_consent import *  # noqa: F403
+from tests.journeys.test_races import *  # noqa: F403
+from tests.peers.mongo_servers import MongoServer, available
+from tests.running import Running, running
+
+KINDS = [kind for kind in available() if kind != "ferretdb"] or available()
+"""FerretDB looks at every document for each question; the contract is enough for it."""
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def service(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One running program on one server."""
+    folder = tmp_path_factory.mktemp("mongodb")
+    with (
+        MongoServer(request.param, folder / "server") as server,
+        running(folder / "home", EPACCS_STORE=server.url("records")) as found,
+    ):
+        yield found
