@@ -91,7 +91,8 @@ class SqliteHarness:
         self.broken = False
         self.commits = 0
         connect = sqlite_file.connect
-        monkeypatch.setattr("service.store.sqlite.connect", lambda path: FailingConnection(connect(path), self))
+        for module in ("sqlite_reads", "sqlite_writes"):
+            monkeypatch.setattr(f"service.store.{module}.connect", lambda path: FailingConnection(connect(path), self))
 
     async def open(self) -> RecordStore:
         return await sqlite.SqliteStore.open(self.path, new_chain(), self.clock)

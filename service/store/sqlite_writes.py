@@ -1,0 +1,151 @@
+"""The writing half of the embedded store: one writer, whose groups are synced to disk before anybody hears of them.
+
+All content is ciphertext; `secure_delete` also overwrites what is deleted.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from security.audit_chain import Chain, ChainMark
+from security.clock import Clock
+from service.store.committer import Committer
+from service.store.port import Commit
+from service.store.sqlite_commit import apply, seconds
+from service.store.sqlite_file import connect
+
+LEASE = """INSERT INTO leases VALUES (?1, 1, ?2, ?3)
+  ON CONFLICT (name) DO UPDATE SET turn = turn + 1, holder = ?2, until = ?3 WHERE holder = ?2 OR until <= ?4
+  RETURNING turn"""
+RELEASE = "UPDATE leases SET turn = turn + 1, holder = x'', until = 0 WHERE name = ? AND holder = ?"
+COUNT = "INSERT INTO counters VALUES (?, ?, 1) ON CONFLICT (key, until) DO UPDATE SET value = value + 1 RETURNING value"
+
+
+class SqliteWrites:
+    """Writes one SQLite file. Make it inside the running loop."""
+
+    def __init__(self, path: Path, chain: Chain, clock: Clock) -> None:
+        self._chain = chain
+        self._clock = clock
+        self._filing: list[Any] = []
+        self._committer = Committer(
+            lambda: connect(path), before=chain.mark, after=self._write_audit, rollback=self._take_back
+        )
+
+    async def commit(self, commit: Commit) -> None:
+        """Make the change durable, or raise and change nothing."""
+        now = seconds(self._clock())
+
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute("SAVEPOINT one")
+            try:
+                apply(connection, commit, now)
+            except BaseException:
+                connection.execute("ROLLBACK TO one")
+                raise
+            finally:
+                connection.execute("RELEASE one")
+            for sealed in commit.audit:
+                self._file(sealed)
+
+        await self._committer.submit(job)
+
+    async def append_audit(self, sealed: bytes, known: bytes | None = None) -> None:
+        """Make one audit entry durable."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            self._file(sealed)
+            if known is not None:
+                connection.execute("INSERT OR IGNORE INTO known VALUES (?)", (known,))
+
+        await self._committer.submit(job)
+
+    async def spend_once(self, token: bytes, expires: datetime) -> bool:
+        """Insert a token if absent, atomically."""
+
+        def job(connection: sqlite3.Connection) -> bool:
+            row = (token, seconds(expires) + 1)
+            return connection.execute("INSERT OR IGNORE INTO spent VALUES (?, ?)", row).rowcount == 1
+
+        return bool(await self._committer.submit(job))
+
+    async def done(self, delivery: bytes) -> None:
+        """Forget a delivery."""
+        await self._run("DELETE FROM deliveries WHERE filed = ?", (int.from_bytes(delivery, "big"),))
+
+    async def lease(self, name: bytes, holder: bytes, until: datetime) -> int | None:
+        """Take or renew a lease; return its turn, None while somebody else has it."""
+        row = (name, holder, until.timestamp(), self._clock().timestamp())
+        taken = await self._run(LEASE, row)
+        return None if taken is None else int(taken[0])
+
+    async def release(self, name: bytes, holder: bytes) -> None:
+        """Let go of a lease, if `holder` has it."""
+        await self._run(RELEASE, (name, holder))
+
+    async def count(self, key: bytes, until: datetime) -> int:
+        """Count one more under `key` for the span of time that ends at `until`, and return the count."""
+        counted = await self._run(COUNT, (key, seconds(until)))
+        return int(counted[0])
+
+    async def keep(self, key: bytes, sealed: bytes, expires: datetime) -> None:
+        """Keep a sealed text until it expires."""
+
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?, ?)", (key, seconds(expires), sealed))
+
+        await self._committer.submit(job)
+
+    async def tidy(self) -> None:
+        """Forget what has expired. A process that dies leaves nothing else behind."""
+        now = seconds(self._clock())
+
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM spent WHERE expires < ?", (now,))
+            connection.execute("DELETE FROM remembered WHERE expires < ?", (now,))
+            connection.execute("DELETE FROM counters WHERE until < ?", (now,))
+
+        await self._committer.submit(job)
+
+    async def check_writes(self) -> None:
+        """Raise StoreUnavailable when writes cannot be made durable."""
+        await self._run("DELETE FROM spent WHERE expires < 0", ())
+
+    async def close_writes(self) -> None:
+        """Finish what was accepted and close the file."""
+        await self._committer.close()
+
+    async def _run(self, statement: str, parameters: tuple[Any, ...]) -> Any:
+        """Execute one statement durably; return the first row that it gives, or None."""
+
+        def job(connection: sqlite3.Connection) -> Any:
+            return connection.execute(statement, parameters).fetchone()
+
+        return await self._committer.submit(job)
+
+    def _file(self, sealed: bytes) -> None:
+        """Give an audit entry its place in the chain; it is written with the others of its group."""
+        linked = self._chain.link(sealed)
+        self._filing += (self._chain.chain_id, linked.seq, linked.mac, linked.sealed)
+
+    def _write_audit(self, connection: sqlite3.Connection) -> None:
+        while self._filing:
+            columns, self._filing = self._filing[:_MOST_AT_ONCE], self._filing[_MOST_AT_ONCE:]
+            connection.execute(_file_rows(len(columns) // 4), columns)
+
+    def _take_back(self, mark: ChainMark) -> None:
+        self._filing = []
+        self._chain.rewind(mark)
+
+
+_MOST_AT_ONCE = 4 * 64
+"""Columns of audit entries in one statement."""
+
+
+@lru_cache(maxsize=64)
+def _file_rows(count: int) -> str:
+    return "INSERT INTO audit (chain, seq, mac, sealed) VALUES " + ", ".join(["(?, ?, ?, ?)"] * count)
