@@ -28,7 +28,7 @@ from security.clock import Clock
 from security.keys import FileKeyRing
 from service import logs
 from service.api.negotiation import FHIR_JSON_UTF8
-from service.cli.serve import server_of
+from service.cli.server import server_of
 from service.settings import Settings
 from service.store.port import RecordStore
 from service.store.sqlite import SqliteStore

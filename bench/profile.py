@@ -38,9 +38,10 @@ from service.record.access import Access
 from service.record.read import EmergencySummary, ReadRecord
 from service.record.records import Records
 from service.store.sqlite import SqliteStore
+from service.wiring import clock_of
 
 _WARM_UP, _REQUESTS, _TOGETHER = 1000, 2000, 16
-"""Everyone is met once before the count begins, so that what is kept of a first meeting (a key, a register) is there."""
+"""Everyone is met once before the count begins: what is kept of a first meeting (a key, a register) is there then."""
 _BARE = "/bench/fastapi"
 WHOLE, BARE = "emergency answer, audit write left out", "bare FastAPI route, the same bytes"
 
@@ -223,7 +224,7 @@ async def _asked(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]], bo
 async def _appended(home: Home) -> float:
     """Return microseconds per entry of 1 KiB when sixteen requests append at the same time."""
     settings, entry = settings_of(home.folder), bytes(1024)
-    store = await service.app.open_store(settings, open_keys(settings.keys), service.app.clock_of(settings))
+    store = await service.app.open_store(settings, open_keys(settings.keys), clock_of(settings))
     assert isinstance(store, SqliteStore)
     try:
         started = perf_counter()

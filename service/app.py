@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -18,9 +16,8 @@ from starlette.responses import Response
 from adapters.http import key_set_fetch
 from security.access_policy import AccessPolicy, base_policy, load
 from security.audit import AuditSealer
-from security.audit_chain import Chain
 from security.blind_index import BlindIndex
-from security.clock import Clock, MovableClock, system_clock
+from security.clock import Clock
 from security.envelope import Envelope
 from security.errors import InvalidConfiguration
 from security.heads import Heads
@@ -56,6 +53,8 @@ from service.store.document_store import DocumentStore
 from service.store.errors import StoreUnavailable
 from service.store.port import RecordStore
 from service.store.sqlite import SqliteStore
+from service.store.sqlite_worker import SqliteWorkerStore
+from service.wiring import clock_of, database_file, new_chain
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +90,6 @@ class Opened:
                 logs.event("clients-file-refused", logging.ERROR)
 
 
-def clock_of(settings: Settings) -> Clock:
-    """Return the machine's clock; in demo and sandbox one that `epaccs clock` can move."""
-    return MovableClock(settings.home / "clock") if settings.has_demo_doors else system_clock
-
-
 def issuer_of(settings: Settings, keys: FileKeyRing, registry: ClientRegistry, clock: Clock, spend_once: Any) -> Issuer:
     """Return the embedded token issuer."""
     base = settings.base_url
@@ -104,10 +98,7 @@ def issuer_of(settings: Settings, keys: FileKeyRing, registry: ClientRegistry, c
 
 
 async def open_store(settings: Settings, keys: FileKeyRing, clock: Clock) -> RecordStore:
-    """Open the store that the settings name, with a fresh audit chain for this process."""
-
-    def new_chain() -> Chain:
-        return Chain(keys.audit_chain.active, secrets.token_bytes(16))
+    """Open the store that the settings name, with an audit chain of this process's own."""
 
     if settings.store.startswith("mongodb"):
         from service.store.mongo import MongoDocuments  # the driver takes a fifth of a second to import
@@ -115,18 +106,25 @@ async def open_store(settings: Settings, keys: FileKeyRing, clock: Clock) -> Rec
         file = settings.store_password_file
         password = None if file is None else file.read_text().strip()
         documents = await MongoDocuments.open(settings.store, password, linearizable=settings.store_linearizable)
-        return DocumentStore(documents, new_chain, clock)
-    return await SqliteStore.open(Path(settings.store.removeprefix("sqlite://")), new_chain(), clock)
+        return DocumentStore(documents, lambda: new_chain(keys), clock)
+    return await SqliteStore.open(database_file(settings), new_chain(keys), clock)
 
 
-async def open_service(settings: Settings) -> Opened:
+async def open_worker_store(settings: Settings, keys: FileKeyRing, clock: Clock) -> RecordStore:
+    """Open the store of one of several serving processes: where records lie in SQLite, another process writes."""
+    if settings.store.startswith("mongodb"):
+        return await open_store(settings, keys, clock)
+    return SqliteWorkerStore(database_file(settings), clock)
+
+
+async def open_service(settings: Settings, *, worker: bool = False) -> Opened:
     """Open keys, policy, clients and store; raise the first thing that is wrong, in its own words."""
     clock = clock_of(settings)
     keys = open_keys(settings.keys)
     policy = load(settings.policy) if settings.policy else base_policy()
     registry = ClientRegistry.load(settings.clients)
     outside = load_outside_issuers(settings.issuers, key_set_fetch, clock) if settings.issuers else []
-    store = await open_store(settings, keys, clock)
+    store = await (open_worker_store if worker else open_store)(settings, keys, clock)
     index = BlindIndex(keys.index, settings.tenant)
 
     async def spend_once(token: bytes, expires: Any) -> bool:
@@ -161,15 +159,18 @@ def services_of(opened: Opened) -> Services:
     return Services(interactions, DirectoryInteractions(Directory(access), interactions), named)
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the application; stores and keys are opened when it starts and closed when it stops."""
+def create_app(settings: Settings, *, worker: bool = False) -> FastAPI:
+    """Return the application; stores and keys are opened when it starts and closed when it stops.
+
+    `worker`: it is one of several processes that serve.
+    """
     metrics = Metrics()
     fhir_routes = [FhirRoute(operation) for operation in operations()]
     running: list[Opened] = []
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        opened = await open_service(settings)
+        opened = await open_service(settings, worker=worker)
         running.append(opened)
         services = services_of(opened)
         for route in fhir_routes:

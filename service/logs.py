@@ -85,4 +85,4 @@ def configure(level: str) -> None:
     for name in list(logging.root.manager.loggerDict):
         logger = logging.getLogger(name)
         logger.handlers.clear()
-        logger.propagate = True
+        logger.propagate = name != "uvicorn.access"  # each answer has one line, and it is ours

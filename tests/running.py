@@ -19,8 +19,9 @@ from security.demo_clients import make_demo_clients
 from security.keys import FileKeyRing, key_path, open_keys
 from security.principal import Role
 from security.registry import ClientRegistry
-from service.app import clock_of, issuer_of
+from service.app import issuer_of
 from service.settings import Settings
+from service.wiring import clock_of
 
 FHIR = {"Content-Type": "application/fhir+json"}
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -92,8 +93,8 @@ def parameters(**values: str) -> dict[str, Any]:
 
 
 @contextmanager
-def running(home: Path, *, prefix: tuple[str, ...] = (), **more: str) -> Iterator[Running]:
-    """Run the program on a free port until the block ends. `prefix` is put before its command line (strace)."""
+def running(home: Path, *arguments: str, prefix: tuple[str, ...] = (), **more: str) -> Iterator[Running]:
+    """Run `epaccs serve` on a free port until the block ends. `prefix` is put before its command line (strace)."""
     settings = demo_settings(home, free_port(), **more)
     environment = {
         **os.environ,
@@ -106,7 +107,7 @@ def running(home: Path, *, prefix: tuple[str, ...] = (), **more: str) -> Iterato
     log = home / "service.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "service.cli", "serve"],
+            [*prefix, sys.executable, "-m", "service.cli", "serve", *arguments],
             cwd=REPOSITORY,
             env=environment,
             stdout=output,

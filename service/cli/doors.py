@@ -19,9 +19,10 @@ from security.errors import DecideRequestError
 from security.keys import open_keys
 from security.principal import Role
 from security.registry import ClientRegistry
-from service.app import clock_of, issuer_of
+from service.app import issuer_of
 from service.cli.common import fail, plain_errors, read_settings, require_demo_doors
 from service.settings import Settings
+from service.wiring import clock_of
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 

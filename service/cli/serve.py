@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import resource
 import shlex
 from pathlib import Path
 
 import click
-import uvicorn
-from fastapi import FastAPI
 
 from adapters.errors import OutsideError
 from adapters.fhir_rest import FhirClient
@@ -25,21 +22,21 @@ from security.demo_clients import DEMO_CLIENTS, private_key
 from security.keys import open_keys
 from security.registry import ClientRegistry
 from service import logs
-from service.app import clock_of, create_app
+from service.app import create_app, open_store
 from service.cli.common import furnish, plain_errors, read_settings
+from service.cli.server import server_of
+from service.cli.workers import serve_with
 from service.people.demo import DemoPerson, demo_people
 from service.settings import Settings
-
-_COLLECTED_AFTER = 20_000
-"""New objects between two collections. Sixteen answers that wait for their audit entries hold more than the 700 that
-Python allows, which would then walk them again for nothing."""
+from service.wiring import clock_of
 
 
 @click.command()
 @click.option("--host", help="Address to listen on, instead of EPACCS_HOST.")
 @click.option("--port", type=int, help="Port to listen on, instead of EPACCS_PORT.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that serve.")
 @plain_errors
-def serve(host: str | None, port: int | None) -> None:
+def serve(host: str | None, port: int | None, workers: int) -> None:
     """Run the service."""
     overrides = {"EPACCS_HOST": host, "EPACCS_PORT": None if port is None else str(port)}
     settings = read_settings(**{name: value for name, value in overrides.items() if value is not None})
@@ -48,7 +45,10 @@ def serve(host: str | None, port: int | None) -> None:
     # A core file would hold keys and plaintext.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logs.configure(settings.log_level)
-    server_of(create_app(settings), settings).run()
+    if workers > 1:
+        serve_with(settings, workers)
+    else:
+        server_of(create_app(settings), settings).run()
 
 
 @click.command()
@@ -65,31 +65,16 @@ def demo(port: int | None) -> None:
 
 
 def check_files(settings: Settings) -> None:
-    """Raise what is wrong with keys, policy or clients now: inside the server their sentence would be lost."""
-    open_keys(settings.keys)
+    """Raise what is wrong with keys, policy, clients or the store now: inside the server the sentence would be lost."""
+    keys = open_keys(settings.keys)
     ClientRegistry.load(settings.clients)
     if settings.policy:
         load(settings.policy)
 
+    async def open_and_close() -> None:
+        await (await open_store(settings, keys, clock_of(settings))).close()
 
-def server_of(app: FastAPI, settings: Settings) -> uvicorn.Server:
-    """Return the server that the service runs in, and settle the memory of this process for it."""
-    gc.collect()
-    gc.freeze()  # what is there now stays: the collector need not walk it again and again
-    gc.set_threshold(_COLLECTED_AFTER, 20, 20)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=10,
-    )
-    return uvicorn.Server(config)
+    asyncio.run(open_and_close())
 
 
 async def _demo(settings: Settings) -> None:

@@ -8,8 +8,8 @@ A group is whatever has gathered by the time that the event loop has nothing mor
 before it is durable: a busy service commits many together, an idle one commits a single job without waiting. Groups are
 handed over whole, because each change of hands between two Python threads can cost more than the commit itself.
 
-Checkpoints run on a second thread with a connection of its own, because SQLite's automatic checkpoint would put its
-writes between a request and its answer.
+Checkpoints, and what else is due each second, run on a second thread with a connection of its own, because SQLite's
+automatic checkpoint would put its writes between a request and its answer.
 """
 
 from __future__ import annotations
@@ -47,11 +47,13 @@ class Committer:
         before: Callable[[], Any],
         after: Callable[[sqlite3.Connection], None],
         rollback: Callable[[Any], None],
+        each_second: Callable[[], None] = lambda: None,
     ) -> None:
         self._connect = connect
         self._before = before
         self._after = after
         self._rollback = rollback
+        self._each_second = each_second
         self._loop = asyncio.get_running_loop()
         self._waiting: Group = []
         self._settled: asyncio.Future[None] = self._loop.create_future()
@@ -150,8 +152,9 @@ class Committer:
         try:
             while not self._stopping.wait(CHECKPOINT_SECONDS):
                 try:
+                    self._each_second()
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                except sqlite3.OperationalError:
+                except (sqlite3.OperationalError, OSError):
                     # A full or slow disk shows at the next commit, which has somebody to tell.
                     continue
         finally:

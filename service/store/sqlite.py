@@ -5,13 +5,23 @@ One process reads and writes, or several read and one of them writes for all (`w
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from security.audit_chain import Chain
 from security.clock import Clock
+from service.store.machine import MachineMark
 from service.store.sqlite_file import prepare
 from service.store.sqlite_reads import SqliteReads, translated
 from service.store.sqlite_writes import SqliteWrites
+
+
+def claim_file(path: Path) -> None:
+    """Make the file and its tables if need be, and mark it as this machine's; raises as `SqliteStore.open` does."""
+    with translated():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        MachineMark(path).claim()
+        prepare(path)
 
 
 class SqliteStore(SqliteReads, SqliteWrites):
@@ -23,9 +33,13 @@ class SqliteStore(SqliteReads, SqliteWrites):
 
     @classmethod
     async def open(cls, path: Path, chain: Chain, clock: Clock) -> SqliteStore:
-        """Open or create the file; raise StoreUnavailable when that cannot be done or the schema is not ours."""
-        with translated():
-            prepare(path)
+        """Open or create the file.
+
+        Raises:
+            StoreUnavailable: that cannot be done, the schema is not ours, or another machine has the file open.
+
+        """
+        await asyncio.to_thread(claim_file, path)
         return cls(path, chain, clock)
 
     async def ready(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from security.audit_chain import Chain, ChainMark
 from security.clock import Clock
 from service.store.committer import Committer
+from service.store.machine import MachineMark
 from service.store.port import Commit
 from service.store.sqlite_commit import apply, seconds
 from service.store.sqlite_file import connect
@@ -33,7 +34,11 @@ class SqliteWrites:
         self._clock = clock
         self._filing: list[Any] = []
         self._committer = Committer(
-            lambda: connect(path), before=chain.mark, after=self._write_audit, rollback=self._take_back
+            lambda: connect(path),
+            before=chain.mark,
+            after=self._write_audit,
+            rollback=self._take_back,
+            each_second=MachineMark(path).beat,
         )
 
     async def commit(self, commit: Commit) -> None:

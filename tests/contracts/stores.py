@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +16,12 @@ import pytest
 from security.audit_chain import Chain, ChainFault, Linked, verify_chain
 from security.envelope import WrappedKey
 from security.heads import Head
-from service.store import sqlite, sqlite_file
+from service.store import sqlite, sqlite_file, sqlite_writes
 from service.store.document_store import DocumentStore
 from service.store.mongo import Limits, MongoDocuments
 from service.store.port import Commit, Delivery, RecordStore, Remembered, StoredPiece, StoredRecord
+from service.store.sqlite_worker import SqliteWorkerStore
+from service.store.writer_process import WriterProcess, socket_path
 from tests.contracts.cable import Cable
 from tests.contracts.collections import EXPIRING, chains_in, expire, meaning
 from tests.contracts.memory_documents import Collections, MemoryDocuments
@@ -136,6 +139,46 @@ class SqliteHarness:
             connection.close()
 
 
+class WorkersHarness(SqliteHarness):
+    """The same file, written by one writer process for stores that only read it."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(folder, monkeypatch)
+        self._opened = 0
+        self._stopped = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+
+    async def open(self) -> RecordStore:
+        if self._writer is None:
+            sqlite.claim_file(self.path)
+            self._stopped = asyncio.Event()
+            writes = sqlite_writes.SqliteWrites(self.path, new_chain(), self.clock)
+            self._writer = asyncio.create_task(WriterProcess(writes, socket_path(self.path)).serve(self._stopped))
+            while not socket_path(self.path).exists():  # noqa: ASYNC110 - the product's clients ask again instead
+                await asyncio.sleep(0)
+        self._opened += 1
+        return _Worker(self.path, self.clock, self._closed)
+
+    async def _closed(self) -> None:
+        self._opened -= 1
+        if not self._opened and self._writer is not None:
+            self._stopped.set()
+            await self._writer
+            self._writer = None
+
+
+class _Worker(SqliteWorkerStore):
+    def __init__(self, path: Path, clock: Moment, closed: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(path, clock)
+        self._on_close: Callable[[], Awaitable[None]] | None = closed
+
+    async def close(self) -> None:
+        await super().close()
+        closed, self._on_close = self._on_close, None
+        if closed is not None:
+            await closed()
+
+
 class MemoryHarness:
     """The document store on documents in memory."""
 
@@ -230,7 +273,11 @@ def new_chain() -> Chain:
     return Chain(CHAIN_KEY, secrets.token_bytes(16))
 
 
-EMBEDDED: dict[str, type[MemoryHarness | SqliteHarness]] = {"memory": MemoryHarness, "sqlite": SqliteHarness}
+EMBEDDED: dict[str, type[MemoryHarness | SqliteHarness]] = {
+    "memory": MemoryHarness,
+    "sqlite": SqliteHarness,
+    "sqlite-workers": WorkersHarness,
+}
 """Every store that the contract holds for and that needs no server."""
 
 

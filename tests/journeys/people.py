@@ -18,11 +18,11 @@ from security.client_assertion import ASSERTION_TYPE, ClientAssertion
 from security.clock import MovableClock
 from security.demo_clients import DEMO_CLIENTS, private_key
 from security.principal import NamedPerson, Purpose, Role
-from service.app import clock_of
 from service.people import invented
 from service.people.plans import plan
 from service.people.traits import Traits
 from service.people.values import USER_ID
+from service.wiring import clock_of
 from tests.running import Running
 
 Json = dict[str, Any]

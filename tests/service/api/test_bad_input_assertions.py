@@ -17,7 +17,7 @@ from security.assertions import Asserted
 from security.client_assertion import ASSERTION_TYPE
 from security.demo_clients import private_key
 from security.principal import NamedPerson, Purpose, Role
-from service.app import clock_of
+from service.wiring import clock_of
 from tests.journeys.people import DR_TESTWICK, assertion, gp, send_assertion
 from tests.running import Running
 from tests.service.api.bad_input import CANARY, decoded, encoded, is_clean

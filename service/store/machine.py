@@ -1,0 +1,79 @@
+"""A mark beside a SQLite file that says which machine has it open.
+
+Processes of one machine share a SQLite file safely; two machines, over a network file system, would destroy it. So
+whoever opens it writes the mark of this machine again every second, and a start on another machine that sees the mark
+change refuses. A mark that stands still is of a machine that is gone, and is taken over after a few seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from service.store.errors import StoreUnavailable
+
+WATCHED_SECONDS = 3.5
+"""How long the mark of another machine is watched; it changes every second while that machine is there."""
+_SYSTEM = Path("/etc/machine-id")
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """`system` names the machine's installation and `boot` its running kernel, as digests; `beat` changes."""
+
+    system: str
+    boot: str
+    beat: int
+
+    def same_machine(self, other: Mark) -> bool:
+        """Tell whether two marks are of one machine: one kernel (containers), or one installation (after a restart)."""
+        return self.boot == other.boot or self.system == other.system
+
+
+class MachineMark:
+    """The mark of one database file."""
+
+    def __init__(self, database: Path, pause: Callable[[float], None] = time.sleep) -> None:
+        self._path = database.with_name(f"{database.name}-machine")
+        self._pause = pause
+        self._system, self._boot = _digest(_SYSTEM), _digest(_BOOT)
+
+    def claim(self) -> None:
+        """Write our mark; raise StoreUnavailable while another machine has the file open."""
+        found = self._read()
+        if found is not None and not found.same_machine(self._mark()):
+            self._pause(WATCHED_SECONDS)
+            if self._read() != found:
+                raise StoreUnavailable("another machine has the database file open")
+        self.beat()
+
+    def beat(self) -> None:
+        """Write our mark again."""
+        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        temporary.touch(0o600)
+        temporary.write_bytes(msgspec.json.encode(self._mark()))
+        temporary.replace(self._path)
+
+    def _mark(self) -> Mark:
+        return Mark(self._system, self._boot, time.time_ns())
+
+    def _read(self) -> Mark | None:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Mark)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None
+
+
+def _digest(path: Path) -> str:
+    """Return a digest of what names a machine: it is compared, and need not be known to whoever finds the file."""
+    try:
+        named = path.read_bytes().strip()
+    except OSError:
+        named = b""
+    return hashlib.sha256(named or uuid.getnode().to_bytes(6, "big")).hexdigest()[:32]
