@@ -183,6 +183,28 @@ async def test_a_copy_that_a_slow_filer_took_back_is_only_behind(collections: Co
     await store.close()
 
 
+async def test_a_slow_process_that_files_an_old_drop_again_takes_nothing_from_a_later_claim(
+    collections: Collections,
+) -> None:
+    claim, look_up = frozenset({token("number")}), frozenset({token("look-up")})
+    store = await opened(collections)
+    documents = await collections.documents()
+    await store.commit(commit(ONE, 1, claims=claim, tokens=look_up))
+    before = await documents.find(RECORDS, ONE.hex())
+    await store.commit(commit(ONE, 2, dropped_claims=claim, dropped_tokens=look_up))
+    drop = await documents.find(COMMITS, numbered(ONE.hex(), 2))
+    await store.commit(commit(ONE, 3, claims=claim, tokens=look_up))
+    assert before is not None
+    assert drop is not None
+    await documents.slim(COMMITS, drop)
+    await documents.slim(RECORDS, before)
+    for _ in range(2):
+        assert await store.claimed(token("number")) == stored(commit(ONE, 3))
+        assert await store.holding(token("look-up"), 5) == [stored(commit(ONE, 3))]
+    await documents.close()
+    await store.close()
+
+
 async def test_a_filed_commit_is_slimmed_when_its_successor_is_filed(collections: Collections) -> None:
     store = await opened(collections)
     for sequence in range(1, 4):
