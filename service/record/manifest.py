@@ -272,13 +272,13 @@ def _prefix(encoded: bytes) -> bytes:
 
 
 def pack_superseded(versions: list[Superseded]) -> bytes:
-    """Return the plaintext of what one commit replaced."""
-    return _encode(versions)
+    """Return the plaintext of what one commit replaced, compressed."""
+    return compress(_encode(versions))
 
 
 def unpack_superseded(plaintext: memoryview) -> list[Superseded]:
     """Undo `pack_superseded`."""
-    return _decode_superseded(plaintext)
+    return _decode_superseded(decompress(plaintext))
 
 
 @lru_cache(maxsize=4096)

@@ -69,10 +69,9 @@ def test_the_file_of_a_machine_that_is_gone_is_taken_over_after_a_look(tmp_path:
     pauses = Pauses()
     MachineMark(tmp_path / "records.sqlite", pauses).claim()
     assert pauses.seconds == [WATCHED_SECONDS]
+    elsewhere._pause = lambda _: MachineMark(tmp_path / "records.sqlite").beat()
     with pytest.raises(StoreUnavailable):
-        of_another = of_another_machine(tmp_path / "records.sqlite")
-        of_another._pause = lambda _: MachineMark(tmp_path / "records.sqlite").beat()
-        of_another.claim()
+        elsewhere.claim()
 
 
 def test_a_mark_that_cannot_be_read_is_nobody_s(tmp_path: Path) -> None:
