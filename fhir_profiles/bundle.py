@@ -21,7 +21,7 @@ _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 def check_bundle(bundle: Json) -> Iterator[Issue]:
     """Yield the problems of a Bundle: bdl-1 to bdl-12 and what a transaction's requests need."""
-    kind = bundle.get("type")
+    kind = _word(bundle.get("type"))
     entries = bundle.get("entry")
     entries = entries if isinstance(entries, list) else []
     if "total" in bundle and kind not in ("searchset", "history"):
@@ -37,6 +37,11 @@ def check_bundle(bundle: Json) -> Iterator[Issue]:
         yield from _full_url(entry, kind, place, seen)
         if kind in ("batch", "transaction") and isinstance(entry.get("request"), dict):
             yield from _request(entry, entry["request"], place)
+
+
+def _word(value: object) -> str | None:
+    """Return a code, or None for what cannot be one, which the schema tells."""
+    return value if isinstance(value, str) else None
 
 
 def _entry(entry: Json, kind: object, place: str) -> Iterator[Issue]:
@@ -68,7 +73,7 @@ def _full_url(entry: Json, kind: object, place: str, seen: set[object]) -> Itera
 
 
 def _request(entry: Json, request: Json, place: str) -> Iterator[Issue]:
-    method, url, resource = request.get("method"), request.get("url"), entry.get("resource")
+    method, url, resource = _word(request.get("method")), request.get("url"), entry.get("resource")
     if method in _BODY_METHODS and "resource" not in entry:
         yield error("required", f"{place}.resource", "This method needs a resource.")
     if method in ("GET", "HEAD", "DELETE") and "resource" in entry:

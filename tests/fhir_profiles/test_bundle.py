@@ -117,3 +117,10 @@ def test_a_parameter_has_one_content() -> None:
     }
     assert found(parameters) == [("invariant", "Parameters.parameter[0]")]
     assert found({"resourceType": "Parameters", "parameter": [{"name": "a", "valueString": "x"}]}) == []
+
+
+@pytest.mark.parametrize("value", [{}, [], ["POST"], 7, True])
+def test_values_that_are_no_codes_are_told_and_not_looked_up(value: Any) -> None:
+    assert "Bundle.type" in [at for _, at in found(transaction(entry(), type=value))]
+    odd = transaction(entry(request={"method": value, "url": "Patient"}))
+    assert "Bundle.entry[0].request.method" in [at for _, at in found(odd)]

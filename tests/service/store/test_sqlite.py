@@ -20,8 +20,8 @@ ONE = record_id(1)
 
 
 def files_of(folder: Path) -> list[Path]:
-    """Return the files in a folder."""
-    return list(folder.iterdir())
+    """Return the files in a folder that hold something: not the machine's mark, which comes and goes."""
+    return [file for file in folder.iterdir() if "-machine" not in file.name]
 
 
 async def opened(path: Path) -> SqliteStore:
