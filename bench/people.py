@@ -11,11 +11,10 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from security.keys import FileKeyRing, key_path
 from security.principal import Principal, Role
 from service.api.routes import Services
 from service.app import open_service, services_of
+from service.cli.shares import Tell, in_processes, shares, together
 from service.people.heavy import heavy_person
 from service.people.plans import plans
 from service.record import transaction
@@ -43,7 +43,8 @@ KEPT_SECONDS = 6 * 3600
 """How long a prepared home serves: half the life of its incidents."""
 
 _SHAPING = ("fhir_profiles", "security", "service/people", "service/plan", "service/record", "service/store")
-_SLICE, _TOGETHER, _PROCESSES = 250, 16, 2
+_PROCESSES = 2
+_SAID_EVERY = 2_000
 _ORDINARY_RESOURCES = 25
 
 Say = Callable[[str], None]
@@ -171,43 +172,46 @@ def _fill(folder: Path, count: int, say: Say) -> Prepared:
     settings = settings_of(folder)
     FileKeyRing.create(key_path(settings.keys))
     make_demo_clients(folder)
-    asyncio.run(_make_schema(settings))
-    slices = [(folder, first, min(_SLICE, count - first)) for first in range(0, count, _SLICE)]
+    (heavy,) = asyncio.run(_load(folder, lambda now: [heavy_person(now)], lambda: None))
+    jobs = [partial(_load_share, folder, first, size) for first, size in shares(count, _PROCESSES)]
     sizes: dict[str, int] = {}
-    with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as processes:
-        big = processes.submit(_load_heavy, folder)
-        for done, loaded in enumerate(processes.map(_load_slice, *zip(*slices, strict=True)), 1):
-            sizes |= loaded
-            if done % 8 == 0:
-                say(f"  {len(sizes):,} of {count:,} people")
-        heavy = big.result()
+    for loaded in in_processes(jobs, _told(count, say)):
+        sizes |= loaded
     numbers = sorted(sizes)
     random.Random(SEED).shuffle(numbers)
     ordinary = min(numbers, key=lambda number: abs(sizes[number] - _ORDINARY_RESOURCES))
     return Prepared(numbers, heavy, ordinary, sizes[ordinary], time.time())
 
 
-async def _make_schema(settings: Settings) -> None:
-    await (await open_service(settings)).store.close()
+def _told(count: int, say: Say) -> Callable[[int], None]:
+    """Return what says, every 2,000 people, how many are loaded."""
+    done = 0
+
+    def told(more: int) -> None:
+        nonlocal done
+        done += more
+        if done // _SAID_EVERY > (done - more) // _SAID_EVERY:
+            say(f"  {done:,} of {count:,} people")
+
+    return told
 
 
-def _load_slice(folder: Path, first: int, count: int) -> dict[str, int]:
+def _load_share(folder: Path, first: int, count: int, tell: Tell) -> dict[str, int]:
     """Load people `first` and following; return the number of resources by NHS number."""
-    return asyncio.run(_load(folder, lambda now: plans(count, SEED, now, first)))
+    return asyncio.run(_load(folder, lambda now: plans(count, SEED, now, first), tell))
 
 
-def _load_heavy(folder: Path) -> str:
-    (number,) = asyncio.run(_load(folder, lambda now: [heavy_person(now)]))
-    return number
-
-
-async def _load(folder: Path, bundles: Callable[[Any], Iterable[Any]]) -> dict[str, int]:
+async def _load(folder: Path, bundles: Callable[[Any], Iterable[Any]], tell: Tell) -> dict[str, int]:
     opened = await open_service(settings_of(folder))
     try:
         services = services_of(opened)
         loaded: dict[str, int] = {}
-        for batch in _batches(bundles(opened.clock())):
-            await _together(_load_one(services, bundle, loaded) for bundle in batch)
+
+        async def one(bundle: Any) -> None:
+            await _load_one(services, bundle, loaded)
+            tell()
+
+        await together(one, bundles(opened.clock()))
         return loaded
     finally:
         await opened.store.close()
@@ -231,18 +235,3 @@ def _number_of(bundle: Any) -> str:
     found = NhsNumber.of(next(patients))
     assert found is not None
     return found.value
-
-
-async def _together(jobs: Iterable[Awaitable[None]]) -> None:
-    await asyncio.gather(*jobs)
-
-
-def _batches(bundles: Iterable[Any]) -> Iterator[Sequence[Any]]:
-    batch: list[Any] = []
-    for bundle in bundles:
-        batch.append(bundle)
-        if len(batch) == _TOGETHER:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -143,7 +143,7 @@ def _named(resource: Json, kind: str) -> Iterator[Section | None]:
 def _stated(resource: Json) -> Iterator[Section]:
     """Yield the sections that the author names. They place what is otherwise unknown, and else only raise."""
     meta = resource.get("meta")
-    tags = _pairs(meta.get("tag")) if isinstance(meta, dict) else iter(())
+    tags = _pairs(meta.get("tag")) if isinstance(meta, dict) else ()
     for system, code in (*_codings(resource.get("category")), *tags):
         if system == SECTION and code in _SECTION_NAMES:
             yield Section(code)
@@ -217,21 +217,19 @@ def _objects(value: object) -> list[Json]:
     return [part for part in value if isinstance(part, dict)] if isinstance(value, list) else []
 
 
-def _codings(concept: object) -> Iterator[tuple[str, str]]:
-    """Yield the (system, code) pairs of a CodeableConcept, or of a list of them."""
+def _codings(concept: object) -> list[tuple[str, str]]:
+    """Return the (system, code) pairs of a CodeableConcept, or of a list of them."""
     if isinstance(concept, dict):
-        yield from _pairs(concept.get("coding"))
-    elif isinstance(concept, list):
-        for part in concept:
-            if isinstance(part, dict):
-                yield from _pairs(part.get("coding"))
+        return _pairs(concept.get("coding"))
+    return [pair for part in _objects(concept) for pair in _pairs(part.get("coding"))]
 
 
-def _pairs(codings: object) -> Iterator[tuple[str, str]]:
-    for coding in _objects(codings):
-        system, code = coding.get("system"), coding.get("code")
-        if isinstance(system, str) and isinstance(code, str):
-            yield system, code
+def _pairs(codings: object) -> list[tuple[str, str]]:
+    return [
+        (system, code)
+        for coding in _objects(codings)
+        if isinstance(system := coding.get("system"), str) and isinstance(code := coding.get("code"), str)
+    ]
 
 
 def _patient_extension(extension: Json) -> Section:

@@ -113,6 +113,8 @@ def sflag_of(patient: Mapping[str, Any]) -> SFlag:
 def label_problems(resource: Mapping[str, Any]) -> list[str]:
     """Return, in plain sentences, why an entry's labels cannot be accepted when it is written; empty when they can."""
     labels = set(_labels(resource))
+    if not labels:
+        return []
     problems = [
         "meta.security has a label that this service does not know, and so cannot honour"
         for label in labels

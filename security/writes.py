@@ -59,9 +59,14 @@ def may_write(
     rows = _rows(principal, policy)
     if not any(_covers(row, section, authorship) for row in rows):
         return WriteVerdict(False, "5.9", "this role may not write this part of the plan")
-    if section in policy.writes.decision_sections:
+    if asks_who(section, policy):
         return _decision_verdict(principal, authorship)
     return WriteVerdict(True, "5.9", "the role may write this part of the plan")
+
+
+def asks_who(section: Section | None, policy: AccessPolicy) -> bool:
+    """Return whether `may_write` looks at whom an entry of this section names: it does for decisions alone."""
+    return section in policy.writes.decision_sections
 
 
 def may_take_on(principal: Principal) -> WriteVerdict:

@@ -61,9 +61,19 @@ def plain_errors(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except (InvalidConfiguration, InvalidPolicy) as error:
-            fail("A file cannot be used:", *(f"  - {problem}" for problem in error.problems))
-        except (SecurityError, StoreError, FhirProfilesError, OutsideError) as error:
-            fail(str(error) or type(error).__name__)
+        except Exception as error:
+            lines = plain_lines(error)
+            if not lines:
+                raise
+            fail(*lines)
 
     return run
+
+
+def plain_lines(error: Exception) -> list[str]:
+    """Return what to tell an operator of an error that can be mended; nothing for one that nobody foresaw."""
+    if isinstance(error, InvalidConfiguration | InvalidPolicy):
+        return ["A file cannot be used:", *(f"  - {problem}" for problem in error.problems)]
+    if isinstance(error, SecurityError | StoreError | FhirProfilesError | OutsideError):
+        return [str(error) or type(error).__name__]
+    return []

@@ -43,6 +43,7 @@ class PlanContext:
     _reviews: dict[str, str] = field(default_factory=dict, repr=False)
     _roles: dict[str, Resource] = field(default_factory=dict, repr=False)
     _provenance: dict[str, Resource] = field(default_factory=dict, repr=False)
+    _authors: dict[str, Author] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, resources: Iterable[Resource], *, mask_places: bool = False) -> PlanContext:
@@ -54,8 +55,16 @@ class PlanContext:
 
     def author(self, resource: Resource) -> Author:
         """Return who a resource says is responsible for it, filled from the resources that it points at."""
-        references = authors_of(resource)
         reference = f"{resource.get('resourceType')}/{resource.get('id', '')}"
+        if self.resources.get(reference) is not resource:
+            return self._read_author(resource, reference)
+        # Asked for a decision's standing and for every line of the summary: looked up once.
+        if reference not in self._authors:
+            self._authors[reference] = self._read_author(resource, reference)
+        return self._authors[reference]
+
+    def _read_author(self, resource: Resource, reference: str) -> Author:
+        references = authors_of(resource)
         agent: Resource = next(iter(self._provenance.get(reference, {}).get("agent", ())), {})
         who = next((one for one in references if is_clinician(one)), None) or agent.get("who")
         who = who or next(iter(references), {})

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from fhir_profiles.issues import Issue, error
+from service.record.derive import pointers_in
 
 Resource = dict[str, Any]
 URN = "urn:uuid:"
@@ -42,11 +43,19 @@ class Change:
     if_none_exist: str = ""
     full_url: str = ""
     reason: str = ""
+    _pointers: list[Resource] | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def reference(self) -> str:
         """The relative reference `Type/id`."""
         return f"{self.type}/{self.id}"
+
+    @property
+    def pointers(self) -> list[Resource]:
+        """Every Reference in the resource, in document order; looked for once, whatever is made of them later."""
+        if self._pointers is None:
+            self._pointers = [] if self.resource is None else pointers_in(self.resource)
+        return self._pointers
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +80,7 @@ class Prepared:
 def conditional_references(changes: Sequence[Change]) -> set[str]:
     """Return the distinct conditional references (`Organization?identifier=system|value`) of all changes."""
     return {
-        reference
-        for change in changes
-        for _, node in _references(change.resource, "")
-        if "?" in (reference := str(node["reference"]))
+        reference for change in changes for pointer in change.pointers if "?" in (reference := pointer["reference"])
     }
 
 
@@ -119,26 +125,35 @@ def prepare(
             by_full_url[change.full_url] = change.reference
     prepared = Prepared(list(changes), local=set())
     for change in changes:
-        if change.reference in prepared.local:
+        reference = change.reference
+        if reference in prepared.local:
             issues.append(error("business-rule", change.at, "Another entry changes the same resource."))
-        prepared.local.add(change.reference)
+        prepared.local.add(reference)
     for change in changes:
-        for at, node in _references(change.resource, change.at):
-            literal = _literal(str(node["reference"]), by_full_url, fhir_base, directory)
+        leading_out: list[tuple[int, str]] = []
+        for number, pointer in enumerate(change.pointers):
+            literal = _literal(pointer["reference"], by_full_url, fhir_base, directory)
             if literal is None:
-                issues.append(Issue("error", "not-found", f"{at}.reference", "This reference leads nowhere."))
+                leading_out.append((number, ""))
                 continue
             if isinstance(literal, DirectoryTarget):
-                node["reference"] = literal.reference
-                node.setdefault("identifier", dict(literal.identifier))
+                pointer["reference"] = literal.reference
+                pointer.setdefault("identifier", dict(literal.identifier))
                 continue
-            node["reference"] = literal
+            pointer["reference"] = literal
             if _LITERAL.match(literal):
-                target = "/".join(literal.split("/")[:2])
+                target = literal if literal in prepared.local else "/".join(literal.split("/")[:2])
                 if target not in prepared.local:
-                    prepared.outside.setdefault(target, []).append(f"{at}.reference")
+                    leading_out.append((number, target))
                 if target.startswith("Patient/") and target not in prepared.persons:
                     prepared.persons.append(target)
+        # Places are worked out only where one is to be told: in a plan that is whole in itself, nowhere.
+        places = _places(change.resource, change.at) if leading_out else []
+        for number, target in leading_out:
+            if target:
+                prepared.outside.setdefault(target, []).append(f"{places[number]}.reference")
+            else:
+                issues.append(error("not-found", f"{places[number]}.reference", "This reference leads nowhere."))
         if change.type == "Patient" and change.reference not in prepared.persons:
             prepared.persons.append(change.reference)
         if change.type == "Patient" and change.method is Method.CREATE:
@@ -164,14 +179,15 @@ def _literal(
     return None
 
 
-def _references(value: Any, at: str) -> list[tuple[str, dict[str, Any]]]:
-    found: list[tuple[str, dict[str, Any]]] = []
+def _places(value: Any, at: str) -> list[str]:
+    """Return where the pointers of a resource stand, in their order."""
+    found: list[str] = []
     if isinstance(value, dict):
         if isinstance(value.get("reference"), str):
-            found.append((at, value))
+            found.append(at)
         for key, item in value.items():
-            found += _references(item, f"{at}.{key}")
+            found += _places(item, f"{at}.{key}")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            found += _references(item, f"{at}[{index}]")
+            found += _places(item, f"{at}[{index}]")
     return found

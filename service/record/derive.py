@@ -5,7 +5,7 @@ Pure: takes resources as decoded JSON and entries of a manifest, returns values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
@@ -96,17 +96,28 @@ def _related(resource: Resource) -> Iterator[Mapping[str, Any]]:
             yield participant.get("onBehalfOf", {})
 
 
-def references_in(value: Any) -> Iterator[str]:
-    """Yield every literal reference in a resource, in document order."""
-    if isinstance(value, dict):
-        reference = value.get("reference")
-        if isinstance(reference, str):
-            yield reference
-        for item in value.values():
-            yield from references_in(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from references_in(item)
+def references_in(resource: Resource) -> list[str]:
+    """Return every literal reference in a resource, in document order."""
+    return [pointer["reference"] for pointer in pointers_in(resource)]
+
+
+def pointers_in(resource: Resource) -> list[Resource]:
+    """Return every element of a resource that has a literal reference, in document order."""
+    found: list[Resource] = []
+    _find_pointers(resource, found)
+    return found
+
+
+def _find_pointers(element: Resource | list[Any], found: list[Resource]) -> None:
+    # Exact types and no call for a leaf: a plan has a thousand of them, and every write walks over all.
+    parts: Iterable[Any] = element
+    if type(element) is dict:
+        if type(element.get("reference")) is str:
+            found.append(element)
+        parts = element.values()
+    for part in parts:
+        if type(part) is dict or type(part) is list:
+            _find_pointers(part, found)
 
 
 _PLACING = ((SECTION_NUMBER[Section.LOCATION], int(Tier.L)),)

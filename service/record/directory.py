@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fhir_profiles.issues import error
+from fhir_profiles.sections import section_of
 from fhir_profiles.validation import validate
 from security.access_request import new_decision_id
 from security.clock import instant
@@ -150,7 +151,8 @@ class Directory:
         draft = Draft(record)
         if change.method is Method.CREATE:
             change.id = str(uuid.uuid4())
-        entry = draft.put(change, caller.author(), instant(self.access.clock()))
+        section = section_of(change.resource or {})
+        entry = draft.put(change, section, caller.author(), instant(self.access.clock()))
         asked = Asked(interaction, (f"{entry.reference}/_history/{entry.version}",))
         audit = self.access.entry(caller, decision(self.access, caller.principal), asked, record)
         committed = await self.access.records.commit(record, draft.finish(None, self.access.clock()), audit=(audit,))

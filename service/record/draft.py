@@ -9,7 +9,7 @@ from typing import Any
 
 from fhir_profiles import json
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
-from fhir_profiles.sections import TIER, Section, section_of
+from fhir_profiles.sections import TIER, Section
 from security.consent_compile import compile_consents
 from security.labels import SFlag, entry_tier, sflag_of
 from service.record import derive
@@ -76,25 +76,26 @@ class Draft:
         if organisation not in self._registered:
             self._registered.append(organisation)
 
-    def put(self, change: Change, author: Author, now: str) -> Entry:
-        """Create or replace the resource of a change and return its new entry."""
-        resource = dict(change.resource or {})
+    def put(self, change: Change, section: Section | None, author: Author, now: str) -> Entry:
+        """Create or replace the resource of a change, which is of a section, and return its new entry."""
+        reference, resource = change.reference, dict(change.resource or {})
         condition = condition_of(change)
         if condition is not None and condition[0] != NHS_NUMBER_SYSTEM:
             self._conditions.append(("identifier", "|".join(condition)))
         if change.type == "Patient":
             self._sflag = _raised(self._sflag, sflag_of(resource))
-        before = self._supersede(change.reference)
+        before = self._supersede(reference)
         version = 1 if before is None else before.version + 1
         resource["id"] = change.id
         resource["meta"] = _meta(resource, version, now, author)
         ordered = {key: resource.pop(key) for key in ("resourceType", "id", "meta")}
         resource = ordered | resource
-        section = section_of(resource)
         own = section or Section.UNKNOWN
         tier = TIER[own] if section is None else entry_tier(own, resource)
         if change.type == "Patient":
             own, tier = Section.DEMOGRAPHICS, TIER[Section.DEMOGRAPHICS]
+        # A Patient's meta may have lost a label; what else is kept is what was sent, and its pointers are known.
+        pointers = derive.pointers_in(resource) if change.type == "Patient" else change.pointers
         sliced = cut(resource)
         entry = Entry(
             type=change.type,
@@ -106,14 +107,14 @@ class Draft:
             tier=int(tier),
             grants=() if section is None else ((SECTION_NUMBER[own], int(tier)),),
             superseded=self._past(before),
-            points_at=sorted(set(derive.references_in(resource)) - {change.reference}),
+            points_at=sorted({pointer["reference"] for pointer in pointers} - {reference}),
             parts=sliced.parts,
             pieces=sliced.pieces,
             follows=section is None,
         )
-        self._entries[change.reference] = entry
-        self._decoded[change.reference] = resource
-        self._sliced[change.reference] = sliced
+        self._entries[reference] = entry
+        self._decoded[reference] = resource
+        self._sliced[reference] = sliced
         return entry
 
     def delete(self, change: Change, author: Author, now: str) -> Entry:

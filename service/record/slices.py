@@ -39,8 +39,12 @@ def cut(resource: dict[str, Any]) -> Sliced:
     """Cut a resource that carries its id and meta."""
     received_text = json.encode(resource["text"]) if "text" in resource else b""
     released = with_narrative(resource)
-    marked, large = _mark_large(released)
-    body, parts = _patient(marked) if resource["resourceType"] == "Patient" else (json.encode(marked), [])
+    body, parts = _laid_out(released)
+    large: list[tuple[bytes, bytes]] = []
+    if len(body) > LARGE_ELEMENT:
+        # Only now can any of its strings be that long; to look through every resource would cost 5 % of a write.
+        marked, large = _mark_large(released)
+        body, parts = _laid_out(marked) if large else (body, parts)
     pieces: list[tuple[Piece, bytes]] = []
     for mark, element in large:
         offset = body.index(mark)
@@ -48,6 +52,10 @@ def cut(resource: dict[str, Any]) -> Sliced:
         parts = [_moved(part, offset, len(mark)) for part in parts]
         pieces.append((piece_of(element, offset), element))
     return Sliced(body, received_text, parts, [piece for piece, _ in pieces], pieces)
+
+
+def _laid_out(resource: dict[str, Any]) -> tuple[bytes, list[Part]]:
+    return _patient(resource) if resource["resourceType"] == "Patient" else (json.encode(resource), [])
 
 
 def _mark_large(resource: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[bytes, bytes]]]:

@@ -6,8 +6,6 @@ alone. When they do not, the answer is the same as for a number that fails traci
 
 from __future__ import annotations
 
-from typing import Any
-
 from fhir_profiles.issues import error
 from service.record.access import Caller
 from service.record.changes import Change, Prepared
@@ -32,7 +30,9 @@ def take_on(caller: Caller, prepared: Prepared, record: OpenRecord, draft: Draft
     draft.register(caller.principal.organisation)
     existing = record.manifest.patient
     for change in prepared.changes:
-        _point(change.resource, patient.reference, existing)
+        for pointer in change.pointers:
+            if pointer["reference"] == patient.reference:
+                pointer["reference"] = existing
     prepared.persons[:] = [existing if person == patient.reference else person for person in prepared.persons]
     patient.id = existing.split("/")[1]
     entry = record.entry(existing)
@@ -42,14 +42,3 @@ def take_on(caller: Caller, prepared: Prepared, record: OpenRecord, draft: Draft
 def unverified(patient: Change) -> InvalidContent:
     """Return the one refusal of a Patient that is not the person of its NHS number, whoever else is here."""
     return InvalidContent([error("business-rule", patient.at, "The NHS number could not be verified for this person.")])
-
-
-def _point(value: Any, old: str, new: str) -> None:
-    if isinstance(value, dict):
-        if value.get("reference") == old:
-            value["reference"] = new
-        for item in value.values():
-            _point(item, old, new)
-    elif isinstance(value, list):
-        for item in value:
-            _point(item, old, new)

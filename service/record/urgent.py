@@ -22,9 +22,11 @@ from service.record.derive import Resource, urgent_entries
 from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Line, Ready, Urgent
 from service.record.slices import join_parts, without_large
 
-_UNSEEN = frozenset({Tier.T5, Tier.T6, Tier.T7})
+_UNSEEN = frozenset(map(int, (Tier.T5, Tier.T6, Tier.T7)))
 """Tiers whose presence may change no byte of an answer to somebody who may not read them (I9): never part of it."""
 
+_CELL = {(SECTION_NUMBER[section], int(tier)): cell for (section, tier), cell in cells.CELL.items()}
+"""The cell of each stored (section, tier)."""
 _ALWAYS = sum(cells.own(section) for section in CRITICAL_SECTIONS | {Section.DEMOGRAPHICS})
 
 
@@ -72,7 +74,7 @@ def ready_of(urgent: Iterable[Urgent], slices: bytes, style: Style, now: datetim
     lines: list[SummaryLine] = []
     bodies: list[bytes] = []
     for one in urgent:
-        seen = [place for place in one.grants if Tier(place[1]) not in _UNSEEN]
+        seen = [place for place in one.grants if place[1] not in _UNSEEN]
         if not seen:
             forbids |= _cells(one.grants)
             continue
@@ -82,13 +84,13 @@ def ready_of(urgent: Iterable[Urgent], slices: bytes, style: Style, now: datetim
         if one.large and not one.parts:
             body = without_large(body, one.large)
         if one.parts:
-            shown = [part for part in one.parts if Tier(part.tier) not in _UNSEEN]
+            shown = [part for part in one.parts if part.tier not in _UNSEEN]
             requires |= _cells((part.section, part.tier) for part in shown)
             forbids |= _cells((part.section, part.tier) for part in one.parts if part not in shown)
             body = join_parts(body, one.parts, shown, one.large)
         bodies.append(document_entry(style.base, one.type, one.id, body))
         for line in one.lines:
-            if Tier(line.tier) in _UNSEEN:
+            if line.tier in _UNSEEN:
                 forbids |= _cells([(line.section, line.tier)])
             else:
                 requires |= _cells([(line.section, line.tier)])
@@ -126,6 +128,6 @@ def _placed(said: SummaryLine, entries: dict[str, Entry]) -> Line:
 
 def _cells(stored: Iterable[tuple[int, int]]) -> int:
     found = cells.NONE
-    for section, tier in stored:
-        found |= cells.CELL[SECTIONS[section], Tier(tier)]
+    for place in stored:
+        found |= _CELL[place]
     return found

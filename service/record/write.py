@@ -191,7 +191,7 @@ class WriteRecord:
             results.append(Result(reference, version, 200, bare=True))
             changes = [change for change in changes if change is not prepared.new_patient]
         decision = await self._decide(caller, record, draft, bool(changes), asked)
-        await write_rules.check(self.access, caller, prepared, changes, draft, decision)
+        sections = await write_rules.check(self.access, caller, prepared, changes, draft, decision)
         if decision is not None and not changes and draft.registered == record.manifest.registered:
             await self.access.permit(caller, decision, asked, record)
             return Written(record, decision, results)
@@ -201,7 +201,7 @@ class WriteRecord:
                 entry = draft.delete(change, caller.author(), now)
                 results.append(Result(entry.reference, entry.version, 204, now))
             else:
-                entry = draft.put(change, caller.author(), now)
+                entry = draft.put(change, sections[change.reference], caller.author(), now)
                 results.append(Result(entry.reference, entry.version, 201 if entry.version == 1 else 200, now))
         position = {change.reference: number for number, change in enumerate(prepared.changes)}
         results.sort(key=lambda result: position[result.reference])

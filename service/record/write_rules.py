@@ -11,12 +11,12 @@ from security.consent_check import check_sharing_consent
 from security.consent_compile import is_sharing_consent
 from security.decision import Decision
 from security.labels import SFlag, label_problems, sflag_of, splits_decision_group
-from security.writes import may_write
+from security.writes import Authorship, asks_who, may_write
 from service.plan.context import PlanContext
 from service.plan.standing import rivals
 from service.record import directory
 from service.record.access import Access, Caller
-from service.record.authorship import authorship_of
+from service.record.authorship import Authors
 from service.record.changes import Change, Method, Prepared, Resource
 from service.record.derive import organisation_of
 from service.record.draft import Draft
@@ -39,20 +39,23 @@ async def check(
     changes: Sequence[Change],
     draft: Draft,
     decision: Decision | None,
-) -> None:
+) -> dict[str, Section | None]:
     """Raise for the first kind of rule that is broken, with every place that breaks it.
 
+    Return the section of every resource of the record as it would be, by its reference.
     `decision` says what the writer may read of the record; None for a record that is new, which has nothing to hide.
     """
     for change in changes:
         if change.method is not Method.CREATE:
             await check_version(access.records, draft.record, change, caller.principal, decision)
     after = _after(changes, draft)
+    sections = {reference: section_of(resource) for reference, resource in after.items()}
     await _check_references(access, prepared, draft)
-    _check_content(changes, draft, after)
-    _check_authority(access, caller, changes, draft, after)
+    _check_content(changes, after, sections)
+    _check_authority(access, caller, changes, draft, after, sections)
     _check_seen_whole(changes, draft, decision)
     _check_decisions(changes, draft, after, decision)
+    return sections
 
 
 def check_size(state: NewState, limits: Limits) -> None:
@@ -89,7 +92,7 @@ async def _check_references(access: Access, prepared: Prepared, draft: Draft) ->
         raise InvalidContent(issues)
 
 
-def _check_content(changes: Sequence[Change], draft: Draft, after: dict[str, Resource]) -> None:
+def _check_content(changes: Sequence[Change], after: dict[str, Resource], sections: dict[str, Section | None]) -> None:
     issues: list[Issue] = []
     patient = next((name for name, item in after.items() if item["resourceType"] == "Patient"), "")
     for change in changes:
@@ -114,7 +117,7 @@ def _check_content(changes: Sequence[Change], draft: Draft, after: dict[str, Res
                     has_active_successor=_is_succeeded(change.reference, after),
                 )
             ]
-    if splits_decision_group((section_of(item) or Section.UNKNOWN, item) for item in after.values()):
+    if splits_decision_group((sections[name] or Section.UNKNOWN, item) for name, item in after.items()):
         text = "The decision group carries NOPAT as a whole or not at all."
         issues.append(error("business-rule", changes[0].at if changes else "", text))
     if issues:
@@ -136,17 +139,27 @@ def _is_succeeded(consent: str, after: dict[str, Resource]) -> bool:
 
 
 def _check_authority(
-    access: Access, caller: Caller, changes: Sequence[Change], draft: Draft, after: dict[str, Resource]
+    access: Access,
+    caller: Caller,
+    changes: Sequence[Change],
+    draft: Draft,
+    after: dict[str, Resource],
+    sections: dict[str, Section | None],
 ) -> None:
     issues: list[Issue] = []
+    authors = Authors(after)
     for change in changes:
-        before = draft.entry(change.reference)
-        resource = after.get(change.reference) or draft.resource(change.reference)
-        sections = {section_of(resource)}
+        reference = change.reference
+        before = draft.entry(reference)
+        resource = after.get(reference) or draft.resource(reference)
+        touched = {sections[reference] if reference in sections else section_of(resource)}
         if before is not None and not before.follows:
-            sections.add(SECTIONS[before.section])
-        authorship = authorship_of(resource, after, change.method.value)
-        for section in sections:
+            touched.add(SECTIONS[before.section])
+        if any(asks_who(section, access.policy) for section in touched):
+            authorship = authors.of(resource, change.method.value)
+        else:
+            authorship = Authorship(resource["resourceType"], change.method.value)
+        for section in touched:
             verdict = may_write(caller.principal, section, authorship, access.policy)
             if not verdict.permitted:
                 issues.append(error("forbidden", change.at, f"Not allowed: {verdict.reason} (rule {verdict.rule})."))
@@ -184,21 +197,16 @@ def _check_decisions(
         item for name in draft.resources() if name in after and (item := context.decision(after[name])) is not None
     ]
     written = {change.reference for change in changes}
+    decided = {name: item for name in written if name in after and (item := context.decision(after[name])) is not None}
     for change in changes:
-        if change.method is Method.DELETE:
-            continue
-        item = context.decision(after[change.reference])
+        item = decided.get(change.reference)
         if item is None:
             continue
         if decision is not None and not decision.decision_group_open:
             text = "Decisions of this person are not open to you, so you cannot write one beside them."
             raise NotAllowedToWrite([error("forbidden", change.at, text)])
         others = [other for other in existing if other.reference not in written]
-        others += [
-            other
-            for name in written - {change.reference}
-            if name in after and (other := context.decision(after[name])) is not None
-        ]
+        others += [other for name, other in decided.items() if name != change.reference]
         found = rivals(item, others)
         if found:
             raise RivalDecision(change.at, found)
