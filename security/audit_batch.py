@@ -38,8 +38,10 @@ class ChainHead(msgspec.Struct, frozen=True):
 class Batch(msgspec.Struct, frozen=True):
     """The state of a tenant's audit at one moment.
 
-    `root` is the Merkle root over the macs of the entries filed since the batch before, `entries` their number, and
-    `previous` the signature of that batch (empty for the first), so that batches form a chain too.
+    `heads` lists the chains that moved since the signer's batch before; the signer's first batch lists all of them.
+    `root` is the Merkle root over the last entry of **every** chain, in order of chain (`leaf_of`), `entries` how many
+    entries they have together, and `previous` the signature of the batch before (empty for the first), so that batches
+    form a chain too.
     """
 
     tenant: str
@@ -48,6 +50,11 @@ class Batch(msgspec.Struct, frozen=True):
     entries: int
     root: bytes
     previous: bytes
+
+
+def leaf_of(head: ChainHead) -> bytes:
+    """Return the leaf that stands for a chain in the tree of a batch."""
+    return canonical(head.chain_id, head.seq.to_bytes(8, "big"), head.mac)
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
@@ -88,7 +95,7 @@ def signing_key(pem: str) -> Ed25519PrivateKey:
 
 
 def _canonical(batch: Batch) -> bytes:
-    heads = (canonical(head.chain_id, head.seq.to_bytes(8, "big"), head.mac) for head in batch.heads)
+    heads = (leaf_of(head) for head in batch.heads)
     return canonical(
         b"EPB1",
         batch.tenant.encode(),

@@ -52,7 +52,7 @@ class Chain:
 
     def __init__(self, key: bytes, chain_id: bytes, after: ChainMark = START) -> None:
         """Begin chain `chain_id` (16 random bytes), or go on with it `after` its last entry."""
-        self._macs = _Macs(key, chain_id)
+        self._macs = Macs(key, chain_id)
         self.chain_id = chain_id
         self._seq = after.seq
         self._mac = after.mac
@@ -106,7 +106,7 @@ def verify_chain(
     truncation  the chain ends before `head`
     fork        two entries hold one place, or the chain is another one than `head` saw
     """
-    macs = _Macs(key, chain_id)
+    macs = Macs(key, chain_id)
     faults: list[ChainFault] = []
     places: dict[int, list[Linked]] = {}
     newest = after.seq
@@ -139,12 +139,15 @@ def verify_chain(
     return sorted(faults, key=lambda fault: (fault.seq, fault.kind))
 
 
-def _follows(macs: _Macs, before: list[bytes], entry: Linked) -> bool:
+def _follows(macs: Macs, before: list[bytes], entry: Linked) -> bool:
     return any(bytes_eq(macs.mac(previous, entry.seq, entry.sealed), entry.mac) for previous in before)
 
 
-class _Macs:
-    """mac = HMAC-SHA256(key, previous mac 32 | seq 8 | chain id 16 | sealed): all but the last of fixed length."""
+class Macs:
+    """The macs of one chain.
+
+    mac = HMAC-SHA256(key, previous mac 32 | seq 8 | chain id 16 | sealed): all but the last of fixed length.
+    """
 
     __slots__ = ("_chain_id", "_hmac")
 
@@ -155,6 +158,7 @@ class _Macs:
         self._hmac = HMAC(key, _HASH)
 
     def mac(self, previous: bytes, seq: int, sealed: bytes) -> bytes:
+        """Return the mac of the entry `sealed` at place `seq`, behind the one whose mac is `previous`."""
         mac = self._hmac.copy()
         mac.update(previous + seq.to_bytes(8, "big") + self._chain_id)
         mac.update(sealed)

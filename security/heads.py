@@ -76,6 +76,11 @@ class Heads:
         except InvalidTag:
             raise HeadMismatch from None
 
+    def made(self, record_id: bytes, head: Head) -> bool:
+        """Say whether this service made a head for a record, whatever copy it names: for finding out what is wrong."""
+        place = self._place(record_id, head.sequence, head.digest)
+        return any(bytes_eq(key.mac(place), head.mac) for key in (self._active, *self._earlier))
+
     def _place(self, record_id: bytes, sequence: int, digest: bytes) -> bytes:
         return self._front + canonical(record_id, sequence.to_bytes(8, "big"), digest)
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from adapters.http import key_set_fetch
 from security.access_policy import AccessPolicy, base_policy, load
 from security.audit import AuditSealer
+from security.audit_batch import signing_key
 from security.blind_index import BlindIndex
 from security.clock import Clock
 from security.envelope import Envelope
@@ -54,6 +56,7 @@ from service.store.errors import StoreUnavailable
 from service.store.port import RecordStore
 from service.store.sqlite import SqliteStore
 from service.store.sqlite_worker import SqliteWorkerStore
+from service.verify.export import HeadsExporter
 from service.wiring import clock_of, database_file, new_chain
 
 
@@ -159,6 +162,20 @@ def services_of(opened: Opened) -> Services:
     return Services(interactions, DirectoryInteractions(Directory(access), interactions), named)
 
 
+def exporter_of(opened: Opened) -> HeadsExporter:
+    """Return what sends signed heads of the audit out of the database."""
+    settings = opened.settings
+    return HeadsExporter(
+        opened.store,
+        signing_key(opened.keys.audit_signing_pem),
+        settings.tenant,
+        opened.clock,
+        settings.heads_file,
+        settings.syslog,
+        timedelta(minutes=settings.heads_minutes),
+    )
+
+
 def create_app(settings: Settings, *, worker: bool = False) -> FastAPI:
     """Return the application; stores and keys are opened when it starts and closed when it stops.
 
@@ -175,7 +192,9 @@ def create_app(settings: Settings, *, worker: bool = False) -> FastAPI:
         services = services_of(opened)
         for route in fhir_routes:
             route.bind(services, opened.verifier, opened.clock)
-        beside = [asyncio.create_task(opened.watch_registry()), asyncio.create_task(opened.tidy_store())]
+        exporter = exporter_of(opened)
+        work = (opened.watch_registry(), opened.tidy_store(), exporter.run())
+        beside = [asyncio.create_task(one) for one in work]
         logs.event("started", environment=settings.environment, address=settings.base_url)
         try:
             yield
@@ -183,6 +202,7 @@ def create_app(settings: Settings, *, worker: bool = False) -> FastAPI:
             for task in beside:
                 task.cancel()
             running.clear()
+            await exporter.finish()
             await opened.store.close()
 
     app = Application(title="Shared palliative care record", version=VERSION, lifespan=lifespan, openapi_url=None)

@@ -75,6 +75,19 @@ SETTINGS = (
     Setting("EPACCS_ATTACHMENT_LIMIT", str(25 * MIB), "largest single attachment in bytes"),
     Setting("EPACCS_RESOURCE_LIMIT", "5000", "most current resources in one record"),
     Setting("EPACCS_BODY_LIMIT", str(40 * MIB), "largest request body in bytes"),
+    Setting(
+        "EPACCS_HEADS_FILE",
+        "<home>/heads.jsonl",
+        "file that signed heads of the audit are appended to; let it, or copies of it, lie where the database's "
+        "administrators cannot write",
+    ),
+    Setting("EPACCS_HEADS_MINUTES", "5", "minutes between two exports of heads: what `epaccs verify` may miss"),
+    Setting(
+        "EPACCS_SYSLOG",
+        "",
+        "where heads are sent as well: `udp://host:port`, `tcp://host:port` or a socket such as `/dev/log`; empty: "
+        "nowhere",
+    ),
     Setting("EPACCS_LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
 )
 
@@ -101,6 +114,9 @@ class Settings:
     attachment_limit: int
     resource_limit: int
     body_limit: int
+    heads_file: Path
+    heads_minutes: int
+    syslog: str
     log_level: str
 
     @property
@@ -140,6 +156,9 @@ class Settings:
             attachment_limit=reader.number("EPACCS_ATTACHMENT_LIMIT", 64 * 1024, 256 * MIB),
             resource_limit=reader.number("EPACCS_RESOURCE_LIMIT", 10, 100_000),
             body_limit=reader.number("EPACCS_BODY_LIMIT", 64 * 1024, 512 * MIB),
+            heads_file=Path(reader.text("EPACCS_HEADS_FILE").replace("<home>", str(home))).absolute(),
+            heads_minutes=reader.number("EPACCS_HEADS_MINUTES", 1, 1440),
+            syslog=_syslog(reader),
             log_level=reader.one_of("EPACCS_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )
         _check_store(reader, settings.store, production)
@@ -202,6 +221,18 @@ def _base_url(reader: _Reader, default: str, production: bool) -> str:
     elif production and reader.text("EPACCS_BASE_URL") and parts.scheme != "https":
         reader.problems.append("EPACCS_BASE_URL must be https in production")
     return url
+
+
+def _syslog(reader: _Reader) -> str:
+    address = reader.text("EPACCS_SYSLOG")
+    parts = urlsplit(address)
+    try:
+        named = parts.scheme in ("udp", "tcp") and bool(parts.hostname) and bool(parts.port)
+    except ValueError:
+        named = False
+    if address and not named and not (parts.scheme == "" and address.startswith("/")):
+        reader.problems.append("EPACCS_SYSLOG must be udp://<host>:<port>, tcp://<host>:<port> or a path")
+    return address
 
 
 def _check_store(reader: _Reader, store: str, production: bool) -> None:

@@ -37,7 +37,15 @@ SCAN = b64encode(LETTER.encode() * 400).decode()
 SAID_IN_ERROR = "Unmistakable remark about the heliotrope umbrella"
 OF_THE_PROGRAM = {"Hospice"}
 """Words of plans that the demo clients' registrations hold too, since before anybody was loaded."""
-KNOWN_FILES = {"records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "records.sqlite-journal", "clock"}
+KNOWN_FILES = {
+    "records.sqlite",
+    "records.sqlite-wal",
+    "records.sqlite-shm",
+    "records.sqlite-journal",
+    "clock",
+    "heads.jsonl",
+    "records.sqlite-machine",
+}
 """The journal exists while the empty database is made, before it takes to its write-ahead log."""
 
 

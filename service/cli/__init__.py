@@ -10,6 +10,7 @@ from service.cli.keys import keys
 from service.cli.load import load
 from service.cli.openapi import openapi
 from service.cli.serve import demo, serve
+from service.cli.verify import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -18,5 +19,5 @@ def main() -> None:
     """Run and look after the shared palliative care record."""
 
 
-for command in (serve, demo, keys, token, load, clock, decide, openapi):
+for command in (serve, demo, keys, token, load, clock, decide, verify, openapi):
     main.add_command(command)

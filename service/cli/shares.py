@@ -11,6 +11,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -121,6 +122,7 @@ def _work(job: Job[Any], pipe: Connection) -> None:
         return
     except Exception as error:
         lines = plain_lines(error)
-        pipe.send((done, (), "\n".join(lines or (f"A worker failed ({type(error).__name__}).",))))
+        with suppress(BrokenPipeError):  # another failed first, and nobody listens any more
+            pipe.send((done, (), "\n".join(lines or (f"A worker failed ({type(error).__name__}).",))))
         if not lines:
             raise  # nobody foresaw it: its traceback is printed by this process

@@ -188,11 +188,11 @@ class Records:
         """Seal and store the next state. Raise SequenceTaken, ClaimTaken, AlreadyRemembered: then nothing changed."""
         sequence = record.following
         record_id, key = record.record_id, record.key
-        before = self._tokens(record_id, record.manifest, record.entries) if record.sequence else frozenset()
-        claims_before = self._claims(record.manifest) if record.sequence else frozenset()
+        before = self.tokens_of(record_id, record.manifest, record.entries) if record.sequence else frozenset()
+        claims_before = self.claims_of(record.manifest) if record.sequence else frozenset()
         manifest, entries = state.manifest, {entry.reference: entry for entry in state.contents.entries}
         manifest.padding = -(len(entries) + len(manifest.identifiers)) % TOKEN_BUCKET
-        after, claims = self._tokens(record_id, manifest, entries), self._claims(manifest)
+        after, claims = self.tokens_of(record_id, manifest, entries), self.claims_of(manifest)
         front = compress(state.front)
         plaintext = pack(manifest, front, state.contents, state.slices)
         sealed = self.envelope.seal(key, RECORDS, record_id, sequence, plaintext)
@@ -258,10 +258,12 @@ class Records:
             for chunk in range(piece.chunks)
         ]
 
-    def _claims(self, manifest: Manifest) -> frozenset[bytes]:
+    def claims_of(self, manifest: Manifest) -> frozenset[bytes]:
+        """Return the unique tokens of a record."""
         return frozenset(self.index.token(kind, value) for kind, value in manifest.claims)
 
-    def _tokens(self, record_id: bytes, manifest: Manifest, references: Iterable[str]) -> frozenset[bytes]:
+    def tokens_of(self, record_id: bytes, manifest: Manifest, references: Iterable[str]) -> frozenset[bytes]:
+        """Return the look-up tokens of a record that holds these references, padding included."""
         token, owner = self.index.token, record_id.hex()
         return frozenset(
             [token("reference", reference) for reference in references]

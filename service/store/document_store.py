@@ -23,6 +23,7 @@ from security.envelope import WrappedKey
 from security.heads import Head
 from service.store.claims import COMMITS, Attempt, Claims, NameTaken, void
 from service.store.commit_documents import LARGEST, Newest, document_of, remembered_holder
+from service.store.document_walk import DocumentWalk
 from service.store.documents import Document, Documents
 from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken, StoreUnavailable
 from service.store.filing import DELIVERIES, TOKENS, UNFILED, VERSIONS, Filing
@@ -39,7 +40,7 @@ _DONE_KEPT = timedelta(days=1)
 _Result = TypeVar("_Result")
 
 
-class DocumentStore:
+class DocumentStore(DocumentWalk):
     """See the module."""
 
     def __init__(

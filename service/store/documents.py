@@ -9,7 +9,8 @@ one insert, still keeps every promise of the port:
 - `advance` replaces a document by a newer state of itself and never by an older one.
 - `delete` is for what nobody looks for any more.
 
-Every read names an `_id`, or walks ids in order; so a cluster can be sharded by hashed `_id` alone.
+Every read names an `_id`, or walks ids in order; so a cluster can be sharded by hashed `_id` alone. Two reads walk
+another order (`trail`, `last_of_next`): they serve who looks at all of the audit, and no request waits for them.
 """
 
 from __future__ import annotations
@@ -52,6 +53,17 @@ class Documents(Protocol):
 
     async def walk(self, collection: str, after: str, limit: int) -> list[Document]:
         """Return up to `limit` documents with an `_id` behind `after`, in order of `_id`."""
+
+    async def trail(
+        self, collection: str, first: str, then: str, after: tuple[bytes, int, str] | None, limit: int
+    ) -> list[Document]:
+        """Return up to `limit` documents from the highest `first` down; those with the same one by `then`, then `_id`.
+
+        `after` holds the three fields of the document to go on behind.
+        """
+
+    async def last_of_next(self, collection: str, first: str, then: str, above: bytes | None) -> Document | None:
+        """Return, of the lowest `first` above `above` (None: of all), the document with the highest `then`."""
 
     async def ready(self) -> None:
         """Raise StoreUnavailable when reads or durable writes cannot be served."""

@@ -18,8 +18,12 @@ from dataclasses import dataclass
 from service.store.claims import COMMITS, Claims
 from service.store.commit_documents import Newest, slimmed
 from service.store.documents import Document, Documents
+from service.store.errors import StoreUnavailable
 from service.store.grouped_audit import KNOWN, Entry, GroupedAudit
 from service.store.series import numbered
+
+_TRIES = 16
+"""Times that a record is looked at while others move it on; a newest commit that is slim for longer is damage."""
 
 RECORDS, VERSIONS, TOKENS, DELIVERIES, UNFILED = "records", "versions", "tokens", "deliveries", "unfiled"
 
@@ -35,7 +39,7 @@ class Filing:
 
     async def newest(self, record: str) -> Newest | None:
         """Return the newest committed state of a record, filing what it meets on the way; None when there is none."""
-        while True:
+        for _ in range(_TRIES):
             copy = await self.documents.find(RECORDS, record)
             newest = None if copy is None else Newest.of(record, copy, copy["next"])
             number = 1 if newest is None else newest.next
@@ -48,6 +52,7 @@ class Filing:
             for commit in found:
                 newest = await self.file(record, commit, newest)
             return newest
+        raise StoreUnavailable("a record is not whole")
 
     async def file(self, record: str, commit: Document, before: Newest | None) -> Newest | None:
         """File one commit whose forerunners are filed; return the record's newest state after it."""

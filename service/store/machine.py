@@ -20,6 +20,7 @@ from service.store.errors import StoreUnavailable
 
 WATCHED_SECONDS = 3.5
 """How long the mark of another machine is watched; it changes every second while that machine is there."""
+_LENGTH = 160
 _SYSTEM = Path("/etc/machine-id")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
@@ -55,10 +56,12 @@ class MachineMark:
 
     def beat(self) -> None:
         """Write our mark again."""
-        temporary = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        temporary.touch(0o600)
-        temporary.write_bytes(msgspec.json.encode(self._mark()))
-        temporary.replace(self._path)
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            # Of one length, and in one call: whoever reads meanwhile finds the mark before or this one.
+            os.pwrite(descriptor, msgspec.json.encode(self._mark()).ljust(_LENGTH), 0)
+        finally:
+            os.close(descriptor)
 
     def _mark(self) -> Mark:
         return Mark(self._system, self._boot, time.time_ns())

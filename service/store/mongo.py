@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
@@ -29,6 +29,9 @@ _TAKEN = 11000
 """MongoDB's error code for an `_id` that is taken."""
 _EXPIRING = ("spent", "kept", "remembered", "counters", "deliveries")
 """Collections whose documents the database forgets by itself when their `expires` has passed."""
+_AUDIT = "audit"
+_AUDIT_ORDER = [("chain", ASCENDING), ("seq", DESCENDING), ("_id", DESCENDING)]
+"""Serves both ways in which the audit is walked (`trail` backwards, `last_of_next` forwards)."""
 _META, _SCHEMA, _PROBE = "meta", "schema", "probe"
 DATABASE = "epaccs"
 
@@ -167,6 +170,31 @@ class MongoDocuments:
             found = self._of(collection).find({"_id": {"$gt": after}}).sort("_id", ASCENDING).limit(limit)
             return await found.to_list(limit)
 
+    async def trail(
+        self, collection: str, first: str, then: str, after: tuple[bytes, int, str] | None, limit: int
+    ) -> list[Document]:
+        """Return up to `limit` documents from the highest `first` down; those of the same by `then`, then `_id`."""
+        behind: Document = {}
+        if after is not None:
+            one, two, id = after
+            behind = {
+                "$or": [
+                    {first: {"$lt": one}},
+                    {first: one, then: {"$gt": two}},
+                    {first: one, then: two, "_id": {"$gt": id}},
+                ]
+            }
+        with _translated():
+            order = [(first, DESCENDING), (then, ASCENDING), ("_id", ASCENDING)]
+            return await self._of(collection).find(behind).sort(order).limit(limit).to_list(limit)
+
+    async def last_of_next(self, collection: str, first: str, then: str, above: bytes | None) -> Document | None:
+        """Return, of the lowest `first` above `above` (None: of all), the document with the highest `then`."""
+        with _translated():
+            order = [(first, ASCENDING), (then, DESCENDING), ("_id", DESCENDING)]
+            found = self._of(collection).find({} if above is None else {first: {"$gt": above}}).sort(order).limit(1)
+            return next(iter(await found.to_list(1)), None)
+
     async def ready(self) -> None:
         """Raise StoreUnavailable when reads or durable writes cannot be served."""
         await self.mark(_META, _PROBE, {"asked": True})
@@ -194,6 +222,8 @@ class MongoDocuments:
             except PyMongoError:
                 # Not every database that speaks the protocol can. What has expired is then kept, and never used.
                 continue
+        with suppress(PyMongoError):  # without it a look at the whole audit is slower, and nothing else
+            await self._of(_AUDIT).create_index(_AUDIT_ORDER)
 
     def _of(self, collection: str) -> AsyncIOMotorCollection[Document]:
         found = self._collections.get(collection)

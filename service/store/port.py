@@ -22,6 +22,7 @@ from typing import Protocol
 
 from security.envelope import WrappedKey
 from security.heads import Head
+from service.store.walk import StoreWalk
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Commit:
     deliveries: tuple[Delivery, ...] = ()
 
 
-class RecordStore(Protocol):
+class RecordStore(StoreWalk, Protocol):
     """See the module. Every method may raise `StoreUnavailable`."""
 
     async def fetch(self, record_id: bytes) -> StoredRecord | None:

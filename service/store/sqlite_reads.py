@@ -6,18 +6,21 @@ Point reads run on the event loop's own connection: they take 10 to 20 microseco
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from security.audit_batch import ChainHead
 from security.clock import Clock
 from security.envelope import WrappedKey
 from security.heads import Head
+from service.store import sqlite_walk
 from service.store.errors import StoreUnavailable
 from service.store.port import StoredDelivery, StoredRecord
 from service.store.sqlite_commit import seconds
 from service.store.sqlite_file import connect
+from service.store.walk import FiledEntry, FoundRecord
 
 _COLUMNS = "r.record_id, r.sequence, r.sealed, h.sequence, h.digest, h.mac, k.dek_id, k.kek_id, k.blob"
 _HEAD_AND_KEY = "LEFT JOIN heads h ON h.number = r.number LEFT JOIN keys k ON k.number = r.number"
@@ -40,6 +43,7 @@ class SqliteReads:
         with translated():
             self._reader = connect(path)
         self._clock = clock
+        self._chain_heads = sqlite_walk.ChainHeads(self._reader)
 
     async def fetch(self, record_id: bytes) -> StoredRecord | None:
         """Return the record, or None."""
@@ -114,6 +118,33 @@ class SqliteReads:
     def close_reads(self) -> None:
         """Let go of the file."""
         self._reader.close()
+
+    async def records_behind(self, record_id: bytes, limit: int) -> list[FoundRecord]:
+        """Return up to `limit` records with ids behind `record_id`, whole or not."""
+        with translated():
+            return sqlite_walk.records_behind(self._reader, record_id, limit)
+
+    async def found(self, record_id: bytes) -> FoundRecord | None:
+        """Return a record, whole or not."""
+        with translated():
+            return sqlite_walk.found(self._reader, record_id)
+
+    async def leading(
+        self, record_id: bytes, claims: Sequence[bytes], tokens: Sequence[bytes]
+    ) -> tuple[set[bytes], set[bytes]]:
+        """Return those of some claims, and of some look-up tokens, that lead to a record."""
+        with translated():
+            return sqlite_walk.leading(self._reader, record_id, claims, tokens)
+
+    async def audit_behind(self, place: bytes, limit: int) -> list[FiledEntry]:
+        """Return up to `limit` audit entries behind `place`, in the order in which they were filed."""
+        with translated():
+            return sqlite_walk.audit_behind(self._reader, place, limit)
+
+    async def chain_heads(self) -> list[ChainHead]:
+        """Return the last entry of every audit chain, in order of chain."""
+        with translated():
+            return await self._chain_heads.now()
 
 
 def _stored(row: tuple[Any, ...]) -> StoredRecord:

@@ -82,6 +82,27 @@ class MemoryDocuments:
         there = await self._reached("walk", collection)
         return [deepcopy(there[id]) for id in sorted(there) if id > after][:limit]
 
+    async def trail(
+        self, collection: str, first: str, then: str, after: tuple[bytes, int, str] | None, limit: int
+    ) -> list[Document]:
+        there = list((await self._reached("trail", collection)).values())
+        there.sort(key=lambda one: (one[then], one["_id"]))
+        there.sort(key=lambda one: one[first], reverse=True)
+        if after is not None:
+            there = [
+                one
+                for one in there
+                if one[first] < after[0] or (one[first] == after[0] and (one[then], one["_id"]) > after[1:])
+            ]
+        return deepcopy(there[:limit])
+
+    async def last_of_next(self, collection: str, first: str, then: str, above: bytes | None) -> Document | None:
+        there = (await self._reached("last_of_next", collection)).values()
+        behind = [one for one in there if above is None or one[first] > above]
+        lowest = min((one[first] for one in behind), default=None)
+        of_lowest = [one for one in behind if one[first] == lowest]
+        return deepcopy(max(of_lowest, key=lambda one: (one[then], one["_id"]), default=None))
+
     async def ready(self) -> None:
         await self._written("ready", "meta")
 

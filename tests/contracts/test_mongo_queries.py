@@ -141,6 +141,8 @@ async def test_what_expires_has_an_index_that_forgets_it_where_the_server_can(ha
     asked = {
         command["createIndexes"]: command["indexes"] for name, command in ACCOUNT.commands if name == "createIndexes"
     }
+    of_audit = asked.pop("audit")
+    assert [dict(one["key"]) for one in of_audit] == [{"chain": 1, "seq": -1, "_id": -1}]
     assert set(asked) == {"spent", "kept", "remembered", "counters", "deliveries"}
     for indexes in asked.values():
         assert [(dict(one["key"]), one["expireAfterSeconds"]) for one in indexes] == [({"expires": 1}, 0)]

@@ -1,0 +1,143 @@
+"""The audit, entry by entry: chains whole, entries readable, and what they say that records must have reached.
+
+An entry about a record names the sequence that was read or written from. So a record that was put back to an earlier
+state, its head with it, is below what the audit knows, for as long as nobody cut the audit back as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from security.audit import AuditEntry, AuditSealer, EventKind, Outcome
+from security.audit_chain import CHAIN_ID_BYTES, ChainMark, FaultKind
+from security.chain_walk import ChainWalk
+from security.errors import SealBroken
+from security.keys import Secrets
+from service.record.records import OpenRecord
+from service.store.walk import FiledEntry, StoreWalk
+from service.verify.findings import Finding
+
+PAGE = 200
+_WRITES = frozenset({EventKind.CREATE, EventKind.UPDATE, EventKind.DELETE})
+_REGISTER = frozenset({"$open-incident", "$close-incident"})
+_VERSION = "/_history/"
+
+_WORDS = {
+    FaultKind.GAP: "entries are missing",
+    FaultKind.REORDER: "stands behind a later entry",
+    FaultKind.EDIT: "is not what was filed in this place",
+    FaultKind.TRUNCATION: "the chain ends before a head that was exported",
+    FaultKind.FORK: "another entry has this place",
+}
+_OTHER_CHAIN = "is another entry than the exported head saw"
+
+
+@dataclass(slots=True)
+class Reached:
+    """How far the audit saw a record come.
+
+    `wrote` is the newest sequence that a write started from, `versions` what such writes named: a repeated request is
+    audited like the write it repeats, so it takes the versions to tell whether the commit behind `wrote` must be there.
+    """
+
+    sequence: int = 0
+    wrote: int = 0
+    versions: tuple[str, ...] = ()
+
+    def note(self, entry: AuditEntry) -> None:
+        """Take what an entry says."""
+        wrote = entry.outcome is Outcome.SUCCESS and entry.permitted is True
+        if wrote and entry.interaction in _REGISTER:
+            self.sequence = max(self.sequence, entry.sequence + 1)
+        elif wrote and entry.kind in _WRITES and entry.sequence == 0:
+            self.sequence = max(self.sequence, 1)
+        else:
+            self.sequence = max(self.sequence, entry.sequence)
+            if wrote and entry.kind in _WRITES and entry.sequence >= self.wrote:
+                kept = self.versions if entry.sequence == self.wrote else ()
+                self.wrote = entry.sequence
+                named = (one for one in entry.references if _VERSION in one)
+                self.versions = tuple(dict.fromkeys((*kept, *named)))
+
+    def missing(self, record: OpenRecord) -> int:
+        """Return the sequence that a record has not reached; 0 when it has reached all that the audit saw."""
+        if record.sequence < self.sequence:
+            return self.sequence
+        if record.sequence == self.wrote:
+            for named in self.versions:
+                reference, _, version = named.partition(_VERSION)
+                entry = record.entry(reference)
+                if entry is None or entry.version < int(version):
+                    return record.sequence + 1
+        return 0
+
+
+@dataclass(slots=True)
+class AuditCheck:
+    """One walk over all of the audit. `exported` are the heads kept elsewhere, by chain."""
+
+    walk: StoreWalk
+    sealer: AuditSealer
+    chain_keys: Secrets
+    exported: dict[bytes, list[ChainMark]]
+    reached: dict[bytes, Reached] = field(default_factory=dict)
+    entries: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    _chains: dict[bytes, ChainWalk] = field(default_factory=dict)
+
+    @property
+    def chains(self) -> int:
+        """How many chains there are."""
+        return len(self._chains)
+
+    async def run(self, tell: Callable[[int], None]) -> None:
+        """Walk; `tell` hears how many entries were looked at, after each page."""
+        for chain, known in self.exported.items():
+            self._chains[chain] = self._begin(chain, known)
+        place = b""
+        while page := await self.walk.audit_behind(place, PAGE):
+            for filed in page:
+                self._take(filed)
+            self.entries += len(page)
+            place = page[-1].place
+            tell(self.entries)
+        for chain, walked in self._chains.items():
+            seen = {mark.seq for mark in self.exported.get(chain, ())}
+            for fault in walked.faults():
+                other = fault.kind is FaultKind.FORK and fault.seq in seen
+                what = _OTHER_CHAIN if other else _WORDS[fault.kind]
+                self.findings.append(_finding(chain, fault.seq, fault.until, what))
+
+    def _begin(self, chain: bytes, known: list[ChainMark]) -> ChainWalk:
+        return ChainWalk((self.chain_keys.active, *self.chain_keys.earlier), chain, known)
+
+    def _take(self, filed: FiledEntry) -> None:
+        chain, linked = filed.chain, filed.linked
+        values: tuple[Any, ...] = (linked.seq, linked.mac, linked.sealed, chain)
+        if [type(one) for one in values] != [int, bytes, bytes, bytes]:
+            self.findings.append(Finding("audit", what="a row holds values that are no entry"))
+            return
+        if len(chain) != CHAIN_ID_BYTES or not 0 < linked.seq < 1 << 63:
+            self.findings.append(_finding(chain, linked.seq, linked.seq, "a row that is in no chain"))
+            return
+        walked = self._chains.get(chain)
+        if walked is None:
+            walked = self._chains[chain] = self._begin(chain, [])
+        right = walked.take(linked)
+        try:
+            entry = self.sealer.open(linked.sealed)
+            record = bytes.fromhex(entry.record)
+        except (SealBroken, msgspec.MsgspecError, ValueError):
+            if right:  # else the chain has said already what is wrong with it
+                self.findings.append(_finding(chain, linked.seq, linked.seq, "does not open"))
+            return
+        if record:
+            self.reached.setdefault(record, Reached()).note(entry)
+
+
+def _finding(chain: bytes, seq: int, until: int, what: str) -> Finding:
+    return Finding("audit", chain=chain.hex(), place=str(seq) if seq == until else f"{seq} to {until}", what=what)
