@@ -78,12 +78,14 @@ def test_four_hundred_changes_of_one_person_by_two_organisations_are_all_there(
     async def write(send: Send, writer: int) -> list[int]:
         token = (gp, hospice)[writer % 2]
         answer = await send("POST", "/Observation", token, note(someone, f"writer {writer}, change 1"))
+        assert answer.status_code == 201, answer.text
         statuses = [answer.status_code]
         id, etag = answer.headers["location"].split("/")[-3], answer.headers["etag"]
         made.append(f"{writer}:{id}")
         for change in range(2, CHANGES + 1):
             body = note(someone, f"writer {writer}, change {change}") | {"id": id}
             answer = await send("PUT", f"/Observation/{id}", token, body, If_Match=etag, Prefer="return=minimal")
+            assert answer.status_code == 200, answer.text
             statuses.append(answer.status_code)
             etag = answer.headers["etag"]
         return statuses
