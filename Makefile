@@ -49,7 +49,7 @@ check: ## lint, then test: what CI runs
 	@$(MAKE) test
 
 .PHONY: nightly
-nightly: setup ## every test, the long harnesses too, with 2,000 examples a property
+nightly: setup ## every test, the long harnesses too: 2,000 examples a property, 1,000 kills, a soak (hours)
 	@$(PYTHON) -m pytest -m "nightly or not nightly" --hypothesis-profile=nightly
 
 .PHONY: bench

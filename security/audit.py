@@ -132,6 +132,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     search_parameters: tuple[str, ...] = ()
     count: int = 0
     """How many events a summary stands for."""
+    makes: int = 0
+    """The sequence of the record that this write made; the entry is there if, and only if, that is."""
 
     def __repr__(self) -> str:
         return f"AuditEntry({self.kind.value}, {self.outcome.name}, {self.request_id!r}, ***)"

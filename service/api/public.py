@@ -6,6 +6,7 @@ these alone.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ from service.api.routes import PREFIX
 STATIC = Path(__file__).resolve().parent.parent / "web" / "static"
 DOCS_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
 """Swagger UI sets styles from its script; its scripts and everything else come from here."""
+
+READY_WITHIN = 3.0
+"""Seconds that the checks may take: a store that does not say in time that it can serve, cannot."""
 
 Check = Callable[[], Awaitable[None]]
 """Raises when what it checks cannot serve now."""
@@ -53,8 +57,9 @@ class Public:
     async def ready(self, request: Request) -> Response:
         """Answer whether reads and durable writes can be served: store and keys."""
         try:
-            for check in self.checks():
-                await check()
+            async with asyncio.timeout(READY_WITHIN):
+                for check in self.checks():
+                    await check()
         except Exception:  # whatever is wrong, the answer is that this process cannot serve
             return JSONResponse({"status": "unavailable"}, 503, {"Retry-After": "5"})
         return JSONResponse({"status": "ready"})

@@ -48,6 +48,8 @@ def furnish(settings: Settings) -> None:
     """Make keys and demo clients where demo doors exist and there are none; production makes nothing by itself."""
     if not settings.has_demo_doors or key_path(settings.keys).exists():
         return
+    if settings.store.startswith("sqlite") and Path(settings.store.removeprefix("sqlite://")).exists():
+        return  # records without their keys: with new ones everybody would look like a person without a plan
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     FileKeyRing.create(key_path(settings.keys))
     if not settings.clients.exists():

@@ -161,8 +161,13 @@ class Access:
         asked: Asked,
         record: OpenRecord | None,
         outcome: Outcome = Outcome.SUCCESS,
+        *,
+        makes: int = 0,
     ) -> bytes:
-        """Return the sealed audit entry of a decision; `outcome` is that of what it permitted."""
+        """Return the sealed audit entry of a decision.
+
+        `outcome` is that of what it permitted; `makes` the sequence that a commit makes, which carries the entry.
+        """
         principal = caller.principal
         user, manifest = principal.user, None if record is None else record.manifest
         return self.sealer.seal(
@@ -201,6 +206,7 @@ class Access:
                 sequence=0 if record is None else record.sequence,
                 references=asked.references,
                 search_parameters=asked.parameters,
+                makes=makes,
             )
         )
 

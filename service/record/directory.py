@@ -154,7 +154,9 @@ class Directory:
         section = section_of(change.resource or {})
         entry = draft.put(change, section, caller.author(), instant(self.access.clock()))
         asked = Asked(interaction, (f"{entry.reference}/_history/{entry.version}",))
-        audit = self.access.entry(caller, decision(self.access, caller.principal), asked, record)
+        audit = self.access.entry(
+            caller, decision(self.access, caller.principal), asked, record, makes=record.following
+        )
         committed = await self.access.records.commit(record, draft.finish(None, self.access.clock()), audit=(audit,))
         return _released(self.access, caller.principal, [committed])
 

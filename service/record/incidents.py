@@ -104,7 +104,8 @@ class IncidentRegister:
             manifest.incidents, incident = edit(current)
             manifest.identifiers = sorted(_identifier(one.id) for one in manifest.incidents)
             decision = impersonal(REGISTER_RULE, caller.principal.role, self.access.policy, new_decision_id())
-            audit = self.access.entry(caller, decision, Asked(interaction, (f"Incident/{incident.id}",)), register)
+            asked = Asked(interaction, (f"Incident/{incident.id}",))
+            audit = self.access.entry(caller, decision, asked, register, makes=register.following)
             await self.access.records.commit(register, NewState(manifest), audit=(audit,))
         return incident
 

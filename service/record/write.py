@@ -247,7 +247,7 @@ class WriteRecord:
         committed = await access.records.commit(
             record,
             state,
-            audit=(access.entry(caller, decision, written, record),),
+            audit=(access.entry(caller, decision, written, record, makes=record.following),),
             known=access.known_token(caller, record),
             remembered=remembered,
         )

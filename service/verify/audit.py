@@ -1,7 +1,7 @@
 """The audit, entry by entry: chains whole, entries readable, and what they say that records must have reached.
 
-An entry about a record names the sequence that was read or written from. So a record that was put back to an earlier
-state, its head with it, is below what the audit knows, for as long as nobody cut the audit back as well.
+An entry about a record names the sequence that was read, and the one that a write made. So a record that was put back
+to an earlier state, its head with it, is below what the audit knows, for as long as nobody cut the audit back as well.
 """
 
 from __future__ import annotations
@@ -12,20 +12,15 @@ from typing import Any
 
 import msgspec
 
-from security.audit import AuditEntry, AuditSealer, EventKind, Outcome
+from security.audit import AuditSealer
 from security.audit_chain import CHAIN_ID_BYTES, ChainMark, FaultKind
 from security.chain_walk import ChainWalk
 from security.errors import SealBroken
 from security.keys import Secrets
-from service.record.records import OpenRecord
 from service.store.walk import FiledEntry, StoreWalk
 from service.verify.findings import Finding
 
 PAGE = 200
-_WRITES = frozenset({EventKind.CREATE, EventKind.UPDATE, EventKind.DELETE})
-_REGISTER = frozenset({"$open-incident", "$close-incident"})
-_VERSION = "/_history/"
-
 _WORDS = {
     FaultKind.GAP: "entries are missing",
     FaultKind.REORDER: "stands behind a later entry",
@@ -37,46 +32,6 @@ _OTHER_CHAIN = "is another entry than the exported head saw"
 
 
 @dataclass(slots=True)
-class Reached:
-    """How far the audit saw a record come.
-
-    `wrote` is the newest sequence that a write started from, `versions` what such writes named: a repeated request is
-    audited like the write it repeats, so it takes the versions to tell whether the commit behind `wrote` must be there.
-    """
-
-    sequence: int = 0
-    wrote: int = 0
-    versions: tuple[str, ...] = ()
-
-    def note(self, entry: AuditEntry) -> None:
-        """Take what an entry says."""
-        wrote = entry.outcome is Outcome.SUCCESS and entry.permitted is True
-        if wrote and entry.interaction in _REGISTER:
-            self.sequence = max(self.sequence, entry.sequence + 1)
-        elif wrote and entry.kind in _WRITES and entry.sequence == 0:
-            self.sequence = max(self.sequence, 1)
-        else:
-            self.sequence = max(self.sequence, entry.sequence)
-            if wrote and entry.kind in _WRITES and entry.sequence >= self.wrote:
-                kept = self.versions if entry.sequence == self.wrote else ()
-                self.wrote = entry.sequence
-                named = (one for one in entry.references if _VERSION in one)
-                self.versions = tuple(dict.fromkeys((*kept, *named)))
-
-    def missing(self, record: OpenRecord) -> int:
-        """Return the sequence that a record has not reached; 0 when it has reached all that the audit saw."""
-        if record.sequence < self.sequence:
-            return self.sequence
-        if record.sequence == self.wrote:
-            for named in self.versions:
-                reference, _, version = named.partition(_VERSION)
-                entry = record.entry(reference)
-                if entry is None or entry.version < int(version):
-                    return record.sequence + 1
-        return 0
-
-
-@dataclass(slots=True)
 class AuditCheck:
     """One walk over all of the audit. `exported` are the heads kept elsewhere, by chain."""
 
@@ -84,7 +39,8 @@ class AuditCheck:
     sealer: AuditSealer
     chain_keys: Secrets
     exported: dict[bytes, list[ChainMark]]
-    reached: dict[bytes, Reached] = field(default_factory=dict)
+    reached: dict[bytes, int] = field(default_factory=dict)
+    """The sequence that the audit saw each record reach."""
     entries: int = 0
     findings: list[Finding] = field(default_factory=list)
     _chains: dict[bytes, ChainWalk] = field(default_factory=dict)
@@ -136,7 +92,7 @@ class AuditCheck:
                 self.findings.append(_finding(chain, linked.seq, linked.seq, "does not open"))
             return
         if record:
-            self.reached.setdefault(record, Reached()).note(entry)
+            self.reached[record] = max(self.reached.get(record, 0), entry.sequence, entry.makes)
 
 
 def _finding(chain: bytes, seq: int, until: int, what: str) -> Finding:

@@ -12,7 +12,6 @@ from security.errors import HeadMismatch, KeyUnavailable, SealBroken
 from service.record.manifest import Contents, Entry, Piece, RecordKind, unpack, unpack_rest, unpack_superseded
 from service.record.records import PIECES, RECORDS, VERSIONS, OpenRecord, Records
 from service.store.walk import FoundRecord, StoreWalk
-from service.verify.audit import Reached
 from service.verify.findings import Finding
 
 _UNREADABLE = (msgspec.MsgspecError, RuntimeError, ValueError, TypeError, OverflowError, IndexError)
@@ -26,18 +25,18 @@ class RecordCheck:
     walk: StoreWalk
     records: Records
 
-    async def check(self, found: FoundRecord, reached: Reached | None) -> list[Finding]:
-        """Return what is wrong with a record; `reached` is how far the audit saw it come.
+    async def check(self, found: FoundRecord, reached: int) -> list[Finding]:
+        """Return what is wrong with a record; `reached` is the sequence that the audit saw it reach.
 
         A record whose own row, head or key is wrong cannot say what it names, so nothing else is looked for.
         """
         try:
-            return await self._check(found, reached or Reached())
+            return await self._check(found, reached)
         except _UNREADABLE:
             what = "opens and cannot be read, or its rows hold values that no commit writes"
             return [Finding("records", found.record_id.hex(), what=what)]
 
-    async def _check(self, found: FoundRecord, reached: Reached) -> list[Finding]:
+    async def _check(self, found: FoundRecord, reached: int) -> list[Finding]:
         wrong = self._head(found)
         if found.key is None:
             wrong.append(_of(found, "keys", "the record has no key"))
@@ -57,9 +56,8 @@ class RecordCheck:
         manifest, front, rest = unpack(plaintext)
         contents, slices = unpack_rest(rest)
         record = OpenRecord(found.record_id, found.sequence, manifest, key, front, (contents, slices))
-        known = reached.missing(record)
-        if known:
-            return [_of(found, "records", f"was put back: the audit knows sequence {known}")]
+        if found.sequence < reached:
+            return [_of(found, "records", f"was put back: the audit knows sequence {reached}")]
         return [
             *self._layout(found, contents, len(slices)),
             *await self._versions(found, key, contents),

@@ -16,7 +16,7 @@ from security.audit import AuditSealer
 from security.keys import Secrets
 from service.record.records import Records
 from service.store.walk import FoundRecord, StoreWalk
-from service.verify.audit import AuditCheck, Reached
+from service.verify.audit import AuditCheck
 from service.verify.exported import Exported
 from service.verify.findings import Finding
 from service.verify.record import RecordCheck
@@ -89,19 +89,19 @@ class Verification:
         self.resume.remove()
         return sorted([*self.exported.findings, *findings, *self.kept.findings])
 
-    async def _audit(self) -> tuple[dict[bytes, Reached], list[Finding]]:
+    async def _audit(self) -> tuple[dict[bytes, int], list[Finding]]:
         check = AuditCheck(self.walk, self.sealer, self.chain_keys, self.exported.heads)
         await check.run(lambda entries: self.tell("audit", entries, 0.0))
         self.entries, self.chains = check.entries, check.chains
         return check.reached, check.findings
 
-    async def _records(self, reached: dict[bytes, Reached]) -> None:
+    async def _records(self, reached: dict[bytes, int]) -> None:
         kept, check = self.kept, RecordCheck(self.walk, self.records)
         for record_id in [one for one in reached if one <= kept.behind]:
             del reached[record_id]
         while page := await self.walk.records_behind(kept.behind, self.page):
             for found in page:
-                kept.findings += await self._settled(check, found, reached.pop(found.record_id, None))
+                kept.findings += await self._settled(check, found, reached.pop(found.record_id, 0))
             kept.behind = page[-1].record_id
             kept.records += len(page)
             self.checked += len(page)
@@ -111,12 +111,12 @@ class Verification:
         for record_id, known in sorted(reached.items()):
             left = await self.walk.found(record_id)
             if left is None:
-                what = f"is missing: the audit knows sequence {known.sequence}"
+                what = f"is missing: the audit knows sequence {known}"
                 kept.findings.append(Finding("records", record_id.hex(), what=what))
             else:
                 kept.findings += await self._settled(check, left, known)
 
-    async def _settled(self, check: RecordCheck, found: FoundRecord, reached: Reached | None) -> list[Finding]:
+    async def _settled(self, check: RecordCheck, found: FoundRecord, reached: int) -> list[Finding]:
         """Return what is wrong with a record and stays wrong."""
         wrong = await check.check(found, reached)
         for _ in range(_TRIES):

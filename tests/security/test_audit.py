@@ -103,7 +103,7 @@ def test_the_stored_form_is_pinned():
     names = AuditEntry.__struct_fields__
     assert names[:5] == ("time", "kind", "outcome", "request_id", "interaction")
     stored = msgspec.msgpack.decode(msgspec.msgpack.encode(ENTRY))
-    assert len(stored) == len(names) == 38
+    assert len(stored) == len(names) == 39
     assert stored[names.index("patient")] == "Patient/p1"
     assert stored[-5:] == ["aa" * 16, 12, [], [], 0]
 

@@ -7,9 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from security.principal import Role
 from service.record.access import Asked
 from service.verify.findings import Finding, table
-from tests.service.record.house import House, doctor, note, update
+from tests.service.record.house import House, create, doctor, note, patient, update
 from tests.service.verify.conftest import Past, Verifier, rows
 
 Change = Callable[[sqlite3.Connection], object]
@@ -144,12 +145,18 @@ async def test_look_up_tokens_removed(verifier: Verifier, past: Past) -> None:
     assert await found(verifier, change) == [of(past, "tokens", "32 of 32 do not lead to this record")]
 
 
-async def earlier(verifier: Verifier, past: Past) -> tuple[Change, Change]:
-    """Go on for one commit; return what puts the record back to before it, and what puts its head back."""
+async def earlier(verifier: Verifier, past: Past, *, only_registering: bool = False) -> tuple[Change, Change]:
+    """Go on for one commit; return what puts the record back to before it, and what puts its head back.
+
+    The commit changes a resource, or only registers another organisation as the person's, which makes no version.
+    """
     path = verifier.house.path
     (record,) = rows(path, "SELECT sequence, sealed FROM records WHERE record_id = ?", past.one)
     (head,) = rows(path, f"SELECT sequence, digest, mac FROM heads WHERE number = {NUMBER}", past.one)
-    await verifier.house.write(update(past.note, 3, note(past.subject, "newer")))
+    if only_registering:
+        await verifier.house.write(create(patient(700)[1]), caller=doctor("ZZHSP1", Role.HOSPICE))
+    else:
+        await verifier.house.write(update(past.note, 3, note(past.subject, "newer")))
     return (
         lambda c: c.execute("UPDATE records SET sequence = ?, sealed = ? WHERE record_id = ?", (*record, past.one)),
         lambda c: c.execute(
@@ -169,11 +176,12 @@ async def test_a_head_put_back_without_its_record(verifier: Verifier, past: Past
     assert await found(verifier, head) == [of(past, "records", what, 5)]
 
 
+@pytest.mark.parametrize("only_registering", [False, True])
 @pytest.mark.parametrize("read_after", [False, True])
 async def test_record_and_head_put_back_together_are_shown_by_the_audit(
-    verifier: Verifier, past: Past, read_after: bool
+    verifier: Verifier, past: Past, read_after: bool, only_registering: bool
 ) -> None:
-    record, head = await earlier(verifier, past)
+    record, head = await earlier(verifier, past, only_registering=only_registering)
     if read_after:
         await verifier.house.emergency(past.number)
     assert await found(verifier, record, head) == [of(past, "records", "was put back: the audit knows sequence 5")]
