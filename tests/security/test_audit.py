@@ -105,7 +105,7 @@ def test_the_stored_form_is_pinned():
     stored = msgspec.msgpack.decode(msgspec.msgpack.encode(ENTRY))
     assert len(stored) == len(names) == 39
     assert stored[names.index("patient")] == "Patient/p1"
-    assert stored[-5:] == ["aa" * 16, 12, [], [], 0]
+    assert stored[-6:] == ["aa" * 16, 12, [], [], 0, 0]
 
 
 def test_an_entry_of_an_older_version_still_opens():
