@@ -4,6 +4,9 @@ Every job of a group lies in one transaction, so one `fdatasync` makes them all 
 back to its own savepoint and fails alone; when the group's COMMIT fails, every job of it fails and nothing of it is
 there.
 
+A disk that does not answer within `PATIENCE_SECONDS` is one that cannot be had: whoever waits hears that the store is
+unavailable, which may leave the work made, and nothing more is taken until the disk has answered.
+
 A group is whatever has gathered by the time that the event loop has nothing more to do at once, or that the group
 before it is durable: a busy service commits many together, an idle one commits a single job without waiting. Groups are
 handed over whole, because each change of hands between two Python threads can cost more than the commit itself.
@@ -23,12 +26,16 @@ from typing import Any
 
 from service.store.errors import StoreError, StoreUnavailable
 
+_TOO_SLOW = "the disk does not answer in time"
+
 Job = Callable[[sqlite3.Connection], Any]
 """Runs inside the writer's transaction; raises a StoreError before it has written anything, or uses a savepoint."""
 
 Group = list[tuple[Job, asyncio.Future[Any]]]
 CHECKPOINT_SECONDS = 1.0
 LARGEST_GROUP = 256
+PATIENCE_SECONDS = 5.0
+"""A disk that keeps a group for longer is one that does not answer: who waits for it is told so."""
 
 
 class Committer:
@@ -58,6 +65,8 @@ class Committer:
         self._waiting: Group = []
         self._settled: asyncio.Future[None] = self._loop.create_future()
         self._writing = False
+        self._overdue = False
+        self._watch: asyncio.TimerHandle | None = None
         self._scheduled = False
         self._closed = False
         self._groups: SimpleQueue[Group | None] = SimpleQueue()
@@ -73,6 +82,8 @@ class Committer:
         """Take a job; the future resolves when the group that holds it is durable."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
+        if self._overdue:
+            raise StoreUnavailable(_TOO_SLOW)
         future: asyncio.Future[Any] = self._loop.create_future()
         self._waiting.append((job, future))
         if not self._writing and not self._scheduled:
@@ -100,14 +111,25 @@ class Committer:
         group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
         self._writing = True
         self._settled = self._loop.create_future()
+        self._watch = self._loop.call_later(PATIENCE_SECONDS, self._give_up, group)
         self._groups.put(group)
+
+    def _give_up(self, group: Group) -> None:
+        """Tell a group that is too long on its way, and who waits behind it. The group may yet become durable."""
+        self._overdue = True
+        waiting, self._waiting = self._waiting, []
+        for _, future in (*group, *waiting):
+            if not future.done():
+                future.set_exception(StoreUnavailable(_TOO_SLOW))
 
     def _settle(self, results: list[tuple[asyncio.Future[Any], Any]]) -> None:
         """Answer everyone in a group, on the event loop, and begin the next one."""
-        self._writing = False
+        self._writing = self._overdue = False
+        if self._watch is not None:
+            self._watch.cancel()
         self._settled.set_result(None)
         for future, result in results:
-            if future.cancelled():
+            if future.done():  # cancelled, or told that it took too long
                 continue
             if isinstance(result, StoreError):
                 future.set_exception(result)

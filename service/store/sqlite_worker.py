@@ -100,6 +100,9 @@ class SqliteWorkerStore(SqliteReads):
             self._waiting.pop(number, None)
             outcome.cancel()
             raise
+        if writer.is_closing():  # it died, and `_listen` has not come round to saying so
+            self._waiting.pop(number, None)
+            raise StoreUnavailable(_GONE)
         writer.write(messages.call(number, method, arguments))
         return await outcome
 

@@ -70,6 +70,18 @@ class MongoServer:
         self.log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and not ended since."""
+        return self._process is not None
+
+    @property
+    def pid(self) -> int:
+        """The id of the process that runs."""
+        if self._process is None:
+            raise RuntimeError(f"{self.kind} does not run")
+        return self._process.pid
+
     def url(self, database: str = "") -> str:
         """Return the address for a driver."""
         return f"mongodb://127.0.0.1:{self.port}/{database}?directConnection=true"
