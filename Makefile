@@ -28,7 +28,7 @@ setup: $(VENV)/.product fhir_profiles/definitions_r4/.built ## install everythin
 
 .PHONY: test
 test: setup ## every test but the nightly ones
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
 
 .PHONY: peers
 peers: ## servers for the tests of the MongoDB store, in build/peers (needs Go 1.24, or a JDK and Maven)

@@ -43,7 +43,7 @@ class SqliteWrites:
         )
 
     async def commit(self, commit: Commit) -> None:
-        """Make the change durable, or raise; a raised `StoreUnavailable` may leave it made, where a disk is too slow."""
+        """Make the change durable, or raise; a raised `StoreUnavailable` may leave it made, if a disk is too slow."""
         now = seconds(self._clock())
 
         def job(connection: sqlite3.Connection) -> None:

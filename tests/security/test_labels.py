@@ -34,7 +34,13 @@ def test_the_highest_label_counts_and_none_lowers():
 
 @pytest.mark.parametrize(
     "section",
-    [*DECISION_GROUP, Section.ANTICIPATORY_MEDICINES, Section.ALLERGIES, Section.SAFETY_ALERTS, Section.ACCESS_DETAILS],
+    [
+        *sorted(DECISION_GROUP),
+        Section.ANTICIPATORY_MEDICINES,
+        Section.ALLERGIES,
+        Section.SAFETY_ALERTS,
+        Section.ACCESS_DETAILS,
+    ],
 )
 def test_critical_sections_keep_their_tier_under_r_but_not_under_others(section):
     assert entry_tier(section, labelled("R")) is TIER[section]
