@@ -54,8 +54,8 @@ def available() -> list[str]:
 
 
 def required() -> bool:
-    """Tell whether a run without any server is a failure: in CI, and where EPACCS_REQUIRE_MONGO says so."""
-    return bool(os.environ.get("CI")) or os.environ.get("EPACCS_REQUIRE_MONGO") == "1"
+    """Tell whether a run without any server is a failure: in CI, and where REQUIRE_MONGO says so."""
+    return bool(os.environ.get("CI")) or os.environ.get("REQUIRE_MONGO") == "1"
 
 
 class MongoServer:
