@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from security.audit_chain import Chain
 from service.store.documents import Document, Documents
-from service.store.errors import StoreError
+from service.store.errors import StoreError, StoreUnavailable
 
 AUDIT, KNOWN = "audit", "known"
 
@@ -62,14 +62,19 @@ class GroupedAudit:
                 group, self._waiting = self._waiting, []
                 try:
                     await self._write_group([entry for entry, _ in group])
+                    failure = None
                 except StoreError as error:
-                    for _, future in group:
-                        if not future.done():
-                            future.set_exception(error)
-                else:
-                    for _, future in group:
-                        if not future.done():
-                            future.set_result(None)
+                    failure = error
+                except Exception as error:  # nobody foresaw it, and who waits must hear all the same
+                    failure = StoreUnavailable("an audit entry could not be written")
+                    failure.__cause__ = error
+                for _, future in group:
+                    if future.done():
+                        continue
+                    if failure is None:
+                        future.set_result(None)
+                    else:
+                        future.set_exception(failure)
         finally:
             self._writing = None
 
@@ -83,7 +88,7 @@ class GroupedAudit:
             documents = [self._linked(entry) for entry in waiting]
             try:
                 inserted = await self._documents.insert_in_order(AUDIT, documents)
-            except StoreError:
+            except Exception:
                 self._chain = self._new_chain()
                 raise
             self._chain.rewind(mark)

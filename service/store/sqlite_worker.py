@@ -19,6 +19,8 @@ from service.store.port import Commit
 from service.store.sqlite_reads import SqliteReads
 from service.store.writer_process import socket_path
 
+PATIENCE_SECONDS = 10.0
+"""Longer than the writer itself waits for the disk: one that says nothing for so long does not run."""
 _GONE = "the writer of the database is not there"
 
 
@@ -104,7 +106,13 @@ class SqliteWorkerStore(SqliteReads):
             self._waiting.pop(number, None)
             raise StoreUnavailable(_GONE)
         writer.write(messages.call(number, method, arguments))
-        return await outcome
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await outcome
+        except TimeoutError:
+            raise StoreUnavailable("the writer of the database does not answer in time") from None
+        finally:
+            self._waiting.pop(number, None)
 
     async def _connected(self) -> asyncio.StreamWriter:
         async with self._connecting:
@@ -120,8 +128,8 @@ class SqliteWorkerStore(SqliteReads):
         try:
             while True:
                 outcome = messages.decode_outcome(await messages.next_message(reader))
-                future = self._waiting.pop(outcome.number)
-                if future.cancelled():
+                future = self._waiting.pop(outcome.number, None)
+                if future is None or future.done():  # whoever asked has gone, or waited too long
                     continue
                 if outcome.error:
                     future.set_exception(messages.raised(outcome))

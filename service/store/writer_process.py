@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 from pathlib import Path
 
 from service.store import writer_messages as messages
 from service.store.errors import StoreError
 from service.store.sqlite_writes import SqliteWrites
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def socket_path(database: Path) -> Path:
@@ -70,5 +73,8 @@ class WriterProcess:
             outcome = messages.Outcome(call.number, result)
         except StoreError as error:
             outcome = messages.failed(call.number, error)
+        except Exception as error:  # nobody foresaw it, and who waits must hear all the same
+            _LOGGER.error("a call of the writer failed: %s", call.method, exc_info=error)
+            outcome = messages.Outcome(call.number, error=type(error).__name__)
         with contextlib.suppress(ConnectionError):
             writer.write(messages.framed(outcome))
