@@ -21,20 +21,18 @@ from service.store.errors import StoreUnavailable
 WATCHED_SECONDS = 3.5
 """How long the mark of another machine is watched; it changes every second while that machine is there."""
 _LENGTH = 160
-_SYSTEM = Path("/etc/machine-id")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """`system` names the machine's installation and `boot` its running kernel, as digests; `beat` changes."""
+    """`machine` is a digest of what names the running kernel; `beat` changes.
 
-    system: str
-    boot: str
+    The kernel, because processes share a SQLite file through its memory: containers on one kernel may, copies of one
+    installation on two machines may not. After a restart a machine watches its own mark like that of another.
+    """
+
+    machine: str
     beat: int
-
-    def same_machine(self, other: Mark) -> bool:
-        """Tell whether two marks are of one machine: one kernel (containers), or one installation (after a restart)."""
-        return self.boot == other.boot or self.system == other.system
 
 
 class MachineMark:
@@ -43,12 +41,12 @@ class MachineMark:
     def __init__(self, database: Path, pause: Callable[[float], None] = time.sleep) -> None:
         self._path = database.with_name(f"{database.name}-machine")
         self._pause = pause
-        self._system, self._boot = _digest(_SYSTEM), _digest(_BOOT)
+        self._machine = _this_machine()
 
     def claim(self) -> None:
         """Write our mark; raise StoreUnavailable while another machine has the file open."""
         found = self._read()
-        if found is not None and not found.same_machine(self._mark()):
+        if found is not None and found.machine != self._machine:
             self._pause(WATCHED_SECONDS)
             if self._read() != found:
                 raise StoreUnavailable("another machine has the database file open")
@@ -64,7 +62,7 @@ class MachineMark:
             os.close(descriptor)
 
     def _mark(self) -> Mark:
-        return Mark(self._system, self._boot, time.time_ns())
+        return Mark(self._machine, time.time_ns())
 
     def _read(self) -> Mark | None:
         try:
@@ -73,10 +71,10 @@ class MachineMark:
             return None
 
 
-def _digest(path: Path) -> str:
-    """Return a digest of what names a machine: it is compared, and need not be known to whoever finds the file."""
+def _this_machine() -> str:
+    """Return a digest: it is compared, and what it is made of need not be known to whoever finds the file."""
     try:
-        named = path.read_bytes().strip()
-    except OSError:
-        named = b""
-    return hashlib.sha256(named or uuid.getnode().to_bytes(6, "big")).hexdigest()[:32]
+        named = _BOOT.read_bytes().strip()
+    except OSError:  # no Linux
+        named = uuid.getnode().to_bytes(6, "big")
+    return hashlib.sha256(named).hexdigest()[:32]

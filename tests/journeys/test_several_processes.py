@@ -124,7 +124,7 @@ def test_a_second_machine_on_the_same_file_is_refused(tmp_path: Path) -> None:
     home = tmp_path / "home"
     settings = demo_settings(home, free_port())
     elsewhere = MachineMark(home / "records.sqlite")
-    elsewhere._system, elsewhere._boot = "another system", "another kernel"
+    elsewhere._machine = "another machine"
     elsewhere.beat()
     with (tmp_path / "output").open("w") as output:
         started = subprocess.Popen(
