@@ -102,12 +102,14 @@ def issuer_of(settings: Settings, keys: FileKeyRing, registry: ClientRegistry, c
 
 async def open_store(settings: Settings, keys: FileKeyRing, clock: Clock) -> RecordStore:
     """Open the store that the settings name, with an audit chain of this process's own."""
-
     if settings.store.startswith("mongodb"):
         from service.store.mongo import MongoDocuments  # the driver takes a fifth of a second to import
 
         file = settings.store_password_file
-        password = None if file is None else file.read_text().strip()
+        try:
+            password = None if file is None else file.read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            raise StoreUnavailable("the file that EPACCS_STORE_PASSWORD_FILE names cannot be read") from None
         documents = await MongoDocuments.open(settings.store, password, linearizable=settings.store_linearizable)
         return DocumentStore(documents, lambda: new_chain(keys), clock)
     return await SqliteStore.open(database_file(settings), new_chain(keys), clock)

@@ -65,6 +65,35 @@ def test_every_wrong_setting_is_named_in_one_go_and_no_value_is_repeated(tmp_pat
     assert "Traceback" not in ended.stderr
 
 
+def test_a_password_file_that_cannot_be_read_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    ended = _start(
+        tmp_path,
+        EPACCS_ENV="sandbox",
+        EPACCS_STORE="mongodb://someone@127.0.0.1:1/ours",
+        EPACCS_STORE_PASSWORD_FILE=str(tmp_path / "none"),
+    )
+
+    assert ended.returncode == 1
+    assert "EPACCS_STORE_PASSWORD_FILE names cannot be read" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_database_that_does_not_answer_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text(f"{SECRET}\n")
+    ended = _start(
+        tmp_path,
+        EPACCS_ENV="sandbox",
+        EPACCS_STORE="mongodb://someone@127.0.0.1:1/ours",
+        EPACCS_STORE_PASSWORD_FILE=str(password),
+    )
+
+    assert ended.returncode == 1
+    assert "the database does not answer" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert SECRET not in ended.stderr + ended.stdout
+
+
 def test_production_takes_no_address_without_encryption(tmp_path: Path) -> None:
     ended = _start(
         tmp_path,
