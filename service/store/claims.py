@@ -67,6 +67,8 @@ class Claims:
     bring_forward: BringForward
     patience: float
     """Seconds for which a pending holder is waited for before its commit is taken away."""
+    by_record: bool
+    """A later commit of the holding record may take its name again; a name that is not by record is one commit's."""
 
     async def take(self, name: str, attempt: Attempt, more: Document | None = None) -> None:
         """Write an attempt down as holder. Raise NameTaken when the name is another record's, or another request's."""
@@ -80,7 +82,7 @@ class Claims:
             elif holding is Holding.DEAD:
                 await self._end(name, number)
             elif holding is Holding.CONFIRMED:
-                if other["record"] == attempt.record and "expires" not in other:
+                if self.by_record and other["record"] == attempt.record:
                     return
                 await self.bring_forward(other["record"])
                 again = await self.documents.find(self.collection, numbered(name, number))

@@ -50,8 +50,9 @@ class DocumentStore(DocumentWalk):
         self._documents = documents
         self._clock = clock
         self._audit = GroupedAudit(documents, new_chain)
-        self._claims = Claims(documents, "claims", "claims", clock, self._newest, patience)
-        self._remembered = Claims(documents, "remembered", "remembered", clock, self._newest, patience)
+        parts = (clock, self._newest, patience)
+        self._claims = Claims(documents, "claims", "claims", *parts, by_record=True)
+        self._remembered = Claims(documents, "remembered", "remembered", *parts, by_record=False)
         self._filing = Filing(documents, self._audit, self._claims, self._remembered)
         self._leases = Leases(documents, clock)
         self._counters = Counters(documents)

@@ -1,12 +1,13 @@
 """What the document store asks of a database: documents found by their `_id`, written so that `_id` is unique.
 
-Five ways to write, chosen so that a database without multi-document transactions, and without atomic updates beyond
-one insert, still keeps every promise of the port:
+Ways to write, chosen so that a database without multi-document transactions, and without atomic updates beyond one
+insert, still keeps every promise of the port:
 
-- `insert` decides every race: of two that insert one `_id`, one wins and the other is told.
+- `insert` decides every race: of two that insert one `_id`, one wins and the other is told. `insert_each` is many.
 - `insert_in_order` stops at the first `_id` that is taken; what came before it is there.
 - `mark` adds facts that are true for ever once they are true, so that marking twice, or late, changes nothing.
 - `advance` replaces a document by a newer state of itself and never by an older one.
+- `slim` replaces a document by what is left of it, which is the same whoever does it and when.
 - `delete` is for what nobody looks for any more.
 
 Every read names an `_id`, or walks ids in order; so a cluster can be sharded by hashed `_id` alone. Two reads walk
