@@ -22,7 +22,7 @@ class Problem(Exception):
      +- ManyMatches          a condition fits more than one
      +- RepeatedKey          an Idempotency-Key came back with another request
      +- TooLarge             over a limit of size or number
-     +- TooBusy              the record kept changing under 24 tries
+     +- TooBusy              the record kept changing under 64 tries
      +- Unavailable          the service cannot answer now
      +- InvalidSearch        a search parameter is not known or cannot be read
      +- Unanswerable         a search that nothing here can answer; says what would

@@ -1,6 +1,6 @@
 """`WriteRecord`: the only way anything gets into a record. Validate, decide, apply the rules, seal, commit, or nothing.
 
-Losing the compare-and-set is no error: the use case runs again on the fresh record, up to 24 times. A client sees
+Losing the compare-and-set is no error: the use case runs again on the fresh record, up to 64 times. A client sees
 412 only when the version of the *resource* it named has moved. Within one process, writers of one record queue on a
 lock, so that a busy record makes progress in order.
 """
@@ -34,8 +34,8 @@ from service.record.records import NewState, OpenRecord
 from service.record.urgent import Style
 from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken
 
-TRIES = 24
-"""Two processes that both have writers for one record lose about every other time: eight tries fail once in 256."""
+TRIES = 64
+"""Of two processes that both have writers for one record, the slower one may lose for as long as the other has any."""
 _LONGEST_PAUSE = 0.064
 
 

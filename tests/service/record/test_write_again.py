@@ -1,4 +1,4 @@
-"""Losing the compare-and-set is no error: the use case runs again on the fresh record, 24 times at most."""
+"""Losing the compare-and-set is no error: the use case runs again on the fresh record, 64 times at most."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def someone_with_a_note(opened: House, index: int) -> tuple[str, str]:
 
 @pytest.mark.parametrize("error", [SequenceTaken(), ClaimTaken(b"x" * 16), AlreadyRemembered()], ids=repr)
 @pytest.mark.parametrize("times", [1, TRIES - 1])
-async def test_a_write_that_loses_less_than_24_times_goes_through_once(
+async def test_a_write_that_loses_less_than_64_times_goes_through_once(
     service_house: House, error: Exception, times: int
 ) -> None:
     subject, made = await someone_with_a_note(service_house, 400)
@@ -70,7 +70,7 @@ async def test_a_write_that_loses_less_than_24_times_goes_through_once(
     assert len(await service_house.history(made)) == 2
 
 
-async def test_a_write_that_loses_24_times_is_told_that_the_record_is_busy(service_house: House) -> None:
+async def test_a_write_that_loses_64_times_is_told_that_the_record_is_busy(service_house: House) -> None:
     subject, made = await someone_with_a_note(service_house, 401)
     store = Interrupted(service_house.opened.store, *[lost(SequenceTaken())] * TRIES)
     with pytest.raises(TooBusy):
