@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fhir_profiles.sections import DECISION_GROUP
 from tests.journeys.people import (
     Json,
     Person,
@@ -14,7 +15,9 @@ from tests.journeys.people import (
     extension,
     gp,
     issues_of,
+    keeping_from,
     parts,
+    sharing,
     summary,
     texts_of,
     transaction,
@@ -172,3 +175,21 @@ def test_an_absent_answer_is_no_rival_of_a_decision(service: Running) -> None:
     _posted(service, statement)
 
     assert _shown(service, someone) == {someone.cpr(): "current"}
+
+
+@pytest.mark.parametrize(("kept_from", "status"), [("ZZHSP2", 409), ("ZZHSP1", 403)])
+def test_who_may_not_see_the_decisions_is_refused_before_any_of_them_is_told(
+    service: Running, kept_from: str, status: int
+) -> None:
+    """The same decision of the same hospice: 409 with the first one's reference, or 403 that tells of none."""
+    someone = admitted(service, 450 + status)
+    standing = someone.reference("Consent", lambda consent: "patient-privacy" in str(consent["scope"]))
+    denial = keeping_from(kept_from, "cpr_decision")
+    denial["code"] = [keeping_from(kept_from, section)["code"][0] for section in sorted(DECISION_GROUP)]
+    kept = sharing(someone, "permit", provision={"provision": [denial]}, id=standing.partition("/")[2])
+    assert service.call("PUT", f"/{standing}", gp(service), kept, {"If-Match": 'W/"1"'}).status_code == 200
+
+    answer = service.call("POST", "/Observation", service.token("hospice", "ZZHSP1"), cpr_decision(someone, FOR))
+
+    assert answer.status_code == status, answer.text
+    assert (someone.cpr() in texts_of(answer)) is (status == 409)
