@@ -18,6 +18,7 @@ from service.store.mongo import Limits, MongoDocuments
 from tests.contracts.conftest import ServerOf
 from tests.contracts.stores import START, MongoHarness, commit, full_commit, new_chain, record_id, token
 from tests.peers.mongo_servers import available
+from tests.peers.params import servers
 
 ONE, TWO = record_id(1), record_id(2)
 NOT_QUERIES = {"hello", "ismaster", "isMaster", "insert", "createIndexes", "endSessions"}
@@ -51,7 +52,7 @@ ACCOUNT = Account()
 monitoring.register(ACCOUNT)
 
 
-@pytest.fixture(params=available())
+@pytest.fixture(params=servers(available()))
 def harness(request: pytest.FixtureRequest, server_of: ServerOf) -> Any:
     """A database of its own, on each server there is here."""
     made = MongoHarness(server_of(request.param))

@@ -15,13 +15,14 @@ from tests.journeys.test_incident_register import *  # noqa: F403
 from tests.journeys.test_person_withdraws_consent import *  # noqa: F403
 from tests.journeys.test_races import *  # noqa: F403
 from tests.peers.mongo_servers import MongoServer, available
+from tests.peers.params import servers
 from tests.running import Running, running
 
 KINDS = [kind for kind in available() if kind != "ferretdb"] or available()
 """FerretDB looks at every document for each question; the contract is enough for it."""
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=servers(KINDS))
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
     """One server of a kind."""
     with MongoServer(request.param, tmp_path_factory.mktemp("server")) as found:
