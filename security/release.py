@@ -77,6 +77,8 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     parts: tuple[HeldPart, ...] = ()
     lines: tuple[HeldLine, ...] = ()
     needs: tuple[Grant, ...] = ()
+    predecessor: int = 0
+    """The number of the version that this one replaced; 0 where it is the first, or where nobody asks."""
 
 
 class HeldWhole(msgspec.Struct, frozen=True, gc=False):
@@ -283,6 +285,7 @@ def _narrowed(resource: Held, opened: int) -> Held:
         _joined(resource, opened) if resource.parts else resource.body,
         (),
         tuple([line for line in resource.lines if line.cell & opened]),
+        predecessor=resource.predecessor,
     )
 
 

@@ -40,8 +40,8 @@ def resource(released: Released, *, status: int = 200, location: str | None = No
     """Answer with the one released resource, its ETag and Last-Modified, and from `base` a link to what it replaced."""
     (item,) = released.items
     answer = _one(item, status, location)
-    if base and item.version > 1:
-        replaced = f"{base}/{item.type}/{item.id}/_history/{item.version - 1}"
+    if base and item.predecessor:
+        replaced = f"{base}/{item.type}/{item.id}/_history/{item.predecessor}"
         answer.headers["Link"] = f'<{replaced}>; rel="{PREDECESSOR}"'
     return answer
 
@@ -91,8 +91,8 @@ def history(released: Released, base: str, address: str, deletion: int = 0) -> A
         deleted, url = item.version == deletion, f"{item.type}/{item.id}"
         method, status = ("DELETE", "204") if deleted else ("POST", "201") if item.version == 1 else ("PUT", "200")
         entry: dict[str, Any] = {"fullUrl": f"{base}/{url}"}
-        if item.version > 1:
-            entry["link"] = [{"relation": PREDECESSOR, "url": f"{base}/{url}/_history/{item.version - 1}"}]
+        if item.predecessor:
+            entry["link"] = [{"relation": PREDECESSOR, "url": f"{base}/{url}/_history/{item.predecessor}"}]
         entry["request"] = {"method": method, "url": item.type if item.version == 1 else url}
         response = {"status": status, "etag": f'W/"{item.version}"', "lastModified": item.last_updated}
         outcome_of_deletion = b',"outcome":' + item.body if deleted else b""

@@ -24,6 +24,7 @@ from service.record.manifest import (
     Piece,
     Superseded,
     Urgent,
+    version_made,
 )
 from service.record.records import NewState, OpenRecord
 from service.record.slices import Sliced, cut, join_parts
@@ -85,7 +86,7 @@ class Draft:
         if change.type == "Patient":
             self._sflag = _raised(self._sflag, sflag_of(resource))
         before = self._supersede(reference)
-        version = 1 if before is None else before.version + 1
+        version = 1 if before is None else self._next_version(before)
         resource["id"] = change.id
         resource["meta"] = _meta(resource, version, now, author)
         ordered = {key: resource.pop(key) for key in ("resourceType", "id", "meta")}
@@ -125,7 +126,7 @@ class Draft:
         entry = Entry(
             type=before.type,
             id=before.id,
-            version=before.version + 1,
+            version=self._next_version(before),
             last_updated=now,
             author=author,
             section=before.section,
@@ -215,6 +216,9 @@ class Draft:
                 Superseded(copy(entry), record.slice(entry.offset, entry.length), record.slice(*entry.received_text))
             )
         return entry
+
+    def _next_version(self, before: Entry) -> int:
+        return version_made(len(before.superseded) + 2, self._record.following)
 
     def _past(self, before: Entry | None) -> list[int]:
         return [] if before is None else [*before.superseded, self._record.following]

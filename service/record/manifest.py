@@ -17,8 +17,11 @@ import msgspec
 from fhir_profiles.sections import Section, Tier
 from security.consent_compile import CompiledConsents
 from service.plan.lines import SummaryLine
+from service.store.epochs import epoch_of
 
 FORMAT = 1
+VERSIONS_OF_AN_EPOCH = 1_000_000
+"""More than one resource has versions between two restores."""
 SECTIONS = tuple(Section)
 SECTION_NUMBER = {section: number for number, section in enumerate(SECTIONS)}
 
@@ -74,8 +77,8 @@ class Entry(msgspec.Struct, array_like=True):
     """One resource: where its current JSON lies, what it may be released by, and where its past is filed.
 
     `grants`: any one of these (section, tier) pairs, open, releases the resource, if all of `needs` are open as well.
-    `superseded[n]` is the sequence whose commit replaced version n + 1. `received_text` is the sender's own narrative,
-    which is kept but not released.
+    `superseded[n]` is the sequence whose commit replaced the version in place n + 1 (`earlier` has their numbers).
+    `received_text` is the sender's own narrative, which is kept but not released.
     """
 
     type: str
@@ -102,6 +105,28 @@ class Entry(msgspec.Struct, array_like=True):
     def reference(self) -> str:
         """The relative reference `Type/id`."""
         return f"{self.type}/{self.id}"
+
+    def earlier(self) -> list[int]:
+        """Return the numbers of the versions that were replaced, oldest first."""
+        return [1, *map(version_made, range(2, len(self.superseded) + 1), self.superseded)][: len(self.superseded)]
+
+    def replaced_in(self, version: int) -> int | None:
+        """Return the sequence of the commit that replaced an earlier version; None when there is no such version."""
+        return dict(zip(self.earlier(), self.superseded, strict=True)).get(version)
+
+    @property
+    def predecessor(self) -> int:
+        """The number of the version that this one replaced; 0 for the first."""
+        return next(reversed(self.earlier()), 0)
+
+
+def version_made(place: int, sequence: int) -> int:
+    """Return the number of a resource's version in `place` (2 and on) that commit `sequence` made.
+
+    Versions count 1, 2, 3 and on. After a restore from a backup they jump, as sequences do: a number that clients may
+    have been given for a version that the backup did not hold is never given to another.
+    """
+    return place + VERSIONS_OF_AN_EPOCH * epoch_of(sequence)
 
 
 class Urgent(msgspec.Struct, array_like=True, frozen=True, gc=False):

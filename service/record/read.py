@@ -152,9 +152,10 @@ class ReadVersion:
             if entry.deleted:
                 raise Gone
             return [await whole(access.records, record, entry, record.slice(entry.offset, entry.length))]
-        if not 1 <= self.version < entry.version:
+        replaced_in = entry.replaced_in(self.version)
+        if replaced_in is None:
             raise NotHere
-        for version in await access.records.superseded(record, entry.superseded[self.version - 1]):
+        for version in await access.records.superseded(record, replaced_in):
             if version.entry.reference == entry.reference and version.entry.version == self.version:
                 if version.entry.deleted:
                     raise Gone

@@ -88,7 +88,10 @@ def _held(entry: Entry, body: bytes) -> Held:
 
 def _placed(entry: Entry, body: bytes, parts: tuple[HeldPart, ...]) -> Held:
     grants, needs = places(entry.grants), places(entry.needs)
-    return Held(entry.type, entry.id, entry.version, entry.last_updated, grants, body, parts, needs=needs)
+    past = entry.predecessor
+    return Held(
+        entry.type, entry.id, entry.version, entry.last_updated, grants, body, parts, needs=needs, predecessor=past
+    )
 
 
 def _part(part: Part, body: bytes) -> HeldPart:

@@ -48,9 +48,10 @@ async def check_version(
 
 async def _changed_since(records: Records, record: OpenRecord, entry: Entry, named: int) -> list[str]:
     """Return the elements in which the current version differs from the one that was named; names, never values."""
-    if not 1 <= named < entry.version:
+    replaced_in = entry.replaced_in(named)
+    if replaced_in is None:
         return []
-    for version in await records.superseded(record, entry.superseded[named - 1]):
+    for version in await records.superseded(record, replaced_in):
         if version.entry.reference == entry.reference:
             before, current = decode_version(version), decode_slice(record, entry)
             names = (before.keys() | current.keys()) - _OURS

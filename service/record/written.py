@@ -30,7 +30,9 @@ async def released_results(access: Access, written: Written) -> Released:
 
 async def _past(access: Access, written: Written, entry: Entry, version: int) -> tuple[Entry, bytes]:
     """Return the version that a repeated request was answered with, when the resource has moved on since."""
-    for past in await access.records.superseded(written.record, entry.superseded[version - 1]):
-        if past.entry.reference == entry.reference and past.entry.version == version:
-            return past.entry, past.body
+    replaced_in = entry.replaced_in(version)
+    if replaced_in is not None:
+        for past in await access.records.superseded(written.record, replaced_in):
+            if past.entry.reference == entry.reference and past.entry.version == version:
+                return past.entry, past.body
     raise NotReleasable("the version that was answered before is not filed")

@@ -23,8 +23,10 @@ from security.envelope import WrappedKey
 from security.heads import Head
 from service.store.claims import COMMITS, Attempt, Claims, NameTaken, void
 from service.store.commit_documents import LARGEST, Newest, document_of, remembered_holder
+from service.store.document_epochs import Epochs
 from service.store.document_walk import DocumentWalk
 from service.store.documents import Document, Documents
+from service.store.epochs import StoredEpoch
 from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken, StoreUnavailable
 from service.store.filing import DELIVERIES, TOKENS, UNFILED, VERSIONS, Filing
 from service.store.grouped_audit import KNOWN, Entry, GroupedAudit
@@ -53,8 +55,9 @@ class DocumentStore(DocumentWalk):
         parts = (clock, self._newest, patience)
         self._claims = Claims(documents, "claims", "claims", *parts, by_record=True)
         self._remembered = Claims(documents, "remembered", "remembered", *parts, by_record=False)
-        self._filing = Filing(documents, self._audit, self._claims, self._remembered)
-        self._leases = Leases(documents, clock)
+        self._epochs = Epochs(documents)
+        self._filing = Filing(documents, self._audit, self._claims, self._remembered, self._epochs)
+        self._leases = Leases(documents, clock, self._epochs)
         self._counters = Counters(documents)
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -175,14 +178,18 @@ class DocumentStore(DocumentWalk):
         self._open()
         await self._documents.insert(KEPT, {"_id": key.hex(), "answer": sealed, "expires": expires})
 
+    async def begin_epoch(self, epoch: StoredEpoch) -> None:
+        """Begin an epoch after a restore; repeating it changes nothing."""
+        self._open()
+        # Readers look for commits of the new epoch alone: those of the old one must be filed, and none may come late.
+        await self._tidy_all(timedelta.min)
+        await self._epochs.begin(epoch)
+
     async def tidy(self) -> None:
         """File what processes that died left unfiled, and take the place of what they only announced."""
         self._open()
-        after = ""
-        while notes := await self._documents.walk(UNFILED, after, _WALKED):
-            for note in notes:
-                await self._tidy(note)
-            after = notes[-1]["_id"]
+        await self._epochs.look()
+        await self._tidy_all(ABANDONED_AFTER)
 
     async def ready(self) -> None:
         """Raise StoreUnavailable when reads or durable writes cannot be served."""
@@ -309,11 +316,18 @@ class DocumentStore(DocumentWalk):
         if commit.remembered is not None:
             await self._remembered.give_up(commit.remembered.key.hex(), attempt)
 
-    async def _tidy(self, note: Document) -> None:
+    async def _tidy_all(self, abandoned_after: timedelta) -> None:
+        after = ""
+        while notes := await self._documents.walk(UNFILED, after, _WALKED):
+            for note in notes:
+                await self._tidy(note, abandoned_after)
+            after = notes[-1]["_id"]
+
+    async def _tidy(self, note: Document, abandoned_after: timedelta) -> None:
         record, _, sequence = note["_id"].rpartition(":")
         commit = await self._documents.find(COMMITS, note["_id"])
         if commit is None:
-            if note["made"] + ABANDONED_AFTER > self._clock():
+            if self._clock() - note["made"] < abandoned_after:
                 return
             await self._documents.insert(COMMITS, void(record, int(sequence)))
         await self._filing.newest(record)

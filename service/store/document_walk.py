@@ -16,7 +16,9 @@ from security.audit_chain import Linked
 from security.envelope import WrappedKey
 from service.store.claims import COMMITS, Claims
 from service.store.commit_documents import head_of
+from service.store.document_epochs import Epochs
 from service.store.documents import Document, Documents
+from service.store.epochs import StoredEpoch
 from service.store.filing import RECORDS, TOKENS, Filing
 from service.store.grouped_audit import AUDIT
 from service.store.series import numbered
@@ -32,6 +34,7 @@ class DocumentWalk:
     _documents: Documents
     _filing: Filing
     _claims: Claims
+    _epochs: Epochs
 
     async def records_behind(self, record_id: bytes, limit: int) -> list[FoundRecord]:
         """Return a page of readers' copies."""
@@ -43,7 +46,8 @@ class DocumentWalk:
         record, copy = record_id.hex(), None
         for _ in range(_LOOKED_AGAIN):
             copy = await self._documents.find(RECORDS, record)
-            last = await self._last_behind(record, 1 if copy is None else copy["next"])
+            behind = 1 if copy is None else max(copy["next"], await self._epochs.start())
+            last = await self._last_behind(record, behind)
             if last is None:
                 return None if copy is None else await self._with_key(record, copy)
             if "slim" not in last:
@@ -78,6 +82,10 @@ class DocumentWalk:
             )
             for one in found
         ]
+
+    async def epochs(self) -> list[StoredEpoch]:
+        """Return the epochs that began with a restore, in order."""
+        return await self._epochs.all()
 
     async def chain_heads(self) -> list[ChainHead]:
         """Return the last entry of every chain: one query for each."""

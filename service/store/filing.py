@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from service.store.claims import COMMITS, Claims
 from service.store.commit_documents import Newest, slimmed
+from service.store.document_epochs import Epochs
 from service.store.documents import Document, Documents
 from service.store.errors import StoreUnavailable
 from service.store.grouped_audit import KNOWN, Entry, GroupedAudit
@@ -36,12 +37,13 @@ class Filing:
     audit: GroupedAudit
     claims: Claims
     remembered: Claims
+    epochs: Epochs
 
     async def newest(self, record: str) -> Newest | None:
         """Return the newest committed state of a record, filing what it meets on the way; None when there is none."""
         for _ in range(_TRIES):
             copy = await self.documents.find(RECORDS, record)
-            newest = None if copy is None else Newest.of(record, copy, copy["next"])
+            newest = None if copy is None else Newest.of(record, copy, max(copy["next"], await self.epochs.start()))
             number = 1 if newest is None else newest.next
             found: list[Document] = []
             while (commit := await self.documents.find(COMMITS, numbered(record, number))) is not None:
@@ -68,8 +70,8 @@ class Filing:
             await self._file_parts(record, commit)
         if after is not None:
             await self.documents.advance(RECORDS, after.copy(), "next")
-        if sequence > 1 and "void" not in commit:
-            await self._slim_before(record, sequence)
+        if before is not None and "void" not in commit:
+            await self._slim(record, before.sequence)
         await self.documents.delete(UNFILED, commit["_id"])
         return after
 
@@ -100,9 +102,9 @@ class Filing:
             [{"_id": f"{record}:{sequence:012d}:{place:04d}", **delivery} for place, delivery in enumerate(deliveries)],
         )
 
-    async def _slim_before(self, record: str, sequence: int) -> None:
-        forerunner = await self.documents.find(COMMITS, numbered(record, sequence - 1))
-        if forerunner is not None and "slim" not in forerunner and "void" not in forerunner:
+    async def _slim(self, record: str, sequence: int) -> None:
+        forerunner = await self.documents.find(COMMITS, numbered(record, sequence))
+        if forerunner is not None and "slim" not in forerunner:
             await self.documents.slim(COMMITS, slimmed(forerunner))
 
     async def _add_tokens(self, record: str, sequence: int, tokens: list[str]) -> None:

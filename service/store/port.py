@@ -22,6 +22,7 @@ from typing import Protocol
 
 from security.envelope import WrappedKey
 from security.heads import Head
+from service.store.epochs import StoredEpoch
 from service.store.walk import StoreWalk
 
 
@@ -164,6 +165,14 @@ class RecordStore(StoreWalk, Protocol):
 
     async def keep(self, key: bytes, sealed: bytes, expires: datetime) -> None:
         """Keep a sealed text until it expires."""
+
+    async def begin_epoch(self, epoch: StoredEpoch) -> None:
+        """Begin an epoch after a restore: from here on no number is handed out that an earlier epoch can have used.
+
+        The next commit of every record, the next turn of every lease and, for one record, the ids of its next
+        deliveries are those of the epoch. Repeating it changes nothing. Nothing else may have the store open meanwhile:
+        whoever opens it later goes by the new numbers.
+        """
 
     async def tidy(self) -> None:
         """Finish what processes that died left behind, and forget what has expired; called from time to time."""

@@ -7,8 +7,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from service.store.epochs import NUMBERS
 from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken
 from service.store.port import Commit
+from service.store.sqlite_file import EPOCH
+
+MOVE_ON = f"""UPDATE records SET sequence = ?1, sealed = ?2
+  WHERE record_id = ?3 AND max(sequence + 1, ({EPOCH}) * ?4) = ?1 RETURNING number"""
 
 
 def apply(connection: sqlite3.Connection, commit: Commit, now: int) -> None:
@@ -26,10 +31,7 @@ def apply(connection: sqlite3.Connection, commit: Commit, now: int) -> None:
     if sequence == 1:
         number = _insert_record(connection, commit)
     else:
-        moved = connection.execute(
-            "UPDATE records SET sequence = ?, sealed = ? WHERE record_id = ? AND sequence = ? RETURNING number",
-            (sequence, commit.sealed, record_id, sequence - 1),
-        ).fetchone()
+        moved = connection.execute(MOVE_ON, (sequence, commit.sealed, record_id, NUMBERS)).fetchone()
         if moved is None:
             raise SequenceTaken
         number = moved[0]

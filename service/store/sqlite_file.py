@@ -11,7 +11,7 @@ from pathlib import Path
 
 from service.store.errors import StoreUnavailable
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PAGE_BYTES = 8192
 CACHE_KIB = 16 * 1024
 
@@ -35,9 +35,12 @@ CREATE TABLE deliveries (filed INTEGER PRIMARY KEY AUTOINCREMENT, lane BLOB NOT 
 CREATE TABLE leases (name BLOB PRIMARY KEY, turn INTEGER NOT NULL, holder BLOB NOT NULL, until REAL NOT NULL);
 CREATE TABLE counters (key BLOB NOT NULL, until INTEGER NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (key, until))
   WITHOUT ROWID;
+CREATE TABLE epochs (number INTEGER PRIMARY KEY, statement BLOB NOT NULL);
 CREATE INDEX spent_expires ON spent (expires);
 CREATE INDEX remembered_expires ON remembered (expires);
 """
+
+EPOCH = "SELECT coalesce(max(number), 0) FROM epochs"
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -16,10 +16,11 @@ from security.clock import Clock
 from security.envelope import WrappedKey
 from security.heads import Head
 from service.store import sqlite_walk
+from service.store.epochs import StoredEpoch, next_after
 from service.store.errors import StoreUnavailable
 from service.store.port import StoredDelivery, StoredRecord
 from service.store.sqlite_commit import seconds
-from service.store.sqlite_file import connect
+from service.store.sqlite_file import EPOCH, connect
 from service.store.walk import FiledEntry, FoundRecord
 
 _COLUMNS = "r.record_id, r.sequence, r.sealed, h.sequence, h.digest, h.mac, k.dek_id, k.kek_id, k.blob"
@@ -32,6 +33,7 @@ HEAD = """SELECT NULL, NULL, NULL, h.sequence, h.digest, h.mac, NULL, NULL, NULL
   FROM claims t LEFT JOIN heads h ON h.number = t.number WHERE t.token = ?"""
 CLAIMED_AND_HEAD = f"SELECT 1, {CLAIMED[7:]} UNION ALL SELECT 2, {HEAD[7:]}"
 WAITING = "SELECT filed, lane, sealed FROM deliveries WHERE filed > ? ORDER BY filed LIMIT ?"
+EPOCHS = "SELECT number, statement FROM epochs ORDER BY number"
 _NO_ANSWER = "the database does not answer"
 _NOT_WHOLE = "a record is not whole"
 
@@ -42,6 +44,7 @@ class SqliteReads:
     def __init__(self, path: Path, clock: Clock) -> None:
         with translated():
             self._reader = connect(path)
+            (self._epoch,) = self._reader.execute(EPOCH).fetchone()
         self._clock = clock
         self._chain_heads = sqlite_walk.ChainHeads(self._reader)
 
@@ -62,7 +65,7 @@ class SqliteReads:
         stored, head = None, None
         for row in rows:
             if row[0] == 1:
-                stored = _stored(row[1:])
+                stored = self._stored(row[1:])
             else:
                 head = _head(row[4:7])
         return stored, head
@@ -70,7 +73,7 @@ class SqliteReads:
     async def holding(self, token: bytes, limit: int) -> list[StoredRecord]:
         """Return up to `limit` records that carry a look-up token."""
         with translated():
-            return [_stored(row) for row in self._reader.execute(HOLDING, (token, limit)).fetchall()]
+            return [self._stored(row) for row in self._reader.execute(HOLDING, (token, limit)).fetchall()]
 
     async def replaced(self, record_id: bytes, sequence: int) -> bytes | None:
         """Return what commit `sequence` replaced, sealed."""
@@ -103,12 +106,20 @@ class SqliteReads:
             row = self._reader.execute(query, parameters).fetchone()
         except sqlite3.Error as error:
             raise StoreUnavailable(_NO_ANSWER) from error
-        return None if row is None else _stored(row)
+        return None if row is None else self._stored(row)
 
     def _value(self, query: str, parameters: tuple[Any, ...]) -> bytes | None:
         with translated():
             row: tuple[bytes] | None = self._reader.execute(query, parameters).fetchone()
         return None if row is None else row[0]
+
+    def _stored(self, row: tuple[Any, ...]) -> StoredRecord:
+        if None in row:
+            # A token or record whose other rows are gone is damage. It must not look like a person without a plan.
+            raise StoreUnavailable(_NOT_WHOLE)
+        head, key = Head(row[3], row[4], row[5]), WrappedKey(row[6], row[7], row[8])
+        skipped = next_after(row[1], self._epoch) - row[1] - 1 if self._epoch else 0
+        return StoredRecord(row[0], row[1], row[2], head, key, skipped)
 
     def check_reads(self) -> None:
         """Raise StoreUnavailable when reads cannot be served."""
@@ -141,17 +152,15 @@ class SqliteReads:
         with translated():
             return sqlite_walk.audit_behind(self._reader, place, limit)
 
+    async def epochs(self) -> list[StoredEpoch]:
+        """Return the epochs that began with a restore, in order."""
+        with translated():
+            return [StoredEpoch(*row) for row in self._reader.execute(EPOCHS).fetchall()]
+
     async def chain_heads(self) -> list[ChainHead]:
         """Return the last entry of every audit chain, in order of chain."""
         with translated():
             return await self._chain_heads.now()
-
-
-def _stored(row: tuple[Any, ...]) -> StoredRecord:
-    if None in row:
-        # A token or record whose other rows are gone is damage. It must not look like a person without a plan.
-        raise StoreUnavailable(_NOT_WHOLE)
-    return StoredRecord(row[0], row[1], row[2], Head(row[3], row[4], row[5]), WrappedKey(row[6], row[7], row[8]))
 
 
 def _head(row: tuple[Any, ...]) -> Head:

@@ -14,6 +14,7 @@ from typing import Any
 
 from security.clock import Clock
 from service.store import writer_messages as messages
+from service.store.epochs import StoredEpoch
 from service.store.errors import StoreUnavailable
 from service.store.port import Commit
 from service.store.sqlite_reads import SqliteReads
@@ -69,6 +70,10 @@ class SqliteWorkerStore(SqliteReads):
     async def count(self, key: bytes, until: datetime) -> int:
         """Count one more under `key` for the span of time that ends at `until`, and return the count."""
         return int(await self._call("count", key, until))
+
+    async def begin_epoch(self, epoch: StoredEpoch) -> None:
+        """Refuse: others have the file open, or there would be no writer."""
+        raise StoreUnavailable("an epoch begins while nothing else has the database open")
 
     async def tidy(self) -> None:
         """Forget what has expired."""

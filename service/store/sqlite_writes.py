@@ -15,12 +15,13 @@ from typing import Any
 from security.audit_chain import Chain, ChainMark
 from security.clock import Clock
 from service.store.committer import Committer
+from service.store.epochs import NUMBERS, StoredEpoch, start_of
 from service.store.machine import MachineMark
 from service.store.port import Commit
 from service.store.sqlite_commit import apply, seconds
-from service.store.sqlite_file import connect
+from service.store.sqlite_file import EPOCH, connect
 
-LEASE = """INSERT INTO leases VALUES (?1, 1, ?2, ?3)
+LEASE = f"""INSERT INTO leases VALUES (?1, 1 + ({EPOCH}) * ?5, ?2, ?3)
   ON CONFLICT (name) DO UPDATE SET turn = turn + 1, holder = ?2, until = ?3 WHERE holder = ?2 OR until <= ?4
   RETURNING turn"""
 RELEASE = "UPDATE leases SET turn = turn + 1, holder = x'', until = 0 WHERE name = ? AND holder = ?"
@@ -85,7 +86,7 @@ class SqliteWrites:
 
     async def lease(self, name: bytes, holder: bytes, until: datetime) -> int | None:
         """Take or renew a lease; return its turn, None while somebody else has it."""
-        row = (name, holder, until.timestamp(), self._clock().timestamp())
+        row = (name, holder, until.timestamp(), self._clock().timestamp(), NUMBERS)
         taken = await self._run(LEASE, row)
         return None if taken is None else int(taken[0])
 
@@ -103,6 +104,23 @@ class SqliteWrites:
 
         def job(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR REPLACE INTO remembered VALUES (?, ?, ?)", (key, seconds(expires), sealed))
+
+        await self._committer.submit(job)
+
+    async def begin_epoch(self, epoch: StoredEpoch) -> None:
+        """Begin an epoch after a restore; repeating it changes nothing."""
+        start = start_of(epoch.number)
+
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR IGNORE INTO epochs VALUES (?, ?)", (epoch.number, epoch.statement))
+            connection.execute("UPDATE leases SET turn = ?1, holder = x'', until = 0 WHERE turn < ?1", (start,))
+            # SQLite's own table of the highest id that a table with AUTOINCREMENT has given away
+            connection.execute("DELETE FROM sqlite_sequence WHERE name = 'deliveries' AND seq < ?", (start,))
+            connection.execute(
+                "INSERT INTO sqlite_sequence (name, seq) SELECT 'deliveries', ?"
+                " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'deliveries')",
+                (start,),
+            )
 
         await self._committer.submit(job)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from security.clock import Clock
+from service.store.document_epochs import Epochs
 from service.store.documents import Documents
 from service.store.series import last, numbered
 
@@ -24,6 +25,7 @@ class Leases:
 
     documents: Documents
     clock: Clock
+    epochs: Epochs
 
     async def take(self, name: str, holder: bytes, until: datetime) -> int | None:
         """Take or renew a lease; return its turn, None while somebody else has it or takes it at the same time."""
@@ -49,9 +51,9 @@ class Leases:
             await self.documents.insert(LEASES, document)
 
     async def _first(self, name: str) -> int:
-        """Return the lowest turn that is still there, 0 for none that was deleted."""
+        """Return the turn to look from: the lowest of this epoch that may still be there, 0 where all may be."""
         found = await self.documents.find(LEASES_FROM, name)
-        return 0 if found is None else int(found["turn"])
+        return max(0 if found is None else int(found["turn"]), await self.epochs.start())
 
     async def _prune(self, name: str, first: int, kept: int) -> None:
         if kept <= first:

@@ -14,6 +14,7 @@ from security.audit_batch import ChainHead
 from security.audit_chain import Linked
 from security.envelope import WrappedKey
 from security.heads import Head
+from service.store.epochs import StoredEpoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ class StoreWalk(Protocol):
         Those of one chain come in the order in which they were filed, or by their number where the store keeps no
         such order. What is filed during a walk may or may not come; there is no gap before what comes.
         """
+
+    async def epochs(self) -> list[StoredEpoch]:
+        """Return the epochs that began with a restore, in order."""
 
     async def chain_heads(self) -> list[ChainHead]:
         """Return the last entry of every audit chain, in order of chain."""

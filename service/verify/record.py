@@ -9,7 +9,16 @@ import msgspec
 
 from security.envelope import RecordKey
 from security.errors import HeadMismatch, KeyUnavailable, SealBroken
-from service.record.manifest import Contents, Entry, Piece, RecordKind, unpack, unpack_rest, unpack_superseded
+from service.record.manifest import (
+    Contents,
+    Entry,
+    Piece,
+    RecordKind,
+    unpack,
+    unpack_rest,
+    unpack_superseded,
+    version_made,
+)
 from service.record.records import PIECES, RECORDS, VERSIONS, OpenRecord, Records
 from service.store.walk import FoundRecord, StoreWalk
 from service.verify.findings import Finding
@@ -85,7 +94,8 @@ class RecordCheck:
         for entry in contents.entries:
             past = entry.superseded
             ends = (entry.offset + entry.length, sum(entry.received_text))
-            if len(past) != entry.version - 1 or past != sorted(past) or (past and past[0] < 2):
+            number = version_made(len(past) + 1, past[-1]) if past else 1
+            if entry.version != number or past != sorted(past) or (past and past[0] < 2):
                 wrong.append(_of(found, "records", "sequences of earlier versions are not in order"))
             elif past and past[-1] > found.sequence:
                 wrong.append(_of(found, "records", "names a commit that is later than itself"))
@@ -97,7 +107,7 @@ class RecordCheck:
         """Check that every version that was replaced is filed where the manifest says."""
         named: dict[int, set[tuple[str, int]]] = {}
         for entry in contents.entries:
-            for number, sequence in enumerate(entry.superseded, 1):
+            for number, sequence in zip(entry.earlier(), entry.superseded, strict=True):
                 named.setdefault(sequence, set()).add((entry.reference, number))
         wrong: list[Finding] = []
         for sequence, expected in sorted(named.items()):

@@ -43,6 +43,7 @@ def meaning(collections: Collections) -> Tables:
             (one["_id"], one["lane"], one["sealed"]) for one in _of(collections, "deliveries") if "done" not in one
         ],
         "leases": [(one["_id"], one["holder"]) for one in _of(collections, "leases")],
+        "epochs": [(one["_id"], one["statement"]) for one in _of(collections, "epochs")],
         "counters": [(one["_id"],) for one in _of(collections, "counters")],
         "spent": [(bytes.fromhex(one["_id"]), one["expires"]) for one in _of(collections, "spent")],
         "remembered": [(bytes.fromhex(one["_id"]), one["answer"]) for one in _of(collections, "kept")]

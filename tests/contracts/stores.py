@@ -54,6 +54,9 @@ class StoreHarness(Protocol):
     async def open(self) -> RecordStore:
         """Open the same database once more, as another process would, with a chain of its own."""
 
+    async def alone(self) -> RecordStore:
+        """Open the database as a restore does, while nothing else has it open."""
+
     def everything(self) -> Tables:
         """Return all that is durable, by table or collection, in a stable order."""
 
@@ -98,6 +101,9 @@ class SqliteHarness:
             monkeypatch.setattr(f"service.store.{module}.connect", lambda path: FailingConnection(connect(path), self))
 
     async def open(self) -> RecordStore:
+        return await self.alone()
+
+    async def alone(self) -> RecordStore:
         return await sqlite.SqliteStore.open(self.path, new_chain(), self.clock)
 
     def everything(self) -> Tables:
@@ -190,6 +196,9 @@ class MemoryHarness:
     async def open(self) -> RecordStore:
         return DocumentStore(await self.documents(), new_chain, self.clock)
 
+    async def alone(self) -> RecordStore:
+        return await self.open()
+
     async def documents(self) -> MemoryDocuments:
         documents = MemoryDocuments(self.collections)
         self._opened.append(documents)
@@ -227,6 +236,9 @@ class MongoHarness:
 
     async def open(self) -> RecordStore:
         return DocumentStore(await self.documents(), new_chain, self.clock)
+
+    async def alone(self) -> RecordStore:
+        return await self.open()
 
     async def documents(self) -> MongoDocuments:
         return await MongoDocuments.open(self.url, limits=Limits(find_server=1500, connect=500, operation=2000))

@@ -6,6 +6,7 @@ Documents are put into the database as a process would leave them that died at t
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from service.store.claims import COMMITS, void
 from service.store.commit_documents import document_of
 from service.store.document_store import DocumentStore
+from service.store.epochs import NUMBERS, StoredEpoch
 from service.store.errors import ClaimTaken, SequenceTaken, StoreUnavailable
 from service.store.filing import RECORDS, TOKENS, UNFILED
 from service.store.port import Commit
@@ -99,6 +101,37 @@ async def test_several_unfiled_commits_are_read_to_the_last(collections: Collect
     await store.commit(commit(ONE, 6))
     assert await store.fetch(ONE) == stored(commit(ONE, 6))
     await store.close()
+
+
+async def test_an_epoch_loses_no_commit_that_nobody_filed_and_lets_none_come_late(collections: Collections) -> None:
+    store = await opened(collections)
+    await store.commit(commit(ONE, 1))
+    await leave(collections, commit(ONE, 2, claims=frozenset({token("claim")})))
+    await leave(collections, commit(TWO, 1))
+    await leave(collections, commit(ONE, 3, claims=frozenset({token("late")})), announced_only=True)
+    await store.begin_epoch(StoredEpoch(1, b"statement"))
+    await store.close()
+    store = await opened(collections)
+    assert await store.claimed(token("claim")) == replace(stored(commit(ONE, 2)), skipped=NUMBERS - 3)
+    assert [one.record_id for one in await store.records_behind(b"", 5)] == [ONE, TWO]
+    documents = await collections.documents()
+    assert not await documents.insert(COMMITS, document_of(commit(ONE, 3), ATTEMPT, None)), "its number is taken"
+    await store.commit(commit(ONE, NUMBERS, claims=frozenset({token("late")})))
+    assert await store.claimed(token("late")) == stored(commit(ONE, NUMBERS))
+    await documents.close()
+    await store.close()
+
+
+async def test_a_process_that_was_open_when_an_epoch_began_learns_of_it(collections: Collections) -> None:
+    store, beside = await opened(collections), await opened(collections)
+    await store.commit(commit(ONE, 1))
+    await store.begin_epoch(StoredEpoch(1, b"statement"))
+    await beside.tidy()
+    found = await beside.fetch(ONE)
+    assert found is not None
+    assert found.sequence + 1 + found.skipped == NUMBERS
+    await store.close()
+    await beside.close()
 
 
 async def test_the_next_writer_files_what_it_finds(collections: Collections) -> None:

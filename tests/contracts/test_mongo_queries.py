@@ -12,6 +12,7 @@ import pytest
 from pymongo import monitoring
 
 from service.store.document_store import DocumentStore
+from service.store.epochs import StoredEpoch
 from service.store.errors import ClaimTaken, StoreUnavailable
 from service.store.migrations import SCHEMA_VERSION
 from service.store.mongo import Limits, MongoDocuments
@@ -87,6 +88,7 @@ async def everything_a_store_does(harness: MongoHarness) -> None:
         await store.lease(token("lease"), b"holder", later)
     await store.release(token("lease"), b"holder")
     await store.count(token("counter"), later)
+    await store.begin_epoch(StoredEpoch(1, b"statement"))
     await store.tidy()
     await store.ready()
     await store.close()
@@ -112,7 +114,7 @@ async def test_every_query_names_an_id_or_walks_ids_in_order(harness: MongoHarne
         for name, command in ACCOUNT.commands
         if name == "find" and isinstance(command["filter"]["_id"], dict)
     }
-    assert walked == {"unfiled", "deliveries"}
+    assert walked == {"unfiled", "deliveries", "epochs"}
     touched = {collection for _, collection in asked}
     assert touched >= {
         *("commits", "records", "keys", "versions", "pieces", "claims", "remembered", "tokens", "known", "audit"),

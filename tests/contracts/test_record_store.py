@@ -279,6 +279,7 @@ async def test_a_commit_that_fails_leaves_nothing_in_any_table(
         "spent",
         "leases",
         "counters",
+        "epochs",
     }
     assert faults(harness) == []
 
