@@ -6,7 +6,7 @@ entry behind it is judged by the mac that should have been there. Entries come i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.constant_time import bytes_eq
@@ -27,12 +27,19 @@ class _Gap:
 class ChainWalk:
     """One chain. Give it every entry with `take`, then ask for `faults`."""
 
-    def __init__(self, keys: Sequence[bytes], chain_id: bytes, known: Iterable[ChainMark] = ()) -> None:
-        """`keys`: those that the chain may have been made with. `known`: heads kept elsewhere that it must reach."""
+    def __init__(
+        self, keys: Sequence[bytes], chain_id: bytes, known: Sequence[ChainMark] = (), left: Sequence[ChainMark] = ()
+    ) -> None:
+        """`keys`: those that the chain may have been made with. `known`: heads kept elsewhere that it must reach.
+
+        `left` are heads from before a restore: it may end before them, and must agree with those that it reaches.
+        """
         self._macs = [Macs(key, chain_id) for key in keys]
         self._known: dict[int, bytes] = {}
         self._faults: list[ChainFault] = []
-        for mark in known:
+        self._must_reach = max((mark.seq for mark in known), default=0)
+        self._reached_once = max((mark.seq for mark in left), default=0)
+        for mark in (*known, *left):
             if self._known.setdefault(mark.seq, mark.mac) != mark.mac:
                 self._faults.append(ChainFault(FaultKind.FORK, mark.seq, mark.seq))
         self._forked = bool(self._faults)
@@ -67,9 +74,8 @@ class ChainWalk:
     def faults(self) -> list[ChainFault]:
         """Return everything that is wrong, in order of place; neighbours with the same fault as one."""
         found = [*self._faults, *(ChainFault(FaultKind.GAP, gap.seq, gap.until) for gap in self._gaps)]
-        furthest = max(self._known, default=0)
-        if furthest > self._newest:
-            found.append(ChainFault(FaultKind.TRUNCATION, self._newest + 1, furthest))
+        if self._must_reach > self._newest:
+            found.append(ChainFault(FaultKind.TRUNCATION, self._newest + 1, self._must_reach))
         joined: list[ChainFault] = []
         for fault in sorted(found, key=lambda fault: (fault.kind, fault.seq)):
             last = joined[-1] if joined else None
@@ -78,6 +84,11 @@ class ChainWalk:
             else:
                 joined.append(fault)
         return sorted(joined, key=lambda fault: (fault.seq, fault.kind))
+
+    @property
+    def left_behind(self) -> int:
+        """How many entries, known from heads, a restore left behind."""
+        return max(0, self._reached_once - self._newest)
 
     def _fill(self, gap: _Gap, entry: Linked) -> None:
         """Put an entry that came late where it belongs."""

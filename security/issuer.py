@@ -29,6 +29,7 @@ from security.clock import Clock
 from security.demo_clients import DEFAULT_PURPOSE, STOCK_PEOPLE
 from security.errors import AssertionRefused, DemoDoorClosed
 from security.grants import (
+    ASSERTION_LIFETIME,
     AUTH_METHOD,
     GRANT_TYPE,
     Refusal,
@@ -78,8 +79,13 @@ class Issuer:
         *,
         assertion_algorithms: tuple[str, ...] = ASSERTION_ALGORITHMS,
         demo_doors: bool = False,
+        restored: datetime | None = None,
     ) -> None:
-        """`private_keys` are P-256 keys in PEM: the first signs, all are published, so that one can follow another."""
+        """`private_keys` are P-256 keys in PEM: the first signs, all are published, so that one can follow another.
+
+        `restored`: when the register of spent assertions was last put back to an older state. What may have been used
+        before that is refused, since nobody can tell any more.
+        """
         self._endpoints = endpoints
         self._keys = [_signing_key(pem) for pem in private_keys]
         self._registry = registry
@@ -87,6 +93,7 @@ class Issuer:
         self._spend_once = spend_once
         self._algorithms = assertion_algorithms
         self._demo_doors = demo_doors
+        self._restored = restored
         self._server = TokenServer(registry, self._members)
 
     async def answer(self, form: Mapping[str, str]) -> TokenAnswer:
@@ -183,6 +190,8 @@ class Issuer:
             request.client = None
             raise Refusal("invalid_client")
         claims = authenticate.claims
+        if self._restored is not None and _made_before(claims, self._restored):
+            raise Refusal("invalid_client", "The assertion is older than this service's present state; make a new one.")
         spent = sha256(f"client-assertion\0{client.get_client_id()}\0{claims['jti']}".encode()).digest()
         if not await self._spend_once(spent, datetime.fromtimestamp(claims["exp"], UTC) + LEEWAY):
             raise Refusal("invalid_client", "The assertion was used before.")
@@ -224,6 +233,12 @@ class Issuer:
         header = {"alg": ALGORITHM, "kid": self._keys[0].kid, "typ": ACCESS_TOKEN_TYPE}
         present = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(header, present, self._keys[0], [ALGORITHM])
+
+
+def _made_before(claims: Mapping[str, Any], moment: datetime) -> bool:
+    """Tell whether an assertion may have been made before `moment`, by a client whose clock is within the leeway."""
+    earliest = claims.get("iat", claims["exp"] - ASSERTION_LIFETIME.total_seconds())
+    return bool(earliest <= (moment + LEEWAY).timestamp())
 
 
 def _signing_key(pem: str) -> ECKey:

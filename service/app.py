@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import FastAPI
@@ -21,7 +21,7 @@ from security.audit_batch import signing_key
 from security.blind_index import BlindIndex
 from security.clock import Clock
 from security.envelope import Envelope
-from security.errors import InvalidConfiguration
+from security.errors import InvalidConfiguration, SealBroken
 from security.heads import Heads
 from security.issuer import Endpoints, Issuer
 from security.issuers import load_outside_issuers
@@ -56,7 +56,9 @@ from service.store.errors import StoreUnavailable
 from service.store.port import RecordStore
 from service.store.sqlite import SqliteStore
 from service.store.sqlite_worker import SqliteWorkerStore
+from service.verify.epochs import read_epoch
 from service.verify.export import HeadsExporter
+from service.verify.outside import Outside
 from service.wiring import clock_of, database_file, new_chain
 
 
@@ -93,11 +95,19 @@ class Opened:
                 logs.event("clients-file-refused", logging.ERROR)
 
 
-def issuer_of(settings: Settings, keys: FileKeyRing, registry: ClientRegistry, clock: Clock, spend_once: Any) -> Issuer:
-    """Return the embedded token issuer."""
+def issuer_of(
+    settings: Settings,
+    keys: FileKeyRing,
+    registry: ClientRegistry,
+    clock: Clock,
+    spend_once: Any,
+    restored: datetime | None = None,
+) -> Issuer:
+    """Return the embedded token issuer; `restored` as in `Issuer`."""
     base = settings.base_url
     endpoints = Endpoints(base, f"{base}/oauth2/token", f"{base}/.well-known/jwks.json", settings.fhir_base)
-    return Issuer(endpoints, [keys.issuer_pem], registry, clock, spend_once, demo_doors=settings.has_demo_doors)
+    doors = settings.has_demo_doors
+    return Issuer(endpoints, [keys.issuer_pem], registry, clock, spend_once, demo_doors=doors, restored=restored)
 
 
 async def open_store(settings: Settings, keys: FileKeyRing, clock: Clock) -> RecordStore:
@@ -122,6 +132,19 @@ async def open_worker_store(settings: Settings, keys: FileKeyRing, clock: Clock)
     return SqliteWorkerStore(database_file(settings), clock)
 
 
+async def _restored(settings: Settings, keys: FileKeyRing, store: RecordStore) -> datetime | None:
+    """Return when the database was last restored from a backup, None for never."""
+    epochs = await store.epochs()
+    if not epochs:
+        return None
+    try:
+        return read_epoch(epochs[-1], signing_key(keys.audit_signing_pem).public_key(), settings.tenant).began
+    except SealBroken:
+        await store.close()
+        text = "what the database says of its last restore is not signed by this deployment; see `epaccs verify`"
+        raise StoreUnavailable(text) from None
+
+
 async def open_service(settings: Settings, *, worker: bool = False) -> Opened:
     """Open keys, policy, clients and store; raise the first thing that is wrong, in its own words."""
     clock = clock_of(settings)
@@ -135,7 +158,8 @@ async def open_service(settings: Settings, *, worker: bool = False) -> Opened:
     async def spend_once(token: bytes, expires: Any) -> bool:
         return await store.spend_once(token, expires)
 
-    issuer = issuer_of(settings, keys, registry, clock, spend_once)
+    restored = await _restored(settings, keys, store)
+    issuer = issuer_of(settings, keys, registry, clock, spend_once, restored)
     verifier = TokenVerifier(
         [issuer.trusted(), *outside], registry, settings.fhir_base, clock, demo_doors=settings.has_demo_doors
     )
@@ -172,8 +196,7 @@ def exporter_of(opened: Opened) -> HeadsExporter:
         signing_key(opened.keys.audit_signing_pem),
         settings.tenant,
         opened.clock,
-        settings.heads_file,
-        settings.syslog,
+        Outside(settings.heads_file, settings.syslog),
         timedelta(minutes=settings.heads_minutes),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from service import VERSION
+from service.cli.backup import backup, restore
 from service.cli.doors import clock, decide, token
 from service.cli.keys import keys
 from service.cli.load import load
@@ -19,5 +20,5 @@ def main() -> None:
     """Run and look after the shared palliative care record."""
 
 
-for command in (serve, demo, keys, token, load, clock, decide, verify, openapi):
+for command in (serve, demo, keys, token, load, clock, decide, verify, backup, restore, openapi):
     main.add_command(command)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -26,7 +26,7 @@ from service.settings import Settings
 from service.store.port import RecordStore
 from service.store.sqlite_reads import SqliteReads
 from service.verify.exported import Exported, read_exported
-from service.verify.findings import Finding, table
+from service.verify.findings import table
 from service.verify.run import ResumeFile, Verification
 from service.wiring import clock_of, database_file
 
@@ -45,10 +45,49 @@ def verify(heads: Path | None, resume: bool) -> None:
     """Check every record and the whole audit; name what is wrong and end with 1 if anything is. Changes nothing."""
     settings = read_settings()
     keys = open_keys(settings.keys)
-    exported = _exported(settings, keys, heads)
+    exported = exported_of(settings, keys, heads)
     settle_memory()
-    begun = time.monotonic()
-    verification, findings, progress = asyncio.run(_verify(settings, keys, exported, resume))
+    if not asyncio.run(_verify(settings, keys, exported, resume)):
+        sys.exit(1)
+
+
+async def _verify(settings: Settings, keys: FileKeyRing, exported: Exported, resume: bool) -> bool:
+    """Verify the store that the settings name; return whether nothing is wrong."""
+    clock = clock_of(settings)
+    if not settings.store.startswith("sqlite"):
+        store = await open_store(settings, keys, clock)
+        try:
+            return await verify_store(settings, keys, exported, store, resume=resume)
+        finally:
+            await store.close()
+    path = database_file(settings)
+    if not path.exists():
+        fail(f"{path}: there is no database.")
+    reads = SqliteReads(path, clock)
+    try:
+        # The writing half of the store is left out: nothing that runs here can change the file.
+        return await verify_store(settings, keys, exported, cast(RecordStore, reads), resume=resume)
+    finally:
+        reads.close_reads()
+
+
+async def verify_store(
+    settings: Settings, keys: FileKeyRing, exported: Exported, store: RecordStore, *, resume: bool = False
+) -> bool:
+    """Verify a store and print what came of it; return whether nothing is wrong."""
+    begun, progress, tenant = time.monotonic(), _Progress(), settings.tenant
+    verification = Verification(
+        store,
+        Records(store, Envelope(keys, tenant, cached_keys=0), Heads(keys.head, tenant), BlindIndex(keys.index, tenant)),
+        AuditSealer(keys.audit_seal, tenant),
+        keys.audit_chain,
+        signing_key(keys.audit_signing_pem).public_key(),
+        tenant,
+        exported,
+        ResumeFile(settings.home / "verify.state", hashlib.sha256(f"{tenant}\n{settings.store}".encode()).hexdigest()),
+        progress,
+    )
+    findings = await verification.run(resume=resume)
     click.echo(
         f"Checked {verification.kept.records:,} records and {verification.entries:,} audit entries of "
         f"{verification.chains:,} chains in {time.monotonic() - begun:.1f} s."
@@ -59,54 +98,18 @@ def verify(heads: Path | None, resume: bool) -> None:
             f"Records: {verification.checked / seconds:,.0f} a second, "
             f"{verification.checked / processor:,.0f} for each second of processor time."
         )
+    _say_epochs(verification)
     _say_heads(exported)
     if findings:
-        click.echo("")
-        for line in table(findings):
-            click.echo(line)
-        fail("", f"{len(findings)} thing(s) are wrong.")
-    click.echo("Nothing is wrong.")
-
-
-async def _verify(
-    settings: Settings, keys: FileKeyRing, exported: Exported, resume: bool
-) -> tuple[Verification, list[Finding], _Progress]:
-    """Run; return the verification, what is wrong, and how long it took."""
-    clock = clock_of(settings)
-    opened: RecordStore | None = None
-    if settings.store.startswith("sqlite"):
-        path = database_file(settings)
-        if not path.exists():
-            fail(f"{path}: there is no database.")
-        reads = SqliteReads(path, clock)
-        # The writing half of the store is left out: nothing that runs here can change the file.
-        walk = cast(RecordStore, reads)
-        close: Callable[[], None] = reads.close_reads
+        click.echo("\n".join(["", *table(findings)]))
+        click.echo(f"\n{len(findings)} thing(s) are wrong.", err=True)
     else:
-        walk = opened = await open_store(settings, keys, clock)
-        close = _nothing
-    envelope = Envelope(keys, settings.tenant, cached_keys=0)
-    records = Records(walk, envelope, Heads(keys.head, settings.tenant), BlindIndex(keys.index, settings.tenant))
-    resume_file = ResumeFile(
-        settings.home / "verify.state", hashlib.sha256(f"{settings.tenant}\n{settings.store}".encode()).hexdigest()
-    )
-    progress = _Progress()
-    sealer = AuditSealer(keys.audit_seal, settings.tenant)
-    verification = Verification(walk, records, sealer, keys.audit_chain, exported, resume_file, progress)
-    try:
-        findings = await verification.run(resume=resume)
-    finally:
-        close()
-        if opened is not None:
-            await opened.close()
-    return verification, findings, progress
+        click.echo("Nothing is wrong.")
+    return not findings
 
 
-def _nothing() -> None:
-    """Close nothing: the store is closed by itself."""
-
-
-def _exported(settings: Settings, keys: FileKeyRing, heads: Path | None) -> Exported:
+def exported_of(settings: Settings, keys: FileKeyRing, heads: Path | None = None) -> Exported:
+    """Read the heads that were exported: those of a file that was kept elsewhere, or this home's own."""
     path = heads or settings.heads_file
     if not path.exists():
         return Exported()
@@ -114,6 +117,14 @@ def _exported(settings: Settings, keys: FileKeyRing, heads: Path | None) -> Expo
         return read_exported(path, signing_key(keys.audit_signing_pem).public_key(), settings.tenant)
     except OSError:
         fail(f"{path}: cannot be read.")
+
+
+def _say_epochs(verification: Verification) -> None:
+    for epoch in verification.epochs:
+        of = f"a backup of {instant(epoch.backup_made)}" if epoch.backup_made else "a backup of the database's own"
+        click.echo(f"Epoch {epoch.number} began {instant(epoch.began)} with a restore from {of}.")
+    if verification.left_behind:
+        click.echo(f"Restores left behind {verification.left_behind:,} audit entries that exported heads know of.")
 
 
 def _say_heads(exported: Exported) -> None:

@@ -39,7 +39,7 @@ class MachineMark:
     """The mark of one database file."""
 
     def __init__(self, database: Path, pause: Callable[[float], None] = time.sleep) -> None:
-        self._path = database.with_name(f"{database.name}-machine")
+        self.path = database.with_name(f"{database.name}-machine")
         self._pause = pause
         self._machine = _this_machine()
 
@@ -54,7 +54,7 @@ class MachineMark:
 
     def beat(self) -> None:
         """Write our mark again."""
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
         try:
             # Of one length, and in one call: whoever reads meanwhile finds the mark before or this one.
             os.pwrite(descriptor, msgspec.json.encode(self._mark()).ljust(_LENGTH), 0)
@@ -66,7 +66,7 @@ class MachineMark:
 
     def _read(self) -> Mark | None:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Mark)
+            return msgspec.json.decode(self.path.read_bytes(), type=Mark)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None
 

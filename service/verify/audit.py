@@ -18,6 +18,7 @@ from security.chain_walk import ChainWalk
 from security.errors import SealBroken
 from security.keys import Secrets
 from service.store.walk import FiledEntry, StoreWalk
+from service.verify.exported import Exported
 from service.verify.findings import Finding
 
 PAGE = 200
@@ -33,12 +34,12 @@ _OTHER_CHAIN = "is another entry than the exported head saw"
 
 @dataclass(slots=True)
 class AuditCheck:
-    """One walk over all of the audit. `exported` are the heads kept elsewhere, by chain."""
+    """One walk over all of the audit, held against the heads kept elsewhere."""
 
     walk: StoreWalk
     sealer: AuditSealer
     chain_keys: Secrets
-    exported: dict[bytes, list[ChainMark]]
+    exported: Exported
     reached: dict[bytes, int] = field(default_factory=dict)
     """The sequence that the audit saw each record reach."""
     entries: int = 0
@@ -50,10 +51,15 @@ class AuditCheck:
         """How many chains there are."""
         return len(self._chains)
 
+    @property
+    def left_behind(self) -> int:
+        """How many entries restores left behind, as far as exported heads tell."""
+        return sum(walked.left_behind for walked in self._chains.values())
+
     async def run(self, tell: Callable[[int], None]) -> None:
         """Walk; `tell` hears how many entries were looked at, after each page."""
-        for chain, known in self.exported.items():
-            self._chains[chain] = self._begin(chain, known)
+        for chain in self.exported.heads.keys() | self.exported.left.keys():
+            self._chains[chain] = self._begin(chain)
         place = b""
         while page := await self.walk.audit_behind(place, PAGE):
             for filed in page:
@@ -62,14 +68,18 @@ class AuditCheck:
             place = page[-1].place
             tell(self.entries)
         for chain, walked in self._chains.items():
-            seen = {mark.seq for mark in self.exported.get(chain, ())}
+            seen = {mark.seq for mark in self._marks(chain)}
             for fault in walked.faults():
                 other = fault.kind is FaultKind.FORK and fault.seq in seen
                 what = _OTHER_CHAIN if other else _WORDS[fault.kind]
                 self.findings.append(_finding(chain, fault.seq, fault.until, what))
 
-    def _begin(self, chain: bytes, known: list[ChainMark]) -> ChainWalk:
-        return ChainWalk((self.chain_keys.active, *self.chain_keys.earlier), chain, known)
+    def _begin(self, chain: bytes) -> ChainWalk:
+        keys, exported = (self.chain_keys.active, *self.chain_keys.earlier), self.exported
+        return ChainWalk(keys, chain, exported.heads.get(chain, ()), exported.left.get(chain, ()))
+
+    def _marks(self, chain: bytes) -> list[ChainMark]:
+        return [*self.exported.heads.get(chain, ()), *self.exported.left.get(chain, ())]
 
     def _take(self, filed: FiledEntry) -> None:
         chain, linked = filed.chain, filed.linked
@@ -82,7 +92,7 @@ class AuditCheck:
             return
         walked = self._chains.get(chain)
         if walked is None:
-            walked = self._chains[chain] = self._begin(chain, [])
+            walked = self._chains[chain] = self._begin(chain)
         right = walked.take(linked)
         try:
             entry = self.sealer.open(linked.sealed)

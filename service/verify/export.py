@@ -13,16 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
-import socket
 from dataclasses import dataclass, field
 from datetime import timedelta
-from logging.handlers import SysLogHandler
-from pathlib import Path
-from urllib.parse import urlsplit
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from security.audit_batch import Batch, ChainHead, leaf_of, merkle_root, sign_batch
@@ -30,13 +24,13 @@ from security.clock import Clock
 from service import logs
 from service.store.errors import StoreError
 from service.store.port import RecordStore
-from service.verify.exported import Line, decode_line, encode_line
+from service.verify.exported import HeadsLine, encode_line
+from service.verify.outside import Outside
 
 LEASE = b"exported-heads.."
 MOST_HEADS = 64
 """Heads in one line, so that a datagram holds it; what is left goes into the next line at once."""
 _GRACE = timedelta(seconds=30)
-_TAIL = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -47,8 +41,7 @@ class HeadsExporter:
     key: Ed25519PrivateKey
     tenant: str
     clock: Clock
-    file: Path
-    syslog: str
+    outside: Outside
     every: timedelta
     _holder: bytes = field(default_factory=lambda: secrets.token_bytes(16))
     _sent: dict[bytes, ChainHead] = field(default_factory=dict)
@@ -82,18 +75,17 @@ class HeadsExporter:
             moved = [head for head in heads if self._sent.get(head.chain_id) != head]
             parts = [moved[start : start + MOST_HEADS] for start in range(0, len(moved), MOST_HEADS)] or [[]]
             root, entries = merkle_root([leaf_of(head) for head in heads]), sum(head.seq for head in heads)
-            previous = await asyncio.to_thread(_last_signature, self.file)
+            previous = await asyncio.to_thread(self.outside.last_signature)
             lines = []
             for part in parts:
                 made = self.clock()
                 made = made.replace(microsecond=made.microsecond // 1000 * 1000)
                 batch = Batch(self.tenant, made, tuple(part), entries, root, previous)
                 previous = sign_batch(self.key, batch)
-                lines.append(encode_line(Line.of(batch, previous)))
-            await asyncio.to_thread(_append, self.file, lines)
+                lines.append(encode_line(HeadsLine.of(batch, previous)))
+            await asyncio.to_thread(self.outside.append, lines)
             self._sent = {head.chain_id: head for head in heads}
-            if self.syslog:
-                await asyncio.to_thread(_send, self.syslog, lines)
+            await asyncio.to_thread(self.outside.send, lines)
             return len(lines)
 
     async def _logged(self) -> None:
@@ -101,67 +93,3 @@ class HeadsExporter:
             await self.export()
         except (StoreError, OSError):
             logs.event("heads-not-exported", logging.ERROR)
-
-
-def _append(path: Path, lines: list[bytes]) -> None:
-    """Append lines and sync them; a line that a crash cut short is ended first, so that it spoils no other."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        written = b"".join(line + b"\n" for line in lines)
-        if _tail(path)[-1:] not in (b"", b"\n"):
-            written = b"\n" + written
-        while written:
-            written = written[os.write(descriptor, written) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _last_signature(path: Path) -> bytes:
-    """Return the signature of the last batch in the file; nothing when there is none."""
-    for line in reversed(_tail(path).splitlines()):
-        try:
-            return bytes.fromhex(decode_line(line).signature)
-        except (msgspec.MsgspecError, ValueError):
-            continue
-    return b""
-
-
-def _tail(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
-            return file.read()
-    except FileNotFoundError:
-        return b""
-
-
-class _Sender(SysLogHandler):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging calls
-        """Raise what went wrong: the exporter says so in our own log."""
-        raise
-
-
-def _send(address: str, lines: list[bytes]) -> None:
-    """Send lines to `udp://host:port`, `tcp://host:port` or a socket of this machine."""
-    parts = urlsplit(address)
-    if parts.scheme:
-        kind = socket.SOCK_STREAM if parts.scheme == "tcp" else socket.SOCK_DGRAM
-        sender = _Sender((parts.hostname or "", parts.port or 514), SysLogHandler.LOG_AUTH, kind)
-    else:
-        sender = _Sender(address, SysLogHandler.LOG_AUTH)
-    sender.ident = "epaccs-heads: "
-    # A stream has no other border between two messages than a character at the end of each.
-    sender.append_nul = False
-    try:
-        for line in lines:
-            text = line.decode() + ("\n" if parts.scheme == "tcp" else "")
-            sender.emit(logging.LogRecord("epaccs.heads", logging.INFO, "", 0, text, None, None))
-    finally:
-        sender.close()

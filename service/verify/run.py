@@ -11,12 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from security.audit import AuditSealer
+from security.epoch import Epoch
 from security.keys import Secrets
 from service.record.records import Records
 from service.store.walk import FoundRecord, StoreWalk
 from service.verify.audit import AuditCheck
+from service.verify.epochs import check_epochs
 from service.verify.exported import Exported
 from service.verify.findings import Finding
 from service.verify.record import RecordCheck
@@ -71,12 +74,17 @@ class Verification:
     records: Records
     sealer: AuditSealer
     chain_keys: Secrets
+    signing: Ed25519PublicKey
+    tenant: str
     exported: Exported
     resume: ResumeFile
     tell: Tell
     page: int = PAGE
     entries: int = 0
     chains: int = 0
+    left_behind: int = 0
+    """Audit entries that restores left behind, as far as exported heads tell."""
+    epochs: list[Epoch] = field(default_factory=list)
     checked: int = 0
     """Records that this run checked, without those of the run that it goes on with."""
     kept: Kept = field(default_factory=lambda: Kept(""))
@@ -84,15 +92,19 @@ class Verification:
     async def run(self, *, resume: bool = False) -> list[Finding]:
         """Verify everything; with `resume`, records only behind where the last run stopped."""
         self.kept = self.resume.read() if resume else Kept(self.resume.store)
+        stored = await self.walk.epochs()
+        self.epochs, of_epochs = check_epochs(stored, self.exported, self.signing, self.tenant)
         reached, findings = await self._audit()
+        for erased in [record for epoch in self.epochs for record in epoch.erased]:
+            reached.pop(erased, None)
         await self._records(reached)
         self.resume.remove()
-        return sorted([*self.exported.findings, *findings, *self.kept.findings])
+        return sorted([*self.exported.findings, *of_epochs, *findings, *self.kept.findings])
 
     async def _audit(self) -> tuple[dict[bytes, int], list[Finding]]:
-        check = AuditCheck(self.walk, self.sealer, self.chain_keys, self.exported.heads)
+        check = AuditCheck(self.walk, self.sealer, self.chain_keys, self.exported)
         await check.run(lambda entries: self.tell("audit", entries, 0.0))
-        self.entries, self.chains = check.entries, check.chains
+        self.entries, self.chains, self.left_behind = check.entries, check.chains, check.left_behind
         return check.reached, check.findings
 
     async def _records(self, reached: dict[bytes, int]) -> None:

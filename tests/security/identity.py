@@ -84,11 +84,19 @@ def client(**changes: Any) -> RegisteredClient:
 class World:
     """Everything wired together. `claims()` are those of a good client assertion, `access_claims()` of a good token."""
 
-    def __init__(self, *clients: RegisteredClient, demo_doors: bool = False) -> None:
+    def __init__(self, *clients: RegisteredClient, demo_doors: bool = False, restored: datetime | None = None) -> None:
         self.clock = Moment()
         self.spent = SpentInMemory()
         self.registry = ClientRegistry(clients or (client(),))
-        self.issuer = Issuer(ENDPOINTS, [ISSUER_PEM], self.registry, self.clock, self.spent, demo_doors=demo_doors)
+        self.issuer = Issuer(
+            ENDPOINTS,
+            [ISSUER_PEM],
+            self.registry,
+            self.clock,
+            self.spent,
+            demo_doors=demo_doors,
+            restored=restored,
+        )
         self.verifier = self.verifier_with()
 
     def verifier_with(self, *others: Any, demo_doors: bool = False) -> TokenVerifier:

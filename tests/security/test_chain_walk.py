@@ -36,6 +36,22 @@ def test_an_untouched_chain_of_any_key_reaches_every_known_head():
         assert faults(entries, mark(entries[2]), mark(entries[8])) == []
 
 
+def test_a_chain_may_end_before_heads_that_a_restore_left_behind_and_must_agree_with_those_it_reaches():
+    entries, others = linked(9), linked(9, OLDER)
+    walk = ChainWalk((KEY, OLDER), CHAIN, [mark(entries[3])], [mark(entries[1]), mark(entries[8])])
+    for entry in entries[:5]:
+        walk.take(entry)
+    assert walk.faults() == []
+    assert walk.left_behind == 4
+    forked = ChainWalk((KEY, OLDER), CHAIN, [], [mark(others[1])])
+    cut = ChainWalk((KEY, OLDER), CHAIN, [mark(entries[6])], [mark(entries[8])])
+    for entry in entries[:5]:
+        forked.take(entry)
+        cut.take(entry)
+    assert [(fault.kind.value, fault.seq) for fault in forked.faults()] == [("fork", 2)]
+    assert [(fault.kind.value, fault.seq, fault.until) for fault in cut.faults()] == [("truncation", 6, 7)]
+
+
 def test_missing_entries_are_one_gap():
     entries = linked(9)
     assert faults(entries[:3] + entries[5:]) == [("gap", 4, 5)]

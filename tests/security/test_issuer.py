@@ -8,6 +8,7 @@ import hmac
 import json
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -452,3 +453,27 @@ async def test_discovery_leads_to_keys_that_verify_our_tokens(world):
     assert "d" not in key
     token = (await world.issuer.answer(world.form())).body["access_token"]
     assert jwt.decode(token, ECKey.import_key(key), ["ES256"]).header["typ"] == "at+jwt"
+
+
+@pytest.mark.parametrize(
+    ("made", "expires", "good"),
+    [
+        (-1, 240, False),
+        (30, 240, False),
+        (31, 240, True),
+        (None, 330, False),
+        (None, 331, True),
+    ],
+)
+async def test_after_a_restore_an_assertion_that_may_have_been_used_before_it_is_refused(made, expires, good):
+    restored = World().clock()
+    world = World(restored=restored)
+    begun = world.seconds
+    world.clock.now += timedelta(seconds=60)
+    iat = None if made is None else begun + made
+    answer = await world.issuer.answer(world.form(world.claims(iat=iat, exp=begun + expires)))
+    if good:
+        assert answer.status == 200, answer.body
+    else:
+        assert (answer.status, answer.error) == (401, "invalid_client")
+        assert "make a new one" in answer.body["error_description"]

@@ -20,6 +20,7 @@ from service.store.port import RecordStore
 from service.verify.export import HeadsExporter
 from service.verify.exported import Exported, read_exported
 from service.verify.findings import Finding
+from service.verify.outside import Outside
 from service.verify.run import Kept, ResumeFile, Verification
 from tests.running import demo_settings
 from tests.service.record.house import House, create, doctor, house, note, patient, update
@@ -50,6 +51,8 @@ class Verifier:
             records,
             sealer,
             opened.keys.audit_chain,
+            signing_key(opened.keys.audit_signing_pem).public_key(),
+            opened.settings.tenant,
             self.read(heads) if heads else Exported(),
             ResumeFile(self.folder / "verify.state", "this database"),
             lambda *said: self.told.append(said),
@@ -68,7 +71,7 @@ class Verifier:
         opened = self.house.opened
         key = signing_key(opened.keys.audit_signing_pem)
         tenant, every = opened.settings.tenant, timedelta(minutes=5)
-        return HeadsExporter(store or opened.store, key, tenant, clock, self.heads_file, "", every)
+        return HeadsExporter(store or opened.store, key, tenant, clock, Outside(self.heads_file, ""), every)
 
 
 @pytest.fixture(scope="session")

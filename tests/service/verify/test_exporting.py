@@ -12,8 +12,9 @@ import pytest
 from security.audit_batch import Batch, leaf_of, merkle_root
 from service.store.errors import StoreUnavailable
 from service.verify.export import MOST_HEADS, HeadsExporter
-from service.verify.exported import decode_line, encode_line
+from service.verify.exported import HeadsLine, decode_line, encode_line
 from service.verify.findings import Finding
+from service.verify.outside import Outside
 from tests.contracts.stores import SqliteHarness
 from tests.service.verify.conftest import NOW, Past, Verifier
 
@@ -28,8 +29,14 @@ class Clock:
         return self.now
 
 
+def read_batch(line: bytes) -> Batch:
+    read = decode_line(line)
+    assert isinstance(read, HeadsLine)
+    return read.batch()
+
+
 def batches(path: Path) -> list[Batch]:
-    return [decode_line(line).batch() for line in path.read_bytes().splitlines()]
+    return [read_batch(line) for line in path.read_bytes().splitlines()]
 
 
 async def test_a_batch_names_what_moved_and_stands_for_every_chain(verifier: Verifier, past: Past) -> None:
@@ -104,7 +111,8 @@ async def test_lines_go_to_syslog_as_they_stand_in_the_file(verifier: Verifier, 
         collector.bind(("127.0.0.1", 0))
         collector.settimeout(10)
         exporter = verifier.exporter()
-        exporter.syslog = f"udp://127.0.0.1:{collector.getsockname()[1]}"
+        address = f"udp://127.0.0.1:{collector.getsockname()[1]}"
+        exporter.outside = Outside(verifier.heads_file, address)
         await exporter.export()
         received = collector.recv(65536)
     assert received.startswith(b"<38>epaccs-heads: {")
@@ -126,10 +134,10 @@ async def test_lines_that_are_missing_forged_or_foreign_are_named_and_not_believ
     altered = json.loads(lines[2])
     altered["heads"][0][1] = 999
     other = verifier.exporter()
-    other.tenant, other.file = "elsewhere", verifier.folder / "foreign.jsonl"
+    other.tenant, other.outside = "elsewhere", Outside(verifier.folder / "foreign.jsonl", "")
     await exporter.finish()
     await other.export()
-    foreign = other.file.read_bytes().strip()
+    foreign = other.outside.file.read_bytes().strip()
     verifier.heads_file.write_bytes(
         b"\n".join([lines[0], b"", lines[2], json.dumps(altered).encode(), b"torn {", lines[3], foreign])
     )
