@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -48,6 +48,7 @@ from service.record.read import ReadRecord
 from service.record.records import Records
 from service.record.register import Register
 from service.record.search import SearchRecords
+from service.record.subscribers import Subscribers
 from service.record.urgent import Style
 from service.record.write import WriteRecord
 from service.settings import Settings
@@ -167,7 +168,16 @@ async def open_service(settings: Settings, *, worker: bool = False) -> Opened:
     return Opened(settings, clock, keys, policy, registry, store, records, issuer, verifier)
 
 
-def services_of(opened: Opened) -> Services:
+Subscribing = Callable[[Opened], Subscribers]
+"""Makes those who are to hear of changes, from what a process holds open. Importable: each process makes its own."""
+
+
+def no_subscribers(opened: Opened) -> Subscribers:
+    """Return nobody: nothing is sent to another system yet."""
+    return ()
+
+
+def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     """Wire the use cases of an open service."""
     settings = opened.settings
     sealer = AuditSealer(opened.keys.audit_seal, settings.tenant)
@@ -178,7 +188,7 @@ def services_of(opened: Opened) -> Services:
     style = Style.of(settings.fhir_base, settings.conflict_text)
     interactions = Interactions(
         read_record,
-        WriteRecord(access, kept, limits, settings.fhir_base, style),
+        WriteRecord(access, kept, limits, settings.fhir_base, style, subscribers),
         SearchRecords(read_record),
         kept,
         settings.fhir_base,
@@ -201,10 +211,10 @@ def exporter_of(opened: Opened) -> HeadsExporter:
     )
 
 
-def create_app(settings: Settings, *, worker: bool = False) -> FastAPI:
+def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscribing = no_subscribers) -> FastAPI:
     """Return the application; stores and keys are opened when it starts and closed when it stops.
 
-    `worker`: it is one of several processes that serve.
+    `worker`: it is one of several processes that serve. `subscribing` makes those who hear of changes.
     """
     metrics = Metrics()
     fhir_routes = [FhirRoute(operation) for operation in operations()]
@@ -214,7 +224,7 @@ def create_app(settings: Settings, *, worker: bool = False) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         opened = await open_service(settings, worker=worker)
         running.append(opened)
-        services = services_of(opened)
+        services = services_of(opened, subscribing(opened))
         for route in fhir_routes:
             route.bind(services, opened.verifier, opened.clock)
         exporter = exporter_of(opened)

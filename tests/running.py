@@ -25,6 +25,8 @@ from service.wiring import clock_of
 
 FHIR = {"Content-Type": "application/fhir+json"}
 REPOSITORY = Path(__file__).resolve().parent.parent
+SERVE = ("service.cli", "serve")
+"""The module that runs the service, and its first words."""
 
 
 def free_port() -> int:
@@ -93,7 +95,9 @@ def parameters(**values: str) -> dict[str, Any]:
 
 
 @contextmanager
-def running(home: Path, *arguments: str, prefix: tuple[str, ...] = (), **more: str) -> Iterator[Running]:
+def running(
+    home: Path, *arguments: str, prefix: tuple[str, ...] = (), serve: tuple[str, ...] = SERVE, **more: str
+) -> Iterator[Running]:
     """Run `epaccs serve` on a free port until the block ends. `prefix` is put before its command line (strace)."""
     settings = demo_settings(home, free_port(), **more)
     environment = {
@@ -107,7 +111,7 @@ def running(home: Path, *arguments: str, prefix: tuple[str, ...] = (), **more: s
     log = home / "service.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "service.cli", "serve", *arguments],
+            [*prefix, sys.executable, "-m", *serve, *arguments],
             cwd=REPOSITORY,
             env=environment,
             stdout=output,

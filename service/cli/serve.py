@@ -22,7 +22,7 @@ from security.demo_clients import DEMO_CLIENTS, private_key
 from security.keys import open_keys
 from security.registry import ClientRegistry
 from service import logs
-from service.app import create_app, open_store
+from service.app import Subscribing, create_app, no_subscribers, open_store
 from service.cli.common import furnish, plain_errors, read_settings
 from service.cli.server import server_of
 from service.cli.workers import serve_with
@@ -40,15 +40,7 @@ def serve(host: str | None, port: int | None, workers: int) -> None:
     """Run the service."""
     overrides = {"EPACCS_HOST": host, "EPACCS_PORT": None if port is None else str(port)}
     settings = read_settings(**{name: value for name, value in overrides.items() if value is not None})
-    furnish(settings)
-    check_files(settings)
-    # A core file would hold keys and plaintext.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    logs.configure(settings.log_level)
-    if workers > 1:
-        serve_with(settings, workers)
-    else:
-        server_of(create_app(settings), settings).run()
+    run(settings, workers)
 
 
 @click.command()
@@ -62,6 +54,19 @@ def demo(port: int | None) -> None:
     logs.configure("WARNING")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_demo(settings))
+
+
+def run(settings: Settings, workers: int, subscribing: Subscribing = no_subscribers) -> None:
+    """Run the service in this process, or in several, until it is told to stop."""
+    furnish(settings)
+    check_files(settings)
+    # A core file would hold keys and plaintext.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    logs.configure(settings.log_level)
+    if workers > 1:
+        serve_with(settings, workers, subscribing)
+    else:
+        server_of(create_app(settings, subscribing=subscribing), settings).run()
 
 
 def check_files(settings: Settings) -> None:

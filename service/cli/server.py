@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -21,8 +22,8 @@ def server_of(app: FastAPI, settings: Settings) -> uvicorn.Server:
     return uvicorn.Server(config_of(app, settings))
 
 
-def config_of(app: FastAPI | str, settings: Settings, **more: Any) -> uvicorn.Config:
-    """Return how an application, or the name of what makes it, is served."""
+def config_of(app: FastAPI | Callable[[], FastAPI], settings: Settings, **more: Any) -> uvicorn.Config:
+    """Return how an application, or what makes it in another process, is served."""
     return uvicorn.Config(
         app,
         host=settings.host,

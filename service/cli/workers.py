@@ -16,13 +16,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from service import logs
-from service.app import create_app
+from service.app import Subscribing, create_app
 from service.cli.server import config_of, settle_memory
 from service.settings import PREFIX, Settings, environ_with_dotenv
 from service.store.sqlite import claim_file
@@ -31,21 +32,21 @@ from service.wiring import database_file
 _AGAIN_AFTER_SECONDS = 0.2
 
 
-def serve_with(settings: Settings, workers: int) -> None:
+def serve_with(settings: Settings, workers: int, subscribing: Subscribing) -> None:
     """Serve until SIGINT or SIGTERM."""
     # Processes are started afresh and read the settings themselves; what came from elsewhere goes into the environment.
     given = environ_with_dotenv(Path.cwd()) | {"EPACCS_HOST": settings.host, "EPACCS_PORT": str(settings.port)}
     os.environ |= {name: value for name, value in given.items() if name.startswith(PREFIX)}
-    config = config_of("service.cli.workers:application", settings, factory=True, workers=workers)
+    config = config_of(partial(application, subscribing), settings, factory=True, workers=workers)
     with contextlib.nullcontext() if settings.store.startswith("mongodb") else _writer(settings):
         Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
-def application() -> FastAPI:
+def application(subscribing: Subscribing) -> FastAPI:
     """Return the application of one process."""
     settings = Settings.from_environ(os.environ)
     logs.configure(settings.log_level)
-    app = create_app(settings, worker=True)
+    app = create_app(settings, worker=True, subscribing=subscribing)
     settle_memory()
     return app
 

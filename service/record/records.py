@@ -30,7 +30,7 @@ from service.record.manifest import (
     unpack_rest,
     unpack_superseded,
 )
-from service.store.port import Commit, RecordStore, Remembered, StoredPiece, StoredRecord
+from service.store.port import Commit, Delivery, RecordStore, Remembered, StoredPiece, StoredRecord
 
 RECORDS, VERSIONS, PIECES = "records", "versions", "pieces"
 INCIDENTS = "incidents"
@@ -96,6 +96,11 @@ class OpenRecord:
     def slice(self, offset: int, length: int) -> bytes:
         """Return a copy of one slice."""
         return bytes(self.slices[offset : offset + length])
+
+    def becoming(self, state: NewState) -> OpenRecord:
+        """Return the record as its next commit will leave it, but for the ready answer and the padding."""
+        rest = (state.contents, memoryview(state.slices))
+        return OpenRecord(self.record_id, self.following, state.manifest, self.key, rest=rest)
 
     def _unpacked(self) -> tuple[Contents, memoryview]:
         if not isinstance(self.rest, tuple):
@@ -184,6 +189,7 @@ class Records:
         audit: tuple[bytes, ...],
         known: bytes | None = None,
         remembered: Remembered | None = None,
+        deliveries: tuple[Delivery, ...] = (),
     ) -> OpenRecord:
         """Seal and store the next state. Raise SequenceTaken, ClaimTaken, AlreadyRemembered: then nothing changed."""
         sequence = record.following
@@ -215,6 +221,7 @@ class Records:
                 audit=audit,
                 known=known,
                 remembered=remembered,
+                deliveries=deliveries,
             )
         )
         rest = (state.contents, memoryview(state.slices))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 import msgspec
@@ -31,6 +32,7 @@ from service.record.limits import Limits
 from service.record.locks import KeyedLocks
 from service.record.manifest import RecordKind, empty_manifest
 from service.record.records import NewState, OpenRecord
+from service.record.subscribers import Subscribers, deliveries_of
 from service.record.urgent import Style
 from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken
 
@@ -68,6 +70,7 @@ class WriteRecord:
     limits: Limits
     fhir_base: str
     style: Style
+    subscribers: Subscribers = ()
     locks: KeyedLocks = field(default_factory=KeyedLocks)
 
     async def __call__(
@@ -186,6 +189,7 @@ class WriteRecord:
         self, caller: Caller, prepared: Prepared, asked: Asked, idempotency: Idempotency | None, record: OpenRecord
     ) -> Written:
         draft = Draft(record)
+        before = copy(record)
         results: list[Result] = []
         changes = prepared.changes
         if record.sequence and prepared.new_patient is not None:
@@ -210,10 +214,10 @@ class WriteRecord:
         state = draft.finish(self.style, self.access.clock())
         write_rules.check_size(state, self.limits)
         if decision is None:
-            decision = await self.access.decide(caller, _as_it_will_be(record, state))
+            decision = await self.access.decide(caller, record.becoming(state))
             if not decision.permitted:
                 await self.access.refuse(caller, decision, asked, None)
-        return await self._commit(caller, asked, idempotency, record, state, decision, results)
+        return await self._commit(caller, asked, idempotency, before, state, decision, results)
 
     async def _decide(
         self, caller: Caller, record: OpenRecord, draft: Draft, changing: bool, asked: Asked
@@ -222,7 +226,8 @@ class WriteRecord:
         if not record.sequence:
             return None
         if changing:
-            record.manifest.relations = sorted({*record.manifest.relations, *draft.registered})
+            relations = sorted({*record.manifest.relations, *draft.registered})
+            record.manifest = msgspec.structs.replace(record.manifest, relations=relations)
         decision = await self.access.decide(caller, record)
         if changing and not decision.permitted:
             await self.access.refuse(caller, decision, asked, record)
@@ -244,9 +249,11 @@ class WriteRecord:
         if idempotency is not None:
             given = [GivenResult(one.reference, one.version, one.status, one.last_updated, one.bare) for one in results]
             remembered = self.kept.remember(caller.principal, idempotency, given)
+        changed = [item.reference for item in results if not item.bare]
         committed = await access.records.commit(
             record,
             state,
+            deliveries=deliveries_of(self.subscribers, record, state, changed, caller.author()),
             audit=(access.entry(caller, decision, written, record, makes=record.following),),
             known=access.known_token(caller, record),
             remembered=remembered,
@@ -266,10 +273,6 @@ class WriteRecord:
         await self.access.permit(caller, decision, Asked(asked.interaction, references), record)
         results = [Result(one.reference, one.version, one.status, one.last_updated, one.bare) for one in given.results]
         return Written(record, decision, results)
-
-
-def _as_it_will_be(record: OpenRecord, state: NewState) -> OpenRecord:
-    return OpenRecord(record.record_id, 0, state.manifest, record.key)
 
 
 def _under(change: Change, expression: str) -> str:

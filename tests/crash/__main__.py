@@ -16,4 +16,7 @@ with tempfile.TemporaryDirectory() as folder:
     ledger = play(store, rounds, seed, Path(folder))
 kinds = Counter(str(request.kind) for request in ledger.answered)
 sys.stdout.write(f"{store}, seed {seed}: {rounds} rounds in {time.monotonic() - begun:.0f} s\n")
-sys.stdout.write(f"acknowledged and found: {len(ledger.answered)} {dict(kinds)}; answered 503: {ledger.unavailable}\n")
+sys.stdout.write(
+    f"acknowledged and found: {len(ledger.answered)} {dict(kinds)}; answered 503: {ledger.unavailable}; "
+    f"deliveries: {ledger.deliveries}\n"
+)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import urllib.parse
+from collections import defaultdict
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from tests.crash.audit_look import AuditLook, wrote
+from tests.crash.delivery_look import DeliveryLook
 from tests.crash.ledger import READS, Kind, Ledger, Note, Request
+from tests.crash.telling import Told, partners_of
 from tests.crash.traffic import local_number, record, send
 from tests.journeys.people import Json, Person
 from tests.running import Running
@@ -18,10 +21,11 @@ SEARCHED = ("Observation", "MedicationRequest", "Condition")
 class Checker:
     """Checks one running service against a ledger; all that it finds wrong is in `problems`."""
 
-    def __init__(self, service: Running, ledger: Ledger, audit: AuditLook) -> None:
+    def __init__(self, service: Running, ledger: Ledger, audit: AuditLook, deliveries: DeliveryLook) -> None:
         self._service = service
         self._ledger = ledger
         self._audit = audit
+        self._deliveries = deliveries
         self._token = service.token("gp", "ZZGP01")
         self.problems: list[str] = []
 
@@ -34,6 +38,7 @@ class Checker:
         for note in {id(request.note): request.note for request in ledger.fresh if request.note is not None}.values():
             self._check_note(note)
         self._check_audit()
+        self._check_deliveries()
         self.problems += ledger.surprises
         ledger.fresh.clear()
 
@@ -120,6 +125,41 @@ class Checker:
                 self._problem(request, f"{len(found)} audit entries")
             elif request.kind not in READS and {*found[0].references} != {*request.written}:
                 self._problem(request, f"its audit entry names {found[0].references}, it wrote {request.written}")
+
+    def _check_deliveries(self) -> None:
+        """Of each write there is exactly what it caused: waiting or done, once, in the order of its record's commits.
+
+        Whoever had no answer was settled before, by sending it again under its key: what its first try left behind
+        without the write, or had not with it, is one too many now, or missing.
+        """
+        ledger, waiting = self._ledger, self._deliveries.waiting()
+        ledger.deliveries = sum(map(len, waiting.values())) + len(self._deliveries.done)
+        done: dict[str, set[Told]] = defaultdict(set)
+        for told in self._deliveries.done:
+            done[told.person].add(told)
+        writes: dict[str, list[Request]] = defaultdict(list)
+        for request in ledger.answered:
+            if request.kind not in READS:
+                writes[request.person.patient].append(request)
+        for someone in ledger.plans:
+            there = waiting.pop(someone.patient, [])
+            if not ledger.unsure(someone):
+                self._check_told(someone.patient, writes[someone.patient], there, done[someone.patient])
+        if waiting and not any(request.kind is Kind.PLAN for request in ledger.open):
+            self.problems.append(f"deliveries wait that tell of nobody whose plan was acknowledged: {waiting}")
+
+    def _check_told(self, patient: str, writes: list[Request], there: list[Told], done: set[Told]) -> None:
+        wanted = [(partner, version) for one in writes for version in one.written for partner in partners_of(version)]
+        sent = {(told.partner, told.version): told for told in done}
+        if [(told.partner, told.version) for told in there] != [one for one in wanted if one not in sent]:
+            self.problems.append(f"of {patient} wait {there}, not {wanted} without {sorted(sent)}")
+        made = {told.version: (told.record, told.sequence) for told in (*done, *there)}
+        commits = [{made[version] for version in one.written if version in made} for one in writes]
+        numbers = [number for commit in commits for _, number in commit]
+        if any(len(commit) > 1 for commit in commits) or numbers != sorted(set(numbers)):
+            self.problems.append(f"deliveries of {patient} name the commits {commits}")
+        if len({record for record, _ in made.values()}) > 1:
+            self.problems.append(f"deliveries of {patient} name several records")
 
     def _history(self, note: Note) -> list[str | None]:
         """Return what each version says, oldest first; a gap in the numbers is a problem."""

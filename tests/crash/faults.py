@@ -20,6 +20,7 @@ import httpx
 from service.api.outcomes import DO_NOT_INFER
 from tests.crash.audit_look import AuditLook
 from tests.crash.checking import Checker
+from tests.crash.delivery_look import DeliveryLook
 from tests.crash.ledger import Ledger, Request
 from tests.crash.places import until
 from tests.crash.traffic import change_request, emergency_request, note_request, plan_request, record, send, somebody
@@ -161,7 +162,8 @@ class Trial:
 
     def carries_on(self, *texts: str) -> None:
         """Change the note once for each text, then fail unless everything is there, once and in order."""
-        checker = Checker(self.service, self.ledger, AuditLook(self.service.settings))
+        settings = self.service.settings
+        checker = Checker(self.service, self.ledger, AuditLook(settings), DeliveryLook(settings))
         checker.after_a_crash()  # sends what was refused again, with the same keys
         for text in texts:
             assert self.send(change_request(self.ledger.notes[0], text)).status_code == 200

@@ -82,6 +82,8 @@ class Ledger:
         """What was acknowledged since the last check."""
         self.surprises: list[str] = []
         self.unavailable = 0
+        self.deliveries = 0
+        """Found waiting at the last look, and done by then."""
         self._lock = threading.Lock()
         self._sent = 0
         self._wanted: tuple[int, Callable[[], None]] | None = None

@@ -17,13 +17,16 @@ from tests.running import REPOSITORY, Running, demo_settings, free_port, running
 
 SQLITE, WORKERS = "sqlite", "sqlite-workers"
 """SQLite under one process, and under two that serve and one that writes."""
+TELLING = ("tests.crash.serving",)
+"""The service with a subscriber, so that every write causes deliveries."""
 
 
 class Place:
     """One home on one store. It keeps its port, as a service that is started again does."""
 
-    def __init__(self, store: str, folder: Path) -> None:
+    def __init__(self, store: str, folder: Path, serve: tuple[str, ...] = TELLING) -> None:
         """`store` is `sqlite`, `sqlite-workers` or a kind of server."""
+        self._serve = serve
         self.workers = store == WORKERS
         self._arguments = ("--workers", "2") if store == WORKERS else ()
         self.home = folder / "home"
@@ -37,7 +40,7 @@ class Place:
     @contextmanager
     def running(self, **more: str) -> Iterator[Running]:
         """Run the service until the block ends or it is killed."""
-        with serving(self.home, {**self._settings, **more}, *self._arguments) as service:
+        with serving(self.home, {**self._settings, **more}, *self._arguments, serve=self._serve) as service:
             yield service
 
     def start_and_kill(self, after: float) -> None:
@@ -46,7 +49,7 @@ class Place:
         environment = {**os.environ, "EPACCS_ENV": "demo", "EPACCS_HOME": str(settings.home), **self._settings}
         with (self.home / "killed.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "service.cli", "serve", *self._arguments],
+                [sys.executable, "-m", *self._serve, *self._arguments],
                 cwd=REPOSITORY,
                 env=environment,
                 stdout=log,
@@ -62,9 +65,11 @@ class Place:
             self.server.stop()
 
 
-def serving(home: Path, settings: Mapping[str, str], *arguments: str) -> AbstractContextManager[Running]:
-    """Run the service with settings from a mapping."""
-    return running(home, *arguments, prefix=(), **settings)
+def serving(
+    home: Path, settings: Mapping[str, str] | None = None, *arguments: str, serve: tuple[str, ...] = TELLING
+) -> AbstractContextManager[Running]:
+    """Run the service, with a subscriber, and settings from a mapping."""
+    return running(home, *arguments, prefix=(), serve=serve, **(settings or {}))
 
 
 def kill(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:

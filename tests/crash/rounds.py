@@ -1,8 +1,9 @@
 """Rounds of traffic, a kill at a random moment, a restart on the same home, and a look at what is there.
 
-One start of the service serves two purposes: it is checked for what the round before left, then driven and killed. The
-seed fixes what is asked, after how many requests the kill comes and what is killed. What the threads of that moment had
-in flight is the machine's choice, so a seed leads to the same kind of moment and not to the same instruction.
+One start of the service serves two purposes: it is checked for what the round before left, then driven and killed.
+After every second kill some deliveries that wait are done, as a relay would get them done, and must never come back.
+The seed fixes what is asked, after how many requests the kill comes and what is killed. What the threads of that moment
+had in flight is the machine's choice, so a seed leads to the same kind of moment and not to the same instruction.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from random import Random
 
 from tests.crash.audit_look import AuditLook
 from tests.crash.checking import Checker
+from tests.crash.delivery_look import DeliveryLook
 from tests.crash.ledger import Ledger
 from tests.crash.places import Place, kill, kill_later, kill_one
 from tests.crash.traffic import CLIENTS, Client
@@ -28,17 +30,20 @@ PEOPLE_A_ROUND = 400
 def play(store: str, rounds: int, seed: int, folder: Path) -> Ledger:
     """Play rounds on one home and return what the clients know at the end; fail with the seed and the round."""
     random = Random(f"{store}:{seed}")
-    place, ledger, audit = Place(store, folder), Ledger(), None
+    place, ledger = Place(store, folder), Ledger()
+    looks: tuple[AuditLook, DeliveryLook] | None = None
     number = 0
     try:
         for number in range(rounds + 1):
             if random.random() < 0.15:
                 place.start_and_kill(random.uniform(0.1, 1.2))
             with place.running() as service:
-                audit = audit or AuditLook(service.settings)
-                _check(service, ledger, audit, everything=number == rounds)
+                looks = looks or (AuditLook(service.settings), DeliveryLook(service.settings))
+                _check(Checker(service, ledger, *looks), everything=number == rounds)
                 if number < rounds:
                     _drive(service, ledger, place, random, f"{store}:{seed}:{number}", 10_000 + number * PEOPLE_A_ROUND)
+            if number % 2:  # else the service itself is the first to open what the kill left behind
+                looks[1].get_some_done(Random(f"{store}:{seed}:{number}:done"))
     except BaseException as failure:
         failure.add_note(f"store {store}, seed {seed}, round {number}, state in {folder}")
         raise
@@ -47,8 +52,7 @@ def play(store: str, rounds: int, seed: int, folder: Path) -> Ledger:
     return ledger
 
 
-def _check(service: Running, ledger: Ledger, audit: AuditLook, *, everything: bool) -> None:
-    checker = Checker(service, ledger, audit)
+def _check(checker: Checker, *, everything: bool) -> None:
     checker.after_a_crash()
     if everything:
         checker.everything()

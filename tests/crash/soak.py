@@ -20,7 +20,7 @@ from tests.crash.ledger import Note
 from tests.crash.places import SQLITE, Place
 from tests.crash.traffic import change_request, emergency_request, note_request, plan_request, somebody
 from tests.journeys.people import references_of
-from tests.running import FHIR, Running
+from tests.running import FHIR, SERVE, Running
 
 CONNECTIONS, PEOPLE, WRITE_EVERY = 16, 10, 10
 GROWTH, SLOWER = 1.05, 2.0
@@ -69,7 +69,7 @@ class Soak:
 
 def soak(store: str, minutes: int, folder: Path) -> Soak:
     """Run the service and drive it; three minutes are the least."""
-    place = Place(store, folder)
+    place = Place(store, folder, SERVE)  # as it is served: nobody would ever send what a subscriber has wait
     try:
         with place.running(EPACCS_LOG_LEVEL="WARNING") as service:
             found = Soak(service, [Minute() for _ in range(minutes)])

@@ -15,7 +15,7 @@ import pytest
 from tests.crash.audit_look import AuditLook
 from tests.crash.faults import FaultyDisk, Trial
 from tests.crash.places import serving, until
-from tests.running import Running, parameters, running
+from tests.running import Running, parameters
 
 GONE_AT_ONCE = 40
 
@@ -50,7 +50,7 @@ def decided(service: Running) -> dict[str, int]:
 
 
 def test_whoever_leaves_right_after_asking_stands_in_the_audit(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
+    with serving(tmp_path) as service:
         trial = Trial(service)
         trial.begin()
         number = trial.ledger.plans[0].nhs_number

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.crash.faults import Trial, start
-from tests.running import running
+from tests.crash.places import serving
 
 
 def test_a_running_service_goes_on(tmp_path: Path) -> None:
-    with running(tmp_path) as service:
+    with serving(tmp_path) as service:
         trial = Trial(service)
         trial.begin()
         token = service.token("gp", "ZZGP01")
@@ -25,7 +25,7 @@ def test_a_running_service_goes_on(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("environment", ["demo", "sandbox", "production"])
 def test_a_service_does_not_start_without_them(environment: str, tmp_path: Path) -> None:
-    with running(tmp_path) as service:
+    with serving(tmp_path) as service:
         trial = Trial(service)
         trial.begin()
     keys = tmp_path / "keys.json"
@@ -39,6 +39,6 @@ def test_a_service_does_not_start_without_them(environment: str, tmp_path: Path)
     assert "keys.json" in ended.stdout
     assert not keys.exists()
     kept.rename(keys)
-    with running(tmp_path) as again:
+    with serving(tmp_path) as again:
         trial.service = again
         assert again.emergency(again.token("gp", "ZZGP01"), trial.ledger.plans[0].nhs_number).status_code == 200

@@ -31,6 +31,7 @@ def test_a_killed_service_keeps_what_it_acknowledged(store: str, tmp_path: Path)
     ledger = play(store, SHARED[store], SEED, tmp_path)
     assert ledger.answered
     assert ledger.notes
+    assert ledger.deliveries > len(ledger.notes)
 
 
 @pytest.mark.nightly

@@ -1,6 +1,7 @@
 """A process that commits is killed: each commit is there with all its deliveries and its audit entry, or is not there.
 
-Nothing that reaches people through HTTP causes deliveries yet, so this asks the store itself.
+It asks the store itself, for nothing that reaches people through HTTP gets deliveries done yet; that those of the use
+cases are there is checked in the rounds (`rounds.py`).
 """
 
 from __future__ import annotations

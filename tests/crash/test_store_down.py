@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.crash.faults import Trial
+from tests.crash.places import serving
 from tests.peers.mongo_servers import MongoServer, available
-from tests.running import running
 
 Fault = Callable[[MongoServer], AbstractContextManager[None]]
 
@@ -42,7 +42,7 @@ def silent(server: MongoServer) -> Iterator[None]:
 def test_a_server_that_is_away(kind: str, fault: Fault, tmp_path: Path) -> None:
     with (
         MongoServer(kind, tmp_path / "server") as server,
-        running(tmp_path / "home", EPACCS_STORE=server.url("records")) as service,
+        serving(tmp_path / "home", {"EPACCS_STORE": server.url("records")}) as service,
     ):
         trial = Trial(service)
         trial.begin()

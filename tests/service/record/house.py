@@ -26,6 +26,7 @@ from service.record.access import Caller
 from service.record.changes import Change, Method
 from service.record.read import Answered, EmergencySummary, ReadHistory, ReadResource, ReadVersion
 from service.record.records import OpenRecord, Records
+from service.record.subscribers import Subscriber
 from service.record.urgent import Style
 from service.record.write import Result, WriteRecord
 from service.store.port import RecordStore
@@ -74,10 +75,14 @@ class House:
         """The use case that writes."""
         return self.services.interactions.write_record
 
-    def on(self, store: RecordStore) -> House:
+    def on(self, store: RecordStore, *subscribers: Subscriber) -> House:
         """Return the same service on another store, with locks of its own, as another process has them."""
         opened = replace(self.opened, store=store, records=replace(self.opened.records, store=store))
-        return House(opened, services_of(opened), self.path)
+        return House(opened, services_of(opened, subscribers), self.path)
+
+    def telling(self, *subscribers: Subscriber) -> House:
+        """Return the same service with somebody who hears of changes, as another process."""
+        return self.on(self.opened.store, *subscribers)
 
     async def post(self, bundle: Json, caller: Caller | None = None) -> list[str]:
         """Write a transaction and return the reference of each entry."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
@@ -13,36 +11,9 @@ from service.record.errors import InvalidContent, RepeatedKey, TooBusy, VersionC
 from service.record.kept import Idempotency
 from service.record.write import TRIES
 from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken, StoreUnavailable
-from service.store.port import Commit, RecordStore
+from service.store.port import Commit
 from tests.service.record.house import House, Json, create, delete, doctor, note, patient, person, update
-
-
-class Interrupted:
-    """A store whose commits are preceded by something: a failure, or the commit of somebody else."""
-
-    def __init__(self, store: RecordStore, *before: Callable[[Commit], Awaitable[None]]) -> None:
-        self._store = store
-        self._before = list(before)
-        self.commits = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def commit(self, commit: Commit) -> None:
-        """Let the next interruption happen, then commit."""
-        self.commits += 1
-        if self._before:
-            await self._before.pop(0)(commit)
-        await self._store.commit(commit)
-
-
-def lost(error: Exception) -> Callable[[Commit], Awaitable[None]]:
-    """Return an interruption that fails the commit."""
-
-    async def before(commit: Commit) -> None:
-        raise error
-
-    return before
+from tests.service.record.interrupted import Interrupted, lost
 
 
 @pytest.fixture(autouse=True)
