@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.parse
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from tests.crash.audit_look import AuditLook, wrote
@@ -149,10 +149,13 @@ class Checker:
             self.problems.append(f"deliveries wait that tell of nobody whose plan was acknowledged: {waiting}")
 
     def _check_told(self, patient: str, writes: list[Request], there: list[Told], done: set[Told]) -> None:
-        wanted = [(partner, version) for one in writes for version in one.written for partner in partners_of(version)]
-        sent = {(told.partner, told.version): told for told in done}
-        if [(told.partner, told.version) for told in there] != [one for one in wanted if one not in sent]:
-            self.problems.append(f"of {patient} wait {there}, not {wanted} without {sorted(sent)}")
+        told_of = [(partner, version) for one in writes for version in one.written for partner in partners_of(version)]
+        sent = {(told.partner, told.version) for told in done}
+        wanted, waits = [one for one in told_of if one not in sent], [(told.partner, told.version) for told in there]
+        if waits != wanted:
+            missing, surplus = Counter(wanted) - Counter(waits), Counter(waits) - Counter(wanted)
+            wrong = f"missing {[*missing]}, too many {[*surplus]}" if missing or surplus else f"out of order {waits}"
+            self.problems.append(f"of what tells of {patient}: {wrong}")
         made = {told.version: (told.record, told.sequence) for told in (*done, *there)}
         commits = [{made[version] for version in one.written if version in made} for one in writes]
         numbers = [number for commit in commits for _, number in commit]

@@ -3,8 +3,8 @@
 `python -m tests.crash.committing HOME STORE`: some writers, each with a record of its own; commit n of a record brings
 `deliveries_of(n)` deliveries and one audit entry. Now and then a writer forgets a delivery that waits.
 
-The rounds over HTTP have deliveries too, by a subscriber of the tests. Here they are also done while commits go on, which
-only a relay could do there, and there is none yet.
+The rounds over HTTP have deliveries too, by a subscriber of the tests. Here they are also done while commits go on,
+which only a relay could do there, and there is none yet.
 """
 
 from __future__ import annotations
