@@ -103,7 +103,7 @@ class TooLarge(Problem):
 
 
 class TooBusy(Problem):
-    """Eight tries in a row lost to other writers."""
+    """Every try lost to other writers of the record."""
 
 
 @dataclass(eq=False)

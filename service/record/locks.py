@@ -14,13 +14,13 @@ class KeyedLocks:
         self._held: dict[Hashable, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
-    async def hold(self, key: Hashable) -> AsyncIterator[None]:
-        """Hold the lock of `key`."""
+    async def hold(self, key: Hashable) -> AsyncIterator[bool]:
+        """Hold the lock of `key`; say whether others were there before."""
         lock, users = self._held.get(key, (asyncio.Lock(), 0))
         self._held[key] = (lock, users + 1)
         try:
             async with lock:
-                yield
+                yield users > 0
         finally:
             lock, users = self._held[key]
             if users == 1:

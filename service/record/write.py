@@ -2,7 +2,7 @@
 
 Losing the compare-and-set is no error: the use case runs again on the fresh record, up to 64 times. A client sees
 412 only when the version of the *resource* it named has moved. Within one process, writers of one record queue on a
-lock, so that a busy record makes progress in order.
+lock, so that a busy record makes progress in order; among several, who has lost often is let go first (`busy`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from security.decision import Decision
 from security.writes import may_take_on
 from service.record import directory, taking_on, write_rules
 from service.record.access import Access, Asked, Caller, Refused
+from service.record.busy import turn
 from service.record.changes import Change, Method, Prepared, condition_of, conditional_references, prepare
 from service.record.derive import identity_of
 from service.record.draft import Draft
@@ -88,7 +89,7 @@ class WriteRecord:
                 if again is not None:
                     return again
             try:
-                return await self._attempt(caller, prepared, asked, idempotency)
+                return await self._attempt(caller, prepared, asked, idempotency, attempt)
             except (SequenceTaken, ClaimTaken, AlreadyRemembered):
                 await asyncio.sleep(random.uniform(0, min(0.002 * 2**attempt, _LONGEST_PAUSE)))  # noqa: S311 - jitter
         raise TooBusy
@@ -117,14 +118,18 @@ class WriteRecord:
         return prepared
 
     async def _attempt(
-        self, caller: Caller, prepared: Prepared, asked: Asked, idempotency: Idempotency | None
+        self, caller: Caller, prepared: Prepared, asked: Asked, idempotency: Idempotency | None, lost: int
     ) -> Written:
         record = await self._find(caller, prepared, asked)
         if record is None:
             return await self._apply(caller, prepared, asked, idempotency, await self._new(caller))
-        async with self.locks.hold(record.record_id):
-            stored = await self.access.records.store.fetch(record.record_id)
-            fresh = record if stored is None else await self.access.records.open(stored)
+        records, clock = self.access.records, self.access.clock
+        async with (
+            self.locks.hold(record.record_id) as queued,
+            turn(records, clock, record.record_id, lost=lost, queued=queued),
+        ):
+            stored = await records.store.fetch(record.record_id)
+            fresh = record if stored is None else await records.open(stored)
             try:
                 return await self._apply(caller, prepared, asked, idempotency, fresh)
             except Refused:

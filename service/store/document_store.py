@@ -163,6 +163,11 @@ class DocumentStore(DocumentWalk):
         self._open()
         return await self._leases.take(name.hex(), holder, until)
 
+    async def leased(self, name: bytes) -> bool:
+        """Say whether somebody has a lease now."""
+        self._open()
+        return await self._leases.taken(name.hex())
+
     async def release(self, name: bytes, holder: bytes) -> None:
         """Let go of a lease, if `holder` has it."""
         self._open()

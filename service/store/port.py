@@ -154,6 +154,9 @@ class RecordStore(StoreWalk, Protocol):
         Of several who try at once at most one gets it. Turns grow with every taking and renewal.
         """
 
+    async def leased(self, name: bytes) -> bool:
+        """Say whether somebody has a lease now."""
+
     async def release(self, name: bytes, holder: bytes) -> None:
         """Let go of a lease, if `holder` has it."""
 

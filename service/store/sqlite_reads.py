@@ -95,6 +95,11 @@ class SqliteReads:
             "SELECT sealed FROM remembered WHERE token = ? AND expires >= ?", (key, seconds(self._clock()))
         )
 
+    async def leased(self, name: bytes) -> bool:
+        """Say whether somebody has a lease now."""
+        now = self._clock().timestamp()
+        return self._value("SELECT 1 FROM leases WHERE name = ? AND until > ?", (name, now)) is not None
+
     async def waiting(self, after: bytes, limit: int) -> list[StoredDelivery]:
         """Return up to `limit` deliveries that are not done, with ids behind `after`, in order of id."""
         with translated():

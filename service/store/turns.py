@@ -43,6 +43,11 @@ class Leases:
             await self._prune(name, first, turn - _PRUNED_EVERY)
         return turn
 
+    async def taken(self, name: str) -> bool:
+        """Say whether somebody has a lease now."""
+        _, present = await last(self.documents, LEASES, name, await self._first(name))
+        return present is not None and bool(present["until"] > self.clock())
+
     async def release(self, name: str, holder: bytes) -> None:
         """Let go of a lease that `holder` has."""
         turn, present = await last(self.documents, LEASES, name, await self._first(name))

@@ -105,6 +105,23 @@ async def test_a_released_lease_is_free_at_once_and_only_its_holder_can_release_
     assert turn > 1
 
 
+async def test_everybody_can_see_whether_a_lease_is_taken(
+    store: RecordStore, other: RecordStore, harness: StoreHarness
+) -> None:
+    async def seen() -> list[bool]:
+        return [await one.leased(NAME) for one in (store, other)]
+
+    assert await seen() == [False, False]
+    await store.lease(NAME, b"first", START + MINUTE)
+    assert await seen() == [True, True]
+    assert not await other.leased(OTHER_NAME)
+    await store.release(NAME, b"first")
+    assert await seen() == [False, False]
+    await other.lease(NAME, b"second", START + MINUTE)
+    harness.clock.pass_by(minutes=1)
+    assert await seen() == [False, False]
+
+
 async def test_a_lease_that_changes_hands_often_has_one_holder_at_a_time(
     store: RecordStore, other: RecordStore, harness: StoreHarness
 ) -> None:
