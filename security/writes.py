@@ -5,16 +5,16 @@ Reading and writing are judged apart: a caller who may write here must also have
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from fhir_profiles.sections import Section
 from security.access_policy import AccessPolicy, WriteRow
 from security.principal import CLINICAL_ROLES, PLAN_OWNING_ROLES, Principal, Role
 
 
-@dataclass(frozen=True, slots=True)
-class Authorship:
+class Authorship(msgspec.Struct, frozen=True):
     """What is written, and whom it names as its author.
 
     `author_role_known`: the author's role is stated in words or codes that are understood. `author_organisation` is an
@@ -29,8 +29,7 @@ class Authorship:
     break_glass: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class WriteVerdict:
+class WriteVerdict(msgspec.Struct, frozen=True):
     """Whether a write is allowed, by which sharing rule, and why in a sentence without content."""
 
     permitted: bool

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from fhir_profiles.identifiers import ODS_SYSTEM
 from fhir_profiles.terminology import EPACCS
 from service.plan import vocabulary as v
@@ -13,8 +15,7 @@ from service.plan.elements import Resource, concept_words, has_code, identifier_
 from service.plan.standing import Standing, standings
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(msgspec.Struct, frozen=True):
     """Who said or decided something, as far as the record can tell. `reference` is where the name came from."""
 
     name: str | None = None
@@ -28,6 +29,18 @@ class Author:
     def words(self) -> str | None:
         """Name, role and organisation in one line; None when nothing is known."""
         return ", ".join(part for part in (self.name, self.role, self.organisation) if part) or None
+
+
+class _Person(msgspec.Struct, frozen=True):
+    """Whom a reference leads to, as far as an author is made from it."""
+
+    name: str | None = None
+    identifier: Resource = {}
+    role: str | None = None
+    works_for: Resource | None = None
+
+
+_NOBODY = _Person()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +57,7 @@ class PlanContext:
     _roles: dict[str, Resource] = field(default_factory=dict, repr=False)
     _provenance: dict[str, Resource] = field(default_factory=dict, repr=False)
     _authors: dict[str, Author] = field(default_factory=dict, repr=False)
+    _people: dict[str, _Person] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, resources: Iterable[Resource], *, mask_places: bool = False) -> PlanContext:
@@ -68,20 +82,36 @@ class PlanContext:
         agent: Resource = next(iter(self._provenance.get(reference, {}).get("agent", ())), {})
         who = next((one for one in references if is_clinician(one)), None) or agent.get("who")
         who = who or next(iter(references), {})
-        person, role = self._person_and_role(target(who))
+        reached = target(who)
+        person = self._person(reached)
         organisation = next((one for one in references if (target(one) or "").startswith("Organization/")), None)
-        organisation = organisation or (role or {}).get("organization") or agent.get("onBehalfOf") or {}
-        identifier: Resource = who.get("identifier") or next(iter((person or {}).get("identifier", ())), {})
+        organisation = organisation or person.works_for or agent.get("onBehalfOf") or {}
+        identifier: Resource = who.get("identifier") or person.identifier
         value = identifier.get("value")
         name, code = self._organisation(organisation)
         return Author(
-            name=person_name((person or {}).get("name")) or who.get("display"),
-            role=next((words for one in (role or {}).get("code", ()) if (words := concept_words(one))), None),
+            name=person.name or who.get("display"),
+            role=person.role,
             organisation=None if self.mask_places else name,
             organisation_code=code,
-            key=f"{identifier.get('system')}|{value}" if value else target(who),
-            reference=target(who),
+            key=f"{identifier.get('system')}|{value}" if value else reached,
+            reference=reached,
         )
+
+    def _person(self, reference: str | None) -> _Person:
+        """Read whom a reference leads to, once: most of a plan names the same few people."""
+        if reference is None:
+            return _NOBODY
+        if reference not in self._people:
+            person, role = self._person_and_role(reference)
+            person, role = person or {}, role or {}
+            self._people[reference] = _Person(
+                name=person_name(person.get("name")),
+                identifier=next(iter(person.get("identifier", ())), {}),
+                role=next((words for one in role.get("code", ()) if (words := concept_words(one))), None),
+                works_for=role.get("organization"),
+            )
+        return self._people[reference]
 
     def review_due(self, reference: str) -> str | None:
         """Return the date by which a decision is to be reviewed, from its review Task: the earliest of several."""
@@ -118,30 +148,28 @@ class PlanContext:
         return (name if isinstance(name, str) else person_name(name)) or (reference or {}).get("display")
 
     def _index(self, resource: Resource) -> None:
-        match resource.get("resourceType"):
-            case "Task" if has_code(resource.get("code"), EPACCS, v.DECISION_REVIEW):
-                decision = target(resource.get("focus"))
-                due = resource.get("restriction", {}).get("period", {}).get("end")
-                still_open = resource.get("status") not in ("completed", "cancelled", "rejected", "entered-in-error")
-                if decision and due and still_open and due < self._reviews.get(decision, "9999"):
-                    self._reviews[decision] = due
-            case "PractitionerRole":
-                if practitioner := target(resource.get("practitioner")):
-                    self._roles.setdefault(practitioner, resource)
-            case "Provenance":
-                for reference in resource.get("target", ()):
-                    if name := target(reference):
-                        self._provenance[name] = resource
-            case _:
-                pass
+        kind = resource.get("resourceType")
+        if kind == "Task" and has_code(resource.get("code"), EPACCS, v.DECISION_REVIEW):
+            decision = target(resource.get("focus"))
+            due = resource.get("restriction", {}).get("period", {}).get("end")
+            still_open = resource.get("status") not in ("completed", "cancelled", "rejected", "entered-in-error")
+            if decision and due and still_open and due < self._reviews.get(decision, "9999"):
+                self._reviews[decision] = due
+        elif kind == "PractitionerRole":
+            if practitioner := target(resource.get("practitioner")):
+                self._roles.setdefault(practitioner, resource)
+        elif kind == "Provenance":
+            for reference in resource.get("target", ()):
+                if name := target(reference):
+                    self._provenance[name] = resource
 
-    def _person_and_role(self, reference: str | None) -> tuple[Resource | None, Resource | None]:
-        found = self.resources.get(reference or "")
+    def _person_and_role(self, reference: str) -> tuple[Resource | None, Resource | None]:
+        found = self.resources.get(reference)
         if found is None:
             return None, None
         if found["resourceType"] == "PractitionerRole":
             return self.named(found.get("practitioner")), found
-        return found, self._roles.get(reference or "")
+        return found, self._roles.get(reference)
 
     def _organisation(self, reference: Resource) -> tuple[str | None, str | None]:
         found = self.named(reference) or {}

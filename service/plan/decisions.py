@@ -7,9 +7,10 @@ its own, and the other kind (a plan is not a DNACPR, whatever it says about CPR)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+import msgspec
 
 from fhir_profiles.terminology import CPR_MODIFIED, FOR_CPR, NOT_FOR_CPR, SNOMED, cpr_meaning
 from service.plan import vocabulary as v
@@ -60,11 +61,11 @@ _FORCE = {
     "entered-in-error": Force.ERROR,
 }
 _CPR: dict[str | None, Cpr] = {FOR_CPR: Cpr.ATTEMPT, NOT_FOR_CPR: Cpr.DO_NOT_ATTEMPT, CPR_MODIFIED: Cpr.MODIFIED}
+_AUTHORS = ("performer", "author", "requester", "recorder", "asserter", "contributor", "source", "sender")
 _UNSETTLED = frozenset({"preliminary", "unknown"})
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionItem:
+class DecisionItem(msgspec.Struct, frozen=True):
     """One resource as the ordering of decisions sees it.
 
     `value` is a comparable form of what was decided, None when nothing was; `absent` then says why. `effective` is when
@@ -107,8 +108,7 @@ class Unverified(StrEnum):
     NO_BASIS = "no-decision-basis"
 
 
-@dataclass(frozen=True, slots=True)
-class Validity:
+class Validity(msgspec.Struct, frozen=True):
     """Valid when no reason speaks against it. An unverified decision is shown, and said to be unverified."""
 
     reasons: tuple[Unverified, ...] = ()
@@ -121,13 +121,12 @@ class Validity:
 
 def kind_of(resource: Resource) -> DecisionKind | None:
     """Return which kind of decision a resource is about, or None."""
-    match resource.get("resourceType"):
-        case "Observation" if has_code(resource.get("code"), SNOMED, v.RESUSCITATION_STATUS):
-            return DecisionKind.CPR
-        case "CarePlan" if any_has_code(resource.get("category"), SNOMED, v.TREATMENT_ESCALATION_PLAN):
-            return DecisionKind.ESCALATION
-        case _:
-            return None
+    kind = resource.get("resourceType")
+    if kind == "Observation":
+        return DecisionKind.CPR if has_code(resource.get("code"), SNOMED, v.RESUSCITATION_STATUS) else None
+    if kind == "CarePlan" and any_has_code(resource.get("category"), SNOMED, v.TREATMENT_ESCALATION_PLAN):
+        return DecisionKind.ESCALATION
+    return None
 
 
 def decision_item(
@@ -206,10 +205,9 @@ def validity(item: DecisionItem, resource: Resource) -> Validity:
 def authors_of(resource: Resource) -> list[Resource]:
     """Return the References to who said, decided or ordered what a resource holds, the most responsible first."""
     found: list[Resource] = []
-    for key in ("performer", "author", "requester", "recorder", "asserter", "contributor", "source", "sender"):
-        value = resource.get(key)
-        for one in value if isinstance(value, list) else [value] if value else []:
-            found.append(one.get("actor", one))
+    for key in _AUTHORS:
+        if value := resource.get(key):
+            found += [one.get("actor", one) for one in (value if isinstance(value, list) else [value])]
     return found
 
 

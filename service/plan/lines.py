@@ -119,15 +119,16 @@ def _line(
         if author.reference and not author.reference.startswith(_NO_SECTION_AUTHOR):
             head["author"][0]["reference"] = author.reference
     head["entry"] = [{"reference": reference}]
-    told = words if words.endswith((".", "!", "?")) else f"{words}."
+    escaped = plain(words)
+    told = escaped if escaped.endswith((".", "!", "?")) else f"{escaped}."
     return SummaryLine(
         slot=said.slot,
         order=said.order,
         section=said.section or section,
         reference=reference,
         state=standing.state if standing else "",
-        words=json_text(plain(words)),
-        text=json_text(f"{plain(told)} {plain(details)}".rstrip()),
+        words=json_text(escaped),
+        text=json_text(f"{told} {plain(details)}".rstrip() if details else told),
         json=_open_json(
             head, _stated(resource, standing, judged), _freshness(resource, context, said.until), ends is not None
         ),
@@ -138,11 +139,9 @@ def _line(
 
 def _open_json(head: dict[str, Any], stated: list[dict[str, Any]], fresh: list[dict[str, Any]], dated: bool) -> bytes:
     """Encode an item up to the end of its freshness facts, left open for the one that is known only at reading."""
-    opened = msgspec.json.encode(head)[:-1] + b',"extension":['
-    opened += b"".join(msgspec.json.encode(one) + b"," for one in stated)
-    opened += b'{"url":' + msgspec.json.encode(FRESHNESS) + b',"extension":['
-    opened += b",".join(msgspec.json.encode(one) for one in fresh)
-    return opened + (b"," if dated and fresh else b"")
+    known = {"url": FRESHNESS, "extension": fresh}
+    opened = msgspec.json.encode({**head, "extension": [*stated, known]})[: -len("]}]}")]
+    return opened + b"," if dated and fresh else opened
 
 
 def _stated(resource: Resource, standing: Standing | None, judged: Validity | None) -> list[dict[str, Any]]:

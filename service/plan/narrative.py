@@ -21,18 +21,19 @@ from service.plan.times import in_words
 _LONGEST = 400
 """Characters of one free text that a narrative repeats; the entry itself holds the whole."""
 
+_HEAD = ("resourceType", "id", "meta", "implicitRules", "language")
+"""What comes before the narrative in FHIR's own order."""
+
 Facts = list[tuple[str, object]]
 """What a narrative says: (label, value) in order; the first is the headline, empty values are left out."""
 
 
 def with_narrative(resource: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy whose `text` is generated here and whose contained resources carry none. Never raises."""
-    result: dict[str, Any] = {}
-    for key in ("resourceType", "id", "meta", "implicitRules", "language"):
-        if key in resource:
-            result[key] = resource[key]
-    result["text"] = narrative(_paragraphs(resource))
-    result.update((key, value) for key, value in resource.items() if key not in result)
+    text = narrative(_paragraphs(resource))
+    head = {key: resource[key] for key in _HEAD if key in resource}
+    result: dict[str, Any] = {**head, "text": text, **resource}
+    result["text"] = text
     if "contained" in result:
         result["contained"] = [{k: val for k, val in one.items() if k != "text"} for one in result["contained"]]
     return result
@@ -56,7 +57,8 @@ def _error_status(resource: Resource) -> bool:
 
 def _who_and_when(resource: Resource) -> Facts:
     names = [str(one["display"]) for one in authors_of(resource) if one.get("display")]
-    return [("By", ", ".join(names)), ("When", in_words(effective_of(resource))), ("Note", notes(resource))]
+    note = notes(resource) if "note" in resource else None
+    return [("By", ", ".join(names)), ("When", in_words(effective_of(resource))), ("Note", note)]
 
 
 def _patient(resource: Resource) -> Facts:

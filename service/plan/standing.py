@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 from service.plan.decisions import DecisionItem, DecisionKind, Force
 from service.plan.freshness import review_is_overdue
 
@@ -48,8 +50,7 @@ class OrderIssue(StrEnum):
 ACTIVE = frozenset({State.CURRENT, State.IN_CONFLICT})
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True):
     """A decision's state, by which other decisions it came about, and what about the order was unclear."""
 
     state: State

@@ -7,7 +7,8 @@ page makes no line. Decisions are worded in `decision_statements`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from fhir_profiles.sections import Section
@@ -37,8 +38,7 @@ _OUT_OF_USE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True):
     """One thing to say. `words` stand alone; `details` follow them in the item's own text.
 
     `until` is a FHIR date after which `late` is to be added; `section` overrides the resource's own section, where one

@@ -42,8 +42,7 @@ TRIES = 64
 _LONGEST_PAUSE = 0.064
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What became of one change: `status` is 201, 200 or 204; `bare` means that only the id may be told (5.9a)."""
 
     reference: str
