@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from fhir_profiles.issues import Issue, error
+from fhir_profiles.r4 import SUPPORTED_TYPES
 
 Json = dict[str, Any]
 
 _REQUESTS = frozenset({"batch", "transaction", "history"})
 _RESPONSES = frozenset({"batch-response", "transaction-response", "history"})
+_KNOWN = frozenset(SUPPORTED_TYPES)
 _RELATIVE = re.compile(
     r"^[A-Z][A-Za-z]+(?:/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?)?(?:/?\?\S*)?$|^\?\S*$|^$"
 )
@@ -28,15 +30,19 @@ def check_bundle(bundle: Json) -> Iterator[Issue]:
         yield error("invariant", "Bundle.total", "Only searches and histories have a total (bdl-1).")
     if kind == "document":
         yield from _document(bundle, entries)
+    asked, answered = kind in _REQUESTS, kind in _RESPONSES
     seen: set[object] = set()
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict):
             continue
         place = f"Bundle.entry[{index}]"
-        yield from _entry(entry, kind, place)
-        yield from _full_url(entry, kind, place, seen)
-        if kind in ("batch", "transaction") and isinstance(entry.get("request"), dict):
-            yield from _request(entry, entry["request"], place)
+        if "search" in entry or ("request" in entry) != asked or ("response" in entry) != answered:
+            yield from _entry(entry, kind, place)
+        if isinstance(entry.get("fullUrl"), str):
+            yield from _full_url(entry, kind, place, seen)
+        request = entry.get("request")
+        if kind in ("batch", "transaction") and isinstance(request, dict) and not _is_plain_create(entry, request):
+            yield from _request(entry, request, place)
 
 
 def _word(value: object) -> str | None:
@@ -56,9 +62,7 @@ def _entry(entry: Json, kind: object, place: str) -> Iterator[Issue]:
 
 
 def _full_url(entry: Json, kind: object, place: str, seen: set[object]) -> Iterator[Issue]:
-    full_url = entry.get("fullUrl")
-    if not isinstance(full_url, str):
-        return
+    full_url: str = entry["fullUrl"]
     if not _ABSOLUTE.match(full_url):
         yield error("value", f"{place}.fullUrl", "`fullUrl` must be an absolute URL or a urn:uuid.")
     if "/_history/" in full_url:
@@ -70,6 +74,13 @@ def _full_url(entry: Json, kind: object, place: str, seen: set[object]) -> Itera
     if key in seen and kind != "history":
         yield error("invariant", f"{place}.fullUrl", "Two entries have the same `fullUrl` (bdl-7).")
     seen.add(key)
+
+
+def _is_plain_create(entry: Json, request: Json) -> bool:
+    """Tell whether a resource of a type that we know is posted to that type, as in most of a plan: nothing to say."""
+    resource = entry.get("resource")
+    kind = resource.get("resourceType") if isinstance(resource, dict) else None
+    return request.get("method") == "POST" and request.get("url") == kind and kind in _KNOWN
 
 
 def _request(entry: Json, request: Json, place: str) -> Iterator[Issue]:

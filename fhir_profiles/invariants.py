@@ -31,13 +31,17 @@ def codings(concept: object) -> set[tuple[Any, Any]]:
     """Return the (system, code) pairs of a CodeableConcept."""
     if not isinstance(concept, dict):
         return set()
-    pairs = ((part.get("system"), part.get("code")) for part in objects(concept.get("coding")))
-    return {pair for pair in pairs if isinstance(pair[0], str) and isinstance(pair[1], str)}
+    return {
+        (system, code)
+        for part in objects(concept.get("coding"))
+        if isinstance(system := part.get("system"), str) and isinstance(code := part.get("code"), str)
+    }
 
 
 def has_value(element: Json, name: str = "value") -> bool:
     """Tell whether the choice element `name`[x] is there, in any type, or by its extensions alone."""
-    return any(key.lstrip("_").startswith(name) and key.lstrip("_") != name for key in element)
+    # Most keys are nothing like it, and to see that costs less than to strip them.
+    return any(key.lstrip("_").startswith(name) and key.lstrip("_") != name for key in element if name in key)
 
 
 def check_invariants(resource: Json) -> Iterator[Issue]:
@@ -64,13 +68,14 @@ def _allergy(resource: Json) -> Iterator[Issue]:
 
 
 def _condition(resource: Json) -> Iterator[Issue]:
-    clinical = {code for system, code in codings(resource.get("clinicalStatus")) if system == _CONDITION_CLINICAL}
-    if has_value(resource, "abatement") and not clinical & {"resolved", "remission", "inactive"}:
-        yield error(
-            "invariant",
-            "Condition.clinicalStatus",
-            "A condition with an abatement must be resolved, in remission or inactive (con-4).",
-        )
+    if has_value(resource, "abatement"):
+        clinical = {code for system, code in codings(resource.get("clinicalStatus")) if system == _CONDITION_CLINICAL}
+        if not clinical & {"resolved", "remission", "inactive"}:
+            yield error(
+                "invariant",
+                "Condition.clinicalStatus",
+                "A condition with an abatement must be resolved, in remission or inactive (con-4).",
+            )
     in_error = (_CONDITION_VERIFICATION, "entered-in-error") in codings(resource.get("verificationStatus"))
     if in_error and "clinicalStatus" in resource:
         yield error("invariant", "Condition.clinicalStatus", "An entry made in error has no `clinicalStatus` (con-5).")
@@ -92,11 +97,13 @@ def _dispense(resource: Json) -> Iterator[Issue]:
 
 
 def _observation(resource: Json) -> Iterator[Issue]:
+    components = resource.get("component")
+    if not isinstance(components, list):
+        return
     own = codings(resource.get("code"))
     if not own or not has_value(resource):
         return
-    components = resource.get("component")
-    for index, component in enumerate(components if isinstance(components, list) else ()):
+    for index, component in enumerate(components):
         if isinstance(component, dict) and own & codings(component.get("code")):
             yield error(
                 "invariant",

@@ -133,8 +133,9 @@ def _named(resource: Json, kind: str) -> Iterator[Section | None]:
     if kind == "CarePlan" and _says_treatment_level(resource):
         yield Section.TREATMENT_ESCALATION
     for element in _CODED.get(kind, ()):
-        for pair in _codings(resource.get(element)):
-            yield table.get(pair)
+        if element in resource:
+            for pair in _codings(resource[element]):
+                yield table.get(pair)
     for nested in _NESTED.get(kind, ()):
         for pair in nested(resource):
             yield table.get(pair)
@@ -142,6 +143,8 @@ def _named(resource: Json, kind: str) -> Iterator[Section | None]:
 
 def _stated(resource: Json) -> Iterator[Section]:
     """Yield the sections that the author names. They place what is otherwise unknown, and else only raise."""
+    if "category" not in resource and "meta" not in resource:
+        return
     meta = resource.get("meta")
     tags = _pairs(meta.get("tag")) if isinstance(meta, dict) else ()
     for system, code in (*_codings(resource.get("category")), *tags):
@@ -186,6 +189,8 @@ def _says_treatment_level(resource: Json) -> bool:
 
 
 def _contained(resource: Json) -> Iterator[Section]:
+    if "contained" not in resource:
+        return
     for part in _objects(resource.get("contained")):
         section = section_of(part) if part.get("contained") is None else Section.UNKNOWN
         if section is not None:

@@ -59,6 +59,8 @@ class SFlag(StrEnum):
 def _labels(resource: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the labels as (system, code), without PDS's scale on a Patient; what is malformed is unknown."""
     meta = resource.get("meta")
+    if not meta:
+        return []
     security = meta.get("security") if isinstance(meta, Mapping) else None
     if not security:
         return []
@@ -80,6 +82,8 @@ def entry_tier(section: Section, resource: Mapping[str, Any]) -> Tier:
     """
     own = TIER[section]
     labels = _labels(resource)
+    if not labels:
+        return own
     asked = [
         LABEL_TIER.get(label, Tier.T7)
         for label in labels

@@ -32,10 +32,7 @@ def span_of(value: object) -> Span | None:
         return None
     try:
         if "T" in value:
-            moment = datetime.fromisoformat(value.replace(":60", ":59"))
-            if moment.tzinfo is None:
-                return None
-            moment = moment.astimezone(UTC)
+            moment = _moment(value).astimezone(UTC)
             return Span(moment, moment)
         first, after = _days(value)
     except (ValueError, OverflowError):
@@ -48,10 +45,10 @@ def in_words(value: object) -> str | None:
     if not isinstance(value, str) or not value[:4].isdigit():
         return None
     if "T" in value:
-        span = span_of(value)
-        if span is None:
+        try:
+            local = _moment(value).astimezone(LONDON)
+        except (ValueError, OverflowError):
             return None
-        local = span.earliest.astimezone(LONDON)
         return f"{local.day} {_MONTHS[local.month - 1]} {local.year} at {local.hour:02}:{local.minute:02}"
     parts = value.split("-")
     try:
@@ -60,6 +57,14 @@ def in_words(value: object) -> str | None:
     except (ValueError, IndexError):
         return None
     return f"{day}{month}{parts[0]}"
+
+
+def _moment(value: str) -> datetime:
+    """Return the moment of a dateTime. Raise ValueError for one that is not understood, or without a time zone."""
+    moment = datetime.fromisoformat(value.replace(":60", ":59"))
+    if moment.tzinfo is None:
+        raise ValueError("without a time zone")
+    return moment
 
 
 def _days(value: str) -> tuple[date, date]:

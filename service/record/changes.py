@@ -132,7 +132,7 @@ def prepare(
     for change in changes:
         leading_out: list[tuple[int, str]] = []
         for number, pointer in enumerate(change.pointers):
-            literal = _literal(pointer["reference"], by_full_url, fhir_base, directory)
+            literal = by_full_url.get(pointer["reference"]) or _literal(pointer["reference"], fhir_base, directory)
             if literal is None:
                 leading_out.append((number, ""))
                 continue
@@ -141,12 +141,16 @@ def prepare(
                 pointer.setdefault("identifier", dict(literal.identifier))
                 continue
             pointer["reference"] = literal
-            if _LITERAL.match(literal):
-                target = literal if literal in prepared.local else "/".join(literal.split("/")[:2])
+            if literal in prepared.local:
+                target = literal
+            elif _LITERAL.match(literal):
+                target = "/".join(literal.split("/")[:2])
                 if target not in prepared.local:
                     leading_out.append((number, target))
-                if target.startswith("Patient/") and target not in prepared.persons:
-                    prepared.persons.append(target)
+            else:
+                continue
+            if target.startswith("Patient/") and target not in prepared.persons:
+                prepared.persons.append(target)
         # Places are worked out only where one is to be told: in a plan that is whole in itself, nowhere.
         places = _places(change.resource, change.at) if leading_out else []
         for number, target in leading_out:
@@ -161,13 +165,9 @@ def prepare(
     return prepared, issues
 
 
-def _literal(
-    reference: str, by_full_url: Mapping[str, str], fhir_base: str, directory: Mapping[str, DirectoryTarget]
-) -> str | DirectoryTarget | None:
+def _literal(reference: str, fhir_base: str, directory: Mapping[str, DirectoryTarget]) -> str | DirectoryTarget | None:
     if reference.startswith("#"):
         return reference
-    if reference in by_full_url:
-        return by_full_url[reference]
     if reference.startswith(URN):
         return None
     if "?" in reference:

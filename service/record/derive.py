@@ -5,7 +5,7 @@ Pure: takes resources as decoded JSON and entries of a manifest, returns values.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
@@ -124,74 +124,76 @@ _PLACING = ((SECTION_NUMBER[Section.LOCATION], int(Tier.L)),)
 """Whom a Patient names (practice, usual GP, placement) tells where the person is: section location."""
 
 
-def close_grants(entries: Sequence[Entry]) -> None:
+def close_grants(entries: Mapping[str, Entry]) -> None:
     """Give entries that have no section of their own the grants of what points at them, through any number of steps.
 
     A Provenance points at what it tells of, so it follows its targets and needs all of them to be open: none is surely
     the most closed, as a Consent may close T1 and leave T2 open. A practitioner, organisation or place is released with
     any released resource that names it.
     """
-    by_reference = {entry.reference: entry for entry in entries if not entry.deleted}
-    everything = {entry.reference: entry for entry in entries}
-    followers = [entry for entry in by_reference.values() if entry.follows]
-    before = {entry.reference: entry.grants for entry in followers}
-    for entry in followers:
+    by_reference = {name: entry for name, entry in entries.items() if not entry.deleted}
+    followers = {name: entry for name, entry in by_reference.items() if entry.follows}
+    before = {name: entry.grants for name, entry in followers.items()}
+    for entry in followers.values():
         entry.grants = ()
-    for entry in followers:
+    for entry in followers.values():
         if entry.type == "Provenance":
             # What was deleted keeps its place: what is told of it does not open because it is gone.
-            targets = [everything[target] for target in entry.points_at if target in everything]
+            targets = [entries[target] for target in entry.points_at if target in entries]
             own = [target for target in targets if not target.follows]
             if own:
                 entry.needs = tuple(sorted({(target.section, target.tier) for target in own}))
                 strictest = max(own, key=lambda target: target.tier)
                 entry.section, entry.tier = strictest.section, strictest.tier
                 entry.grants = ((strictest.section, strictest.tier),)
+    named = {name: entry for name, entry in followers.items() if entry.type != "Provenance"}
+    naming = [
+        (source, pointed)
+        for source in by_reference.values()
+        if (pointed := [named[target] for target in source.points_at if target in named])
+    ]
     changed = True
     while changed:
         changed = False
-        for source in by_reference.values():
-            for target in source.points_at:
-                pointed = by_reference.get(target)
-                if pointed is None or not pointed.follows or pointed.type == "Provenance":
-                    continue
-                for grant in _PLACING if source.type == "Patient" else source.grants:
-                    if grant not in pointed.grants:
-                        pointed.grants = (*pointed.grants, grant)
+        for source, pointed in naming:
+            for grant in _PLACING if source.type == "Patient" else source.grants:
+                for entry in pointed:
+                    if grant not in entry.grants:
+                        entry.grants = (*entry.grants, grant)
                         changed = True
-    for entry in sorted(followers, key=lambda entry: entry.type == "PractitionerRole"):
+    for name, entry in sorted(followers.items(), key=lambda item: item[1].type == "PractitionerRole"):
         if entry.type == "PractitionerRole" and not entry.grants:
             # Few things point at a role; it says of a practitioner what they are, and is released where they are.
-            named = [by_reference[name] for name in entry.points_at if name in by_reference]
-            entry.grants = next((one.grants for one in named if one.type == "Practitioner"), ())
+            whom = [by_reference[target] for target in entry.points_at if target in by_reference]
+            entry.grants = next((one.grants for one in whom if one.type == "Practitioner"), ())
         if not entry.grants:
             # What nothing points at any more may have been named by something closed: it is of no known section, and
             # stays as closed as it was.
-            entry.grants = (max((*before[entry.reference], *_OF_NO_SECTION), key=lambda grant: grant[1]),)
+            entry.grants = (max((*before[name], *_OF_NO_SECTION), key=lambda grant: grant[1]),)
         entry.section, entry.tier = max(entry.grants, key=lambda grant: grant[1])
 
 
-def urgent_entries(entries: Sequence[Entry]) -> list[Entry]:
+def urgent_entries(entries: Mapping[str, Entry]) -> dict[str, Entry]:
     """Return the entries of the emergency answer: identity, the critical sections, and whom those name."""
-    current = {entry.reference: entry for entry in entries if not entry.deleted}
+    current = {name: entry for name, entry in entries.items() if not entry.deleted}
     wanted = {
         name: entry
         for name, entry in current.items()
         if not entry.follows and (entry.type == "Patient" or SECTIONS[entry.section] in CRITICAL_SECTIONS)
     }
-    named = list(wanted.values())
+    named = wanted
     for _ in range(2):
-        named = [
-            current[target]
-            for entry in named
+        named = {
+            target: current[target]
+            for entry in named.values()
             for target in entry.points_at
             if target in current and target not in wanted and current[target].follows
-        ]
-        wanted.update({entry.reference: entry for entry in named})
-    return list(wanted.values())
+        }
+        wanted = wanted | named
+    return wanted
 
 
-def critical_places(entries: Sequence[Entry]) -> tuple[tuple[int, int], ...]:
+def critical_places(entries: Iterable[Entry]) -> tuple[tuple[int, int], ...]:
     """Return the distinct (section, tier) of the current entries in critical sections."""
     found = {(entry.section, entry.tier) for entry in entries if not entry.deleted and not entry.follows}
     return tuple(sorted(place for place in found if SECTIONS[place[0]] in CRITICAL_SECTIONS))

@@ -153,7 +153,7 @@ class Draft:
         for reference, entry in self._entries.items():
             elements += self._lay(reference, entry, body)
         entries = list(self._entries.values())
-        derive.close_grants(entries)
+        derive.close_grants(self._entries)
         resources = self.resources()
         old = self._record.manifest
         patient = resources.get(old.patient) or next(
@@ -187,7 +187,7 @@ class Draft:
         slices, front = bytes(body), b""
         urgent: tuple[Urgent, ...] = ()
         if patient is not None and style is not None:
-            urgent = urgent_of(resources, entries)
+            urgent = urgent_of(resources, self._entries)
             manifest.ready, front = ready_of(urgent, slices, style, now)
         return NewState(manifest, front, Contents(entries, urgent), slices, self._replaced, elements)
 

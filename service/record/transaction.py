@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from fhir_profiles.issues import Issue, error
@@ -27,9 +28,9 @@ def changes_of(bundle: dict[str, Any]) -> list[Change]:
         change, problems = _change(entry, f"Bundle.entry[{number}]")
         issues += problems
         changes.append(change)
-    named = [change.reference for change in changes if change.id]
+    named = Counter(change.reference for change in changes if change.id)
     for number, change in enumerate(changes):
-        if change.id and named.count(change.reference) > 1:
+        if change.id and named[change.reference] > 1:
             issues.append(error("business-rule", f"Bundle.entry[{number}]", "A resource comes once in a transaction."))
     if not changes:
         issues.append(error("required", "Bundle.entry", "A transaction has at least one entry."))

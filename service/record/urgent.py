@@ -8,7 +8,7 @@ from the same pieces (`service.record.emergency`). A test holds the two against 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -45,12 +45,11 @@ class Style:
         return cls(base, Wording.of(conflict_text), digest)
 
 
-def urgent_of(resources: dict[str, Resource], entries: Sequence[Entry]) -> tuple[Urgent, ...]:
+def urgent_of(resources: Mapping[str, Resource], entries: Mapping[str, Entry]) -> tuple[Urgent, ...]:
     """Word the emergency summary, whose lines may depend on every other resource, and say what belongs to it."""
-    by_reference = {entry.reference: entry for entry in entries if not entry.deleted}
     lines: dict[str, list[Line]] = {}
-    for said in plan_lines((one, SECTIONS[by_reference[name].section]) for name, one in resources.items()):
-        lines.setdefault(said.reference, []).append(_placed(said, by_reference))
+    for said in plan_lines((one, SECTIONS[entries[name].section]) for name, one in resources.items()):
+        lines.setdefault(said.reference, []).append(_placed(said, entries))
     return tuple(
         Urgent(
             entry.type,
@@ -61,10 +60,10 @@ def urgent_of(resources: dict[str, Resource], entries: Sequence[Entry]) -> tuple
             entry.offset,
             entry.length,
             tuple(entry.parts),
-            tuple(lines.get(entry.reference, ())),
+            tuple(lines.get(name, ())),
             tuple(piece.offset for piece in entry.pieces),
         )
-        for entry in urgent_entries(entries)
+        for name, entry in urgent_entries(entries).items()
     )
 
 
@@ -117,13 +116,13 @@ def document_entry(base: str, type: str, id: str, body: bytes) -> bytes:
     )
 
 
-def _placed(said: SummaryLine, entries: dict[str, Entry]) -> Line:
+def _placed(said: SummaryLine, entries: Mapping[str, Entry]) -> Line:
     """Return a line with its place; a person whom it may name makes it as closed as that person's own entry."""
     entry = entries[said.reference]
     section = SECTION_NUMBER[said.section]
     tier = entry.tier if section == entry.section else int(TIER[said.section])
-    named = (entries[name].tier for name in entry.points_at if name.startswith("RelatedPerson/") and name in entries)
-    return Line(section, max((tier, *named)), said)
+    people = [entries[name] for name in entry.points_at if name.startswith("RelatedPerson/") and name in entries]
+    return Line(section, max((tier, *(one.tier for one in people if not one.deleted))), said)
 
 
 def _cells(stored: Iterable[tuple[int, int]]) -> int:

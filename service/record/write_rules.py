@@ -95,6 +95,7 @@ async def _check_references(access: Access, prepared: Prepared, draft: Draft) ->
 def _check_content(changes: Sequence[Change], after: dict[str, Resource], sections: dict[str, Section | None]) -> None:
     issues: list[Issue] = []
     patient = next((name for name, item in after.items() if item["resourceType"] == "Patient"), "")
+    consents = [item for item in after.values() if item["resourceType"] == "Consent"]
     for change in changes:
         if change.method is Method.DELETE:
             if change.type == "Patient":
@@ -114,7 +115,7 @@ def _check_content(changes: Sequence[Change], after: dict[str, Resource], sectio
                     resource,
                     patient,
                     lambda actor: organisation_of(actor, after),
-                    has_active_successor=_is_succeeded(change.reference, after),
+                    has_active_successor=_is_succeeded(change.reference, consents),
                 )
             ]
     if splits_decision_group((sections[name] or Section.UNKNOWN, item) for name, item in after.items()):
@@ -124,7 +125,7 @@ def _check_content(changes: Sequence[Change], after: dict[str, Resource], sectio
         raise InvalidContent(issues)
 
 
-def _is_succeeded(consent: str, after: dict[str, Resource]) -> bool:
+def _is_succeeded(consent: str, consents: Sequence[Resource]) -> bool:
     """Say whether another active sharing Consent says that it replaces this one."""
     return any(
         is_sharing_consent(item)
@@ -134,7 +135,7 @@ def _is_succeeded(consent: str, after: dict[str, Resource]) -> bool:
             and extension.get("valueReference", {}).get("reference") == consent
             for extension in item.get("extension", ())
         )
-        for item in after.values()
+        for item in consents
     )
 
 

@@ -38,7 +38,7 @@ def follower(reference: str, *points_at: str) -> Entry:
 
 def grants(*entries: Entry) -> dict[str, set[tuple[int, int]]]:
     """Work the grants out and return them by reference."""
-    close_grants(entries)
+    close_grants({entry.reference: entry for entry in entries})
     return {entry.reference: set(entry.grants) for entry in entries}
 
 
