@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,12 +44,16 @@ class Change:
     if_none_exist: str = ""
     full_url: str = ""
     reason: str = ""
+    reference: str = field(default="", init=False)
+    """The relative reference `Type/id`."""
     _pointers: list[Resource] | None = field(default=None, init=False, repr=False, compare=False)
 
-    @property
-    def reference(self) -> str:
-        """The relative reference `Type/id`."""
-        return f"{self.type}/{self.id}"
+    def __post_init__(self) -> None:
+        self.give(self.id)
+
+    def give(self, id: str) -> None:
+        """Give the resource its id, and with it its reference."""
+        self.id, self.reference = id, f"{self.type}/{id}"
 
     @property
     def pointers(self) -> list[Resource]:
@@ -107,6 +112,12 @@ def parse_conditional(reference: str) -> tuple[str, str, str] | None:
     return None if match is None else (match[1], match[2], match[3])
 
 
+def new_ids(count: int) -> list[str]:
+    """Return random ids: UUIDs of version 4, drawn together, since each draw asks the system."""
+    drawn = secrets.token_bytes(16 * count)
+    return [str(uuid.UUID(bytes=drawn[at : at + 16], version=4)) for at in range(0, len(drawn), 16)]
+
+
 def prepare(
     changes: Sequence[Change], fhir_base: str, directory: Mapping[str, DirectoryTarget]
 ) -> tuple[Prepared, list[Issue]]:
@@ -118,9 +129,10 @@ def prepare(
     """
     issues: list[Issue] = []
     by_full_url: dict[str, str] = {}
+    creates = [change for change in changes if change.method is Method.CREATE]
+    for change, id in zip(creates, new_ids(len(creates)), strict=True):
+        change.give(id)
     for change in changes:
-        if change.method is Method.CREATE:
-            change.id = str(uuid.uuid4())
         if change.full_url:
             by_full_url[change.full_url] = change.reference
     prepared = Prepared(list(changes), local=set())

@@ -7,7 +7,6 @@ is in it, so reads leave no audit entry; writes do.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +19,7 @@ from security.decision import DIRECTORY_RULE, Decision, impersonal
 from security.principal import Principal
 from security.release import Held, Released, release_directory
 from service.record.access import Access, Asked, Caller
-from service.record.changes import Change, DirectoryTarget, Method, parse_conditional
+from service.record.changes import Change, DirectoryTarget, Method, new_ids, parse_conditional
 from service.record.derive import references_in
 from service.record.draft import Draft, decode_slice
 from service.record.errors import InvalidContent, ManyMatches, NotHere
@@ -150,7 +149,7 @@ class Directory:
     async def _commit(self, caller: Caller, record: OpenRecord, change: Change, interaction: str) -> Released:
         draft = Draft(record)
         if change.method is Method.CREATE:
-            change.id = str(uuid.uuid4())
+            change.give(*new_ids(1))
         section = section_of(change.resource or {})
         entry = draft.put(change, section, caller.author(), instant(self.access.clock()))
         asked = Asked(interaction, (f"{entry.reference}/_history/{entry.version}",))

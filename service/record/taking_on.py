@@ -34,7 +34,7 @@ def take_on(caller: Caller, prepared: Prepared, record: OpenRecord, draft: Draft
             if pointer["reference"] == patient.reference:
                 pointer["reference"] = existing
     prepared.persons[:] = [existing if person == patient.reference else person for person in prepared.persons]
-    patient.id = existing.split("/")[1]
+    patient.give(existing.split("/")[1])
     entry = record.entry(existing)
     return existing, 0 if entry is None else entry.version
 

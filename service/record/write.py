@@ -205,14 +205,14 @@ class WriteRecord:
         if decision is not None and not changes and draft.registered == record.manifest.registered:
             await self.access.permit(caller, decision, asked, record)
             return Written(record, decision, results)
-        now = instant(self.access.clock())
+        now, author = instant(self.access.clock()), caller.author()
         for change in changes:
             if change.method is Method.DELETE:
-                entry = draft.delete(change, caller.author(), now)
-                results.append(Result(entry.reference, entry.version, 204, now))
+                entry = draft.delete(change, author, now)
+                results.append(Result(change.reference, entry.version, 204, now))
             else:
-                entry = draft.put(change, sections[change.reference], caller.author(), now)
-                results.append(Result(entry.reference, entry.version, 201 if entry.version == 1 else 200, now))
+                entry = draft.put(change, sections[change.reference], author, now)
+                results.append(Result(change.reference, entry.version, 201 if entry.version == 1 else 200, now))
         position = {change.reference: number for number, change in enumerate(prepared.changes)}
         results.sort(key=lambda result: position[result.reference])
         state = draft.finish(self.style, self.access.clock())

@@ -11,7 +11,7 @@ from security.consent_check import check_sharing_consent
 from security.consent_compile import is_sharing_consent
 from security.decision import Decision
 from security.labels import SFlag, label_problems, sflag_of, splits_decision_group
-from security.writes import Authorship, asks_who, may_write
+from security.writes import Authorship, WriteVerdict, asks_who, may_write
 from service.plan.context import PlanContext
 from service.plan.standing import rivals
 from service.record import directory
@@ -149,19 +149,20 @@ def _check_authority(
 ) -> None:
     issues: list[Issue] = []
     authors = Authors(after)
+    verdicts: dict[tuple[Section | None, Authorship], WriteVerdict] = {}
     for change in changes:
         reference = change.reference
         before = draft.entry(reference)
         resource = after.get(reference) or draft.resource(reference)
-        touched = {sections[reference] if reference in sections else section_of(resource)}
-        if before is not None and not before.follows:
-            touched.add(SECTIONS[before.section])
+        section = sections[reference] if reference in sections else section_of(resource)
+        touched = {section} if before is None or before.follows else {section, SECTIONS[before.section]}
         if any(asks_who(section, access.policy) for section in touched):
             authorship = authors.of(resource, change.method.value)
         else:
             authorship = Authorship(resource["resourceType"], change.method.value)
-        for section in touched:
-            verdict = may_write(caller.principal, section, authorship, access.policy)
+        for asked in ((section, authorship) for section in touched):
+            verdict = verdicts.get(asked) or may_write(caller.principal, *asked, access.policy)
+            verdicts[asked] = verdict
             if not verdict.permitted:
                 issues.append(error("forbidden", change.at, f"Not allowed: {verdict.reason} (rule {verdict.rule})."))
     if issues:
