@@ -106,7 +106,8 @@ def section_of(resource: Json) -> Section | None:
         return primary
     if primary is Section.UNKNOWN and stated:
         primary = stated[0]
-    return max((primary, *named, *stated, *_contained(resource)), key=_rank)
+    found = (primary, *named, *stated, *_contained(resource))
+    return max(found, key=_rank) if len(found) > 1 else primary
 
 
 def patient_element_section(key: str, item: Json | None) -> Section:

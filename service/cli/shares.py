@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 
 from service.cli.common import plain_lines
 
-AT_ONCE = 16
-"""Plans that one process writes at the same time, so that their commits share the disk's syncs."""
+AT_ONCE = 64
+"""Plans that one process writes at the same time. Half of them are on their way to the disk, together, while the other
+half is being made: the more of them, the fewer times the same pages of the store are written, and the more memory."""
 
 TOLD_EVERY = 0.1
 """Seconds between two messages of one worker."""
@@ -52,8 +53,10 @@ async def together(write: Callable[[Item], Awaitable[None]], items: Iterable[Ite
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(hand())
+            for _ in range(2):
+                for _ in range(AT_ONCE // 2):
+                    group.create_task(hand())
+                await asyncio.sleep(0)  # what the first half wrote is handed over before the second half begins
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None
 

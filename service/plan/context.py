@@ -58,6 +58,7 @@ class PlanContext:
     _provenance: dict[str, Resource] = field(default_factory=dict, repr=False)
     _authors: dict[str, Author] = field(default_factory=dict, repr=False)
     _people: dict[str, _Person] = field(default_factory=dict, repr=False)
+    _decisions: dict[str, DecisionItem] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, resources: Iterable[Resource], *, mask_places: bool = False) -> PlanContext:
@@ -126,8 +127,15 @@ class PlanContext:
         """Read a decision with its author and organisation resolved."""
         if kind_of(resource) is None:
             return None
-        author = self.author(resource)
-        return decision_item(resource, author=author.key, organisation=author.organisation_code)
+        reference = f"{resource['resourceType']}/{resource.get('id', '')}"
+        ours = self.resources.get(reference) is resource
+        item = self._decisions.get(reference) if ours else None
+        if item is None:
+            author = self.author(resource)
+            item = decision_item(resource, author=author.key, organisation=author.organisation_code)
+            if ours and item is not None:
+                self._decisions[reference] = item
+        return item
 
     def decisions(self) -> list[DecisionItem]:
         """Return every decision of the record."""
