@@ -53,7 +53,7 @@ nightly: setup ## every test, the long harnesses too: 2,000 examples a property,
 	@$(PYTHON) -m pytest -m "nightly or not nightly" --hypothesis-profile=nightly
 
 .PHONY: bench
-bench: setup ## measure against the targets (15 minutes at most; writes docs/benchmarks.md)
+bench: setup ## measure against the targets (20 minutes at most; writes docs/benchmarks.md)
 	@$(PYTHON) -m bench
 
 .PHONY: bench-full

@@ -10,10 +10,11 @@ import click
 
 from bench.errors import BenchFailed
 from bench.machine import description, processors
-from bench.measure import Plan, measure
+from bench.measure import measure
 from bench.people import REPOSITORY, forget_runs, home_of
 from bench.profile import profile
 from bench.report import document, facts, table
+from bench.runs import Plan
 from bench.wrk import require_tools
 
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"

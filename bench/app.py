@@ -3,7 +3,10 @@
     POST /bench/fastapi     a FastAPI route that returns a ready Response of given bytes
     POST /bench/starlette   the same as a Starlette route
     POST /bench/append      the FastAPI route, which appends and syncs a given line through the store's committer first
+    POST /bench/documents   on MongoDB: three documents by `_id`, one after another, for people in turn (the claim on an
+                            NHS number, the record that it names, that record's key), then the line, then the bytes
     PUT  /bench/bytes       takes the bytes of those answers; `line` in the query is the size of the line in bytes
+    PUT  /bench/people      takes NHS numbers, one a line, whose documents are read
 
 They go through the same application and middleware, and are tried before the product's routes, so that finding them
 costs less than finding ours. Settings come from the environment as for `epaccs serve`. With `--without-audit` the store
@@ -13,8 +16,10 @@ claims that audit entries are durable and drops them: it exists here only, and n
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import cycle
 from unittest.mock import patch
 
 import click
@@ -24,13 +29,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 import service.app
+from security.blind_index import BlindIndex
 from security.clock import Clock
 from security.keys import FileKeyRing
 from service import logs
 from service.api.negotiation import FHIR_JSON_UTF8
 from service.cli.server import server_of
 from service.settings import Settings
+from service.store.document_store import KEYS, DocumentStore
+from service.store.filing import RECORDS
 from service.store.port import RecordStore
+from service.store.series import numbered
 from service.store.sqlite import SqliteStore
 
 
@@ -43,11 +52,14 @@ class StoreWithoutAudit(SqliteStore):
 
 @dataclass(slots=True)
 class BareRoutes:
-    """The handlers; bytes, line and store arrive when the service runs."""
+    """The handlers; bytes, line, people and store arrive when the service runs."""
 
     body: bytes = b""
     line: bytes = b""
     store: RecordStore | None = None
+    index: BlindIndex | None = None
+    claims: Iterator[str] = field(default_factory=lambda: iter(()))
+    """The ids of the claims on NHS numbers, of people in turn, without end."""
 
     async def fastapi(self) -> Response:
         """Answer the bytes."""
@@ -63,6 +75,25 @@ class BareRoutes:
         await self.store.append_audit(self.line)
         return Response(self.body, media_type=FHIR_JSON_UTF8)
 
+    async def documents(self) -> Response:
+        """Read three documents one after another, make the line durable, then answer the bytes."""
+        assert isinstance(self.store, DocumentStore)
+        find = self.store._documents.find
+        claim = await find("claims", next(self.claims))
+        assert claim is not None
+        record = await find(RECORDS, claim["record"])
+        assert record is not None
+        assert await find(KEYS, record["_id"]) is not None
+        await self.store.append_audit(self.line)
+        return Response(self.body, media_type=FHIR_JSON_UTF8)
+
+    async def take_people(self, request: Request) -> Response:
+        """Take the NHS numbers of the people whose documents are read."""
+        assert self.index is not None
+        numbers = (await request.body()).decode().split()
+        self.claims = cycle([numbered(self.index.token("nhs-number", one).hex(), 1) for one in numbers])
+        return Response(status_code=204)
+
     async def take(self, request: Request) -> Response:
         """Take the bytes to answer with, and make a line."""
         self.body = await request.body()
@@ -75,10 +106,12 @@ class BareRoutes:
         app.router.routes.clear()
         app.add_api_route("/bench/fastapi", self.fastapi, methods=["POST"])
         app.add_api_route("/bench/append", self.append, methods=["POST"])
+        app.add_api_route("/bench/documents", self.documents, methods=["POST"])
         rest: list[BaseRoute] = [
             Route("/bench/starlette", self.starlette, methods=["POST"]),
             *product,
             Route("/bench/bytes", self.take, methods=["PUT"]),
+            Route("/bench/people", self.take_people, methods=["PUT"]),
         ]
         app.router.routes += rest
 
@@ -93,6 +126,7 @@ def main(without_audit: bool) -> None:
 
     async def open_store(settings: Settings, keys: FileKeyRing, clock: Clock) -> RecordStore:
         bare.store = await open_product_store(settings, keys, clock)
+        bare.index = BlindIndex(keys.index, settings.tenant)
         return bare.store
 
     with ExitStack() as replaced:

@@ -66,6 +66,13 @@ class Home:
 
     folder: Path
     prepared: Prepared
+    store: str = ""
+    """The address of the database that its records lie in; empty: its own SQLite file."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of a service on this home."""
+        return settings_of(self.folder, store=self.store)
 
     @property
     def everyone(self) -> Path:
@@ -79,14 +86,15 @@ class Home:
         return path
 
 
-def settings_of(folder: Path, port: int = 8000) -> Settings:
+def settings_of(folder: Path, port: int = 8000, store: str = "") -> Settings:
     """Return the settings of a home; the base address is the same whichever port it is served on."""
-    return Settings.from_environ(environment_of(folder, port))
+    return Settings.from_environ(environment_of(folder, port, store))
 
 
-def environment_of(folder: Path, port: int) -> dict[str, str]:
-    """Return the settings as the service reads them."""
+def environment_of(folder: Path, port: int, store: str = "") -> dict[str, str]:
+    """Return the settings as the service reads them; `store` empty: records lie in the home's own SQLite file."""
     return {
+        **({"EPACCS_STORE": store} if store else {}),
         "EPACCS_ENV": "demo",
         "EPACCS_HOME": str(folder),
         "EPACCS_PORT": str(port),
@@ -97,13 +105,17 @@ def environment_of(folder: Path, port: int) -> dict[str, str]:
 
 def home_of(count: int, name: str, say: Say) -> Home:
     """Return a fresh copy, called `name`, of a home with `count` people; prepare one when there is none to copy."""
-    source = _prepared(count, say)
+    return copied(prepared_folder(str(count), lambda folder: fill(folder, count, say), say), name)
+
+
+def copied(source: Path, name: str, store: str = "") -> Home:
+    """Return a fresh copy, called `name`, of a prepared folder."""
     folder = BUILD / "run" / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source, folder)
     os.sync()
     prepared = msgspec.json.decode((folder / "prepared.json").read_bytes(), type=Prepared)
-    home = Home(folder, prepared)
+    home = Home(folder, prepared, store)
     home.everyone.write_text("".join(f"{number}\n" for number in prepared.numbers))
     return home
 
@@ -141,21 +153,18 @@ def caller(client: str, role: Role, token: str = "bench") -> Caller:  # noqa: S1
     return Caller(principal, token)
 
 
-def _prepared(count: int, say: Say) -> Path:
-    folder = BUILD / f"{count}-{_shape()}"
+def prepared_folder(name: str, fill: Callable[[Path], Prepared], say: Say) -> Path:
+    """Return the folder of a prepared home; `fill` fills an empty one when there is none, or none of use any more."""
+    folder = BUILD / f"{name}-{_shape()}"
     marker = folder / "prepared.json"
     if marker.exists():
         if time.time() - msgspec.json.decode(marker.read_bytes(), type=Prepared).made < KEPT_SECONDS:
             return folder
-        say(f"The home with {count:,} people is too old: its incidents end soon.")
-    for old in BUILD.glob(f"{count}-*"):
+        say("The prepared home is too old: its incidents end soon.")
+    for old in BUILD.glob(f"{name}-*"):
         shutil.rmtree(old)
     folder.mkdir(parents=True, mode=0o700)
-    started = time.perf_counter()
-    prepared = _fill(folder, count, say)
-    marker.write_bytes(msgspec.json.encode(prepared))
-    taken = time.perf_counter() - started
-    say(f"Loaded {count:,} people with an incident each in {taken:.0f} s ({count / taken:.0f} a second).")
+    marker.write_bytes(msgspec.json.encode(fill(folder)))
     return folder
 
 
@@ -168,15 +177,19 @@ def _shape() -> str:
     return digest.hexdigest()[:12]
 
 
-def _fill(folder: Path, count: int, say: Say) -> Prepared:
-    settings = settings_of(folder)
+def fill(folder: Path, count: int, say: Say, store: str = "") -> Prepared:
+    """Load people with an incident each into an empty home; return what it holds then."""
+    started = time.perf_counter()
+    settings = settings_of(folder, store=store)
     FileKeyRing.create(key_path(settings.keys))
     make_demo_clients(folder)
-    (heavy,) = asyncio.run(_load(folder, lambda now: [heavy_person(now)], lambda: None))
-    jobs = [partial(_load_share, folder, first, size) for first, size in shares(count, _PROCESSES)]
+    (heavy,) = asyncio.run(_load(settings, lambda now: [heavy_person(now)], lambda: None))
+    jobs = [partial(_load_share, settings, first, size) for first, size in shares(count, _PROCESSES)]
     sizes: dict[str, int] = {}
     for loaded in in_processes(jobs, _told(count, say)):
         sizes |= loaded
+    taken = time.perf_counter() - started
+    say(f"Loaded {count:,} people with an incident each in {taken:.0f} s ({count / taken:.0f} a second).")
     numbers = sorted(sizes)
     random.Random(SEED).shuffle(numbers)
     ordinary = min(numbers, key=lambda number: abs(sizes[number] - _ORDINARY_RESOURCES))
@@ -196,13 +209,13 @@ def _told(count: int, say: Say) -> Callable[[int], None]:
     return told
 
 
-def _load_share(folder: Path, first: int, count: int, tell: Tell) -> dict[str, int]:
+def _load_share(settings: Settings, first: int, count: int, tell: Tell) -> dict[str, int]:
     """Load people `first` and following; return the number of resources by NHS number."""
-    return asyncio.run(_load(folder, lambda now: plans(count, SEED, now, first), tell))
+    return asyncio.run(_load(settings, lambda now: plans(count, SEED, now, first), tell))
 
 
-async def _load(folder: Path, bundles: Callable[[Any], Iterable[Any]], tell: Tell) -> dict[str, int]:
-    opened = await open_service(settings_of(folder))
+async def _load(settings: Settings, bundles: Callable[[Any], Iterable[Any]], tell: Tell) -> dict[str, int]:
+    opened = await open_service(settings)
     try:
         services = services_of(opened)
         loaded: dict[str, int] = {}

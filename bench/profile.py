@@ -28,7 +28,7 @@ import service.record.access
 import service.record.read
 import service.record.records
 from bench.app import BareRoutes, StoreWithoutAudit
-from bench.people import Home, home_of, settings_of
+from bench.people import Home, home_of
 from bench.serving import EMERGENCY, question, token_for
 from security.envelope import Envelope
 from security.heads import Heads
@@ -160,7 +160,7 @@ async def _profile(home: Home) -> list[Stage]:
     ]
     numbers = home.prepared.numbers[:_WARM_UP]
     with patch.object(service.app, "SqliteStore", StoreWithoutAudit):
-        app = service.app.create_app(settings_of(home.folder))
+        app = service.app.create_app(home.settings)
         bare.mount(app)
         async with app.router.lifespan_context(app):
             bodies = [question(numbers[turn % len(numbers)]) for turn in range(_WARM_UP + _REQUESTS)]
@@ -223,7 +223,7 @@ async def _asked(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]], bo
 
 async def _appended(home: Home) -> float:
     """Return microseconds per entry of 1 KiB when sixteen requests append at the same time."""
-    settings, entry = settings_of(home.folder), bytes(1024)
+    settings, entry = home.settings, bytes(1024)
     store = await service.app.open_store(settings, open_keys(settings.keys), clock_of(settings))
     assert isinstance(store, SqliteStore)
     try:

@@ -29,6 +29,7 @@ from service.wiring import clock_of
 PRODUCT = ("-m", "service.cli", "serve")
 WITH_BARE_ROUTES = ("-m", "bench.app")
 WITHOUT_AUDIT = ("-m", "bench.app", "--without-audit")
+TWO_READERS = ("-m", "service.cli", "serve", "--workers", "2")
 EMERGENCY = "/fhir/R4/Patient/$emergency-summary"
 
 _START_SECONDS = 30.0
@@ -69,10 +70,17 @@ class Service:
 
     def give_bytes(self, body: bytes, line: int) -> None:
         """Hand the bare routes what they answer, and the size of the line they append."""
+        self._put(f"/bench/bytes?line={line}", body)
+
+    def give_people(self) -> None:
+        """Hand the bare route that reads documents the people whose documents it reads."""
+        self._put("/bench/people", "\n".join(self.home.prepared.numbers).encode())
+
+    def _put(self, path: str, body: bytes) -> None:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request("PUT", f"/bench/bytes?line={line}", body)
+        connection.request("PUT", path, body)
         if connection.getresponse().status != 204:
-            raise BenchFailed("the bare routes did not take their bytes")
+            raise BenchFailed("the bare routes did not take what they need")
         connection.close()
 
     def resident_mib(self) -> float:
@@ -82,10 +90,28 @@ class Service:
         assert found is not None
         return int(found[1]) / 1024
 
+    def processor_seconds(self) -> float:
+        """Return the processor time, user and system, of the service and of all processes that it runs."""
+        return sum(_processor_seconds(pid) for pid in family(self.process.pid))
+
+
+def family(pid: int) -> Iterator[int]:
+    """Yield a process and all processes that descend from it and live."""
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in children.read_text().split():
+            yield from family(int(child))
+
+
+def _processor_seconds(pid: int) -> float:
+    # behind the name in parentheses, which may hold anything: the state is field 3, user and system time 14 and 15
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 def token_for(home: Home, port: int) -> str:
     """Return a fresh token of an ambulance crew, from the demo door of a home."""
-    settings = settings_of(home.folder, port)
+    settings = settings_of(home.folder, port, home.store)
     registry = ClientRegistry.load(settings.clients)
     issuer: Issuer = issuer_of(settings, open_keys(settings.keys), registry, clock_of(settings), _spends_nothing)
     return issuer.mint(Role.AMBULANCE, AMBULANCE)
@@ -97,18 +123,23 @@ def question(number: str) -> bytes:
     return json.encode({"resourceType": "Parameters", "parameter": [parameter]})
 
 
+def environment_for(folder: Path, port: int = 8000, store: str = "") -> dict[str, str]:
+    """Return the environment of a process of the product: ours, with no settings but those of a home."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("EPACCS_")}
+    return {**inherited, **environment_of(folder, port, store)}
+
+
 @contextmanager
 def serving(home: Home, cpu: int, command: tuple[str, ...] = WITH_BARE_ROUTES) -> Iterator[Service]:
     """Run a service on one CPU until the block ends."""
     port = _free_port()
     log = home.folder / "service.log"
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("EPACCS_")}
     with log.open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
             ["taskset", "-c", str(cpu), sys.executable, *command],
             cwd=REPOSITORY,
-            env={**inherited, **environment_of(home.folder, port)},
+            env=environment_for(home.folder, port, home.store),
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from bench.machine import Sync
-from bench.measure import Measured, Plan
 from bench.profile import Stage
 from bench.report import document, table
+from bench.runs import Measured, Plan
 from bench.targets import Limit, Row, Verdict
 
 AT_LEAST = Limit(0.30, 0.40)

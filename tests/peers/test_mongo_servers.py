@@ -61,6 +61,12 @@ def test_a_document_is_found_by_its_id(things: Collection[dict[str, Any]]) -> No
     assert things.find_one({"_id": "b"}) is None
 
 
+def test_documents_are_found_by_their_ids_together(things: Collection[dict[str, Any]]) -> None:
+    things.insert_many([{"_id": str(number), "value": number, "other": b"x"} for number in range(20)])
+    found = things.find({"_id": {"$in": ["7", "gone", "11"]}}, {"value": True}).to_list()
+    assert sorted(found, key=lambda one: one["value"]) == [{"_id": "7", "value": 7}, {"_id": "11", "value": 11}]
+
+
 def test_a_second_document_of_the_same_id_is_refused(things: Collection[dict[str, Any]]) -> None:
     things.insert_one({"_id": "a", "value": 1})
     with pytest.raises(DuplicateKeyError) as refused:
@@ -196,6 +202,14 @@ def test_what_was_answered_survives_the_server(kind: str, end: Callable[[MongoSe
             assert things.find_one({"_id": "last"}) == {"_id": "last"}
 
 
+@pytest.mark.parametrize("kind", available())
+def test_an_unhurried_server_has_everything_once_it_has_stopped(kind: str, tmp_path: Path) -> None:
+    with MongoServer(kind, tmp_path, unhurried=True) as server, server.client() as client:
+        client["peers"]["things"].insert_many([{"_id": str(number)} for number in range(50)])
+    with MongoServer(kind, tmp_path) as server, server.client() as client:
+        assert client["peers"]["things"].count_documents({}) == 50
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child when its parent is killed")
 @pytest.mark.parametrize("kind", available())
 def test_a_server_does_not_outlive_a_killed_run(kind: str, tmp_path: Path) -> None:
@@ -230,7 +244,7 @@ def test_a_server_does_not_outlive_a_killed_run(kind: str, tmp_path: Path) -> No
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.peers.mongo_servers._command", lambda *_: ["sh", "-c", "echo no disk; exit 1"])
+    monkeypatch.setattr("tests.peers.mongo_servers._command", lambda *_, **__: ["sh", "-c", "echo no disk; exit 1"])
     with pytest.raises(RuntimeError, match="no disk"):
         MongoServer("mongod", tmp_path).start()
 

@@ -6,11 +6,25 @@ import de.bwaldvogel.mongo.wire.message.MongoMessage;
 import java.util.List;
 import org.h2.mvstore.MVStore;
 
-/** Runs mongo-java-server on a loopback port with its state in one file: {@code Launcher PORT FILE}. */
+/**
+ * Runs mongo-java-server on a loopback port with its state in one file: {@code Launcher PORT FILE [unhurried]}.
+ *
+ * <p>Unhurried, it writes its file when much has gathered and when it ends, not before each answer: to load many people
+ * into an empty server takes a tenth of the time, and a loss of power means to load them again.
+ */
 public class Launcher {
+    private static final int GATHERED_KIB = 256 * 1024;
+
     public static void main(String[] arguments) {
         int port = Integer.parseInt(arguments[0]);
-        MongoServer server = new MongoServer(new Durable(MVStore.open(arguments[1])).version(new Spoken()));
+        boolean unhurried = arguments.length > 2 && arguments[2].equals("unhurried");
+        MVStore.Builder builder = new MVStore.Builder().fileName(arguments[1]);
+        MVStore store = unhurried ? builder.autoCommitBufferSize(GATHERED_KIB).open() : builder.open();
+        if (unhurried) {
+            store.setAutoCommitDelay(0);
+        }
+        H2Backend backend = unhurried ? new H2Backend(store) : new Durable(store);
+        MongoServer server = new MongoServer(backend.version(new Spoken()));
         // the server's threads keep the process alive; SIGTERM ends it here
         Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
         server.bind("127.0.0.1", port);
