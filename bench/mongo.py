@@ -21,7 +21,7 @@ from tests.peers.mongo_servers import HOW_TO_GET, MongoServer, available
 
 KIND = "mongo-java-server"
 _DATABASE = "records"
-_PEOPLE_A_SECOND = 250
+_PEOPLE_A_SECOND = 500
 """Fewer than on SQLite; see `runs.warm`."""
 
 
@@ -60,7 +60,7 @@ def measure(plan: Plan, cpus: Processors, measured: Measured, say: Say) -> None:
 def mongo_home(count: int, name: str, cpus: Processors, say: Say) -> Iterator[Home]:
     """Serve a fresh copy of a home with `count` people on a server of its own; prepare one when there is none."""
     home = copied(prepared_folder(f"mongo-{count}", partial(_filled, count, say), say), name)
-    with MongoServer(KIND, home.folder / "server") as server:
+    with MongoServer(KIND, home.folder / "server", large=True) as server:
         # its threads inherit a CPU from one another, and there are some already
         everything = ["taskset", "--all-tasks", "--cpu-list", "--pid", str(cpus.load), str(server.pid)]
         subprocess.run(everything, stdout=subprocess.DEVNULL, check=True)
@@ -68,5 +68,5 @@ def mongo_home(count: int, name: str, cpus: Processors, say: Say) -> Iterator[Ho
 
 
 def _filled(count: int, say: Say, folder: Path) -> Prepared:
-    with MongoServer(KIND, folder / "server", unhurried=True) as server:
+    with MongoServer(KIND, folder / "server", large=True, unhurried=True) as server:
         return fill(folder, count, say, server.url(_DATABASE))

@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 
+import uvloop
+
 from security.keys import open_keys
 from service import logs
 from service.settings import Settings
@@ -40,4 +42,4 @@ async def _write(settings: Settings) -> None:
 if __name__ == "__main__":
     found = Settings.from_environ(os.environ)
     logs.configure(found.log_level)
-    asyncio.run(_write(found))
+    uvloop.run(_write(found))

@@ -15,7 +15,7 @@ a void one in its place. So a writer that was only slow loses like any other, an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -111,6 +111,23 @@ class Claims:
             number += 1
         return None
 
+    async def holders(self, names: Sequence[str]) -> list[Document | None]:
+        """Return what `holder` returns for each of several names, nearly always with one question for all of them.
+
+        The first holder of a name is nearly always the one that has it for good; any other state is looked at by
+        itself.
+        """
+        first = await self.documents.find_each(self.collection, [numbered(name, 1) for name in names])
+        found = [first.get(numbered(name, 1)) for name in names]
+        return [
+            one if one is None or self._settled(one) else await self.holder(name)
+            for name, one in zip(names, found, strict=True)
+        ]
+
+    def _settled(self, holder: Document) -> bool:
+        """Say whether a holder has its name beyond question."""
+        return bool(holder.get("confirmed")) and not self._over(holder)
+
     async def confirm(self, name: str, record: str, sequence: int, more: Document | None = None) -> None:
         """Mark as holder for good what was written down for a commit that is there."""
         async for number, holder in self._holders(name):
@@ -138,8 +155,11 @@ class Claims:
             yield number, holder
             number += 1
 
+    def _over(self, holder: Document) -> bool:
+        return bool(holder.get("ended")) or ("expires" in holder and holder["expires"] < self.clock())
+
     async def _holding(self, name: str, holder: Document) -> Holding:
-        if holder.get("ended") or ("expires" in holder and holder["expires"] < self.clock()):
+        if self._over(holder):
             return Holding.ENDED
         if holder.get("confirmed"):
             return Holding.CONFIRMED

@@ -74,10 +74,22 @@ class DocumentStore(DocumentWalk):
         return None if holder is None else await self._stored(holder["record"])
 
     async def claimed_and_head(self, claim: bytes, other: bytes) -> tuple[StoredRecord | None, Head | None]:
-        """Return the record that holds `claim`, and the head of the one that holds `other`; both asked for at once."""
+        """Return the record that holds `claim`, and the head of the one that holds `other`.
+
+        It answers every emergency and asks little: for both claims at once, for both copies at once while the key is
+        fetched, then for the commits behind both copies.
+        """
         self._open()
-        stored, head = await asyncio.gather(self.claimed(claim), self._head(other.hex()))
-        return stored, head
+        holder, beside = await self._claims.holders([claim.hex(), other.hex()])
+        if holder is None:
+            return None, None if beside is None else await self._head(beside["record"])
+        if beside is None:
+            return await self._stored(holder["record"]), None
+        records = [holder["record"], beside["record"]]
+        (newest, other_newest), key = await asyncio.gather(
+            self._filing.newest_of(records), self._documents.find(KEYS, records[0])
+        )
+        return await self._whole(newest, key), None if other_newest is None else other_newest.head
 
     async def holding(self, token: bytes, limit: int) -> list[StoredRecord]:
         """Return up to `limit` records that carry a look-up token."""
@@ -225,9 +237,13 @@ class DocumentStore(DocumentWalk):
         return await self._filing.newest(record)
 
     async def _stored(self, record: str) -> StoredRecord | None:
-        newest, key = await asyncio.gather(self._filing.newest(record), self._documents.find(KEYS, record))
+        return await self._whole(*await asyncio.gather(self._filing.newest(record), self._documents.find(KEYS, record)))
+
+    async def _whole(self, newest: Newest | None, key: Document | None) -> StoredRecord | None:
+        """Join a record's newest state and its key."""
         if newest is None:
             return None
+        record = newest.record
         if key is None:  # a key is there before its record; this one was asked for too early
             key = await self._documents.find(KEYS, record)
         if key is None:
@@ -236,9 +252,8 @@ class DocumentStore(DocumentWalk):
         skipped = newest.next - newest.sequence - 1
         return StoredRecord(bytes.fromhex(record), newest.sequence, newest.sealed, newest.head, wrapped, skipped)
 
-    async def _head(self, token: str) -> Head | None:
-        holder = await self._claims.holder(token)
-        newest = None if holder is None else await self._filing.newest(holder["record"])
+    async def _head(self, record: str) -> Head | None:
+        newest = await self._filing.newest(record)
         return None if newest is None else newest.head
 
     async def _commit(self, commit: Commit) -> None:

@@ -10,8 +10,9 @@ insert, still keeps every promise of the port:
 - `slim` replaces a document by what is left of it, which is the same whoever does it and when.
 - `delete` is for what nobody looks for any more.
 
-Every read names an `_id`, or walks ids in order; so a cluster can be sharded by hashed `_id` alone. Two reads walk
-another order (`trail`, `last_of_next`): they serve who looks at all of the audit, and no request waits for them.
+Every read names an `_id`, or a few (`find_each`), or walks ids in order; so a cluster can be sharded by hashed `_id`
+alone. Two reads walk another order (`trail`, `last_of_next`): they serve who looks at all of the audit, and no request
+waits for them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ class Documents(Protocol):
 
     async def find(self, collection: str, id: str, *fields: str) -> Document | None:
         """Return the newest state of a document, of all its fields or of those named; None when there is none."""
+
+    async def find_each(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        """Return by id the newest state of each document that is there.
+
+        Each is as new as if it were asked for alone. Two of them need never have been in these states at one moment.
+        """
 
     async def insert(self, collection: str, document: Document) -> bool:
         """Insert a document; False when its `_id` is taken."""

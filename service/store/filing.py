@@ -13,6 +13,7 @@ filer took back to an older state, on a database that lets that happen, is only 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.store.claims import COMMITS, Claims
@@ -55,6 +56,21 @@ class Filing:
                 newest = await self.file(record, commit, newest)
             return newest
         raise StoreUnavailable("a record is not whole")
+
+    async def newest_of(self, records: Sequence[str]) -> list[Newest | None]:
+        """Return what `newest` returns for each of several records, with two questions for all of them together.
+
+        A record that somebody has moved on, and has not filed, is looked up again by itself.
+        """
+        copies, start = await self.documents.find_each(RECORDS, records), await self.epochs.start()
+        seen = {
+            record: None if copy is None else Newest.of(record, copy, max(copy["next"], start))
+            for record in records
+            for copy in [copies.get(record)]
+        }
+        behind = {record: numbered(record, 1 if one is None else one.next) for record, one in seen.items()}
+        moved = await self.documents.find_each(COMMITS, list(behind.values()))
+        return [await self.newest(record) if behind[record] in moved else seen[record] for record in records]
 
     async def file(self, record: str, commit: Document, before: Newest | None) -> Newest | None:
         """File one commit whose forerunners are filed; return the record's newest state after it."""

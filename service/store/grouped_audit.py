@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from security.audit_chain import Chain
 from service.store.documents import Document, Documents
-from service.store.errors import StoreError, StoreUnavailable
+from service.store.gathering import Gathering
 
 AUDIT, KNOWN = "audit", "known"
 
@@ -40,43 +40,15 @@ class GroupedAudit:
         self._documents = documents
         self._new_chain = new_chain
         self._chain = new_chain()
-        self._waiting: list[tuple[Entry, asyncio.Future[None]]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._gathering = Gathering(self._write_group)
 
     def append(self, entry: Entry) -> asyncio.Future[None]:
         """Take an entry; the future resolves when it is durable."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((entry, future))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write())
-        return future
+        return self._gathering.append(entry)
 
     async def finish(self) -> None:
         """Wait until everything that was taken is durable or failed."""
-        while self._writing is not None:
-            await asyncio.shield(self._writing)
-
-    async def _write(self) -> None:
-        try:
-            while self._waiting:
-                group, self._waiting = self._waiting, []
-                try:
-                    await self._write_group([entry for entry, _ in group])
-                    failure = None
-                except StoreError as error:
-                    failure = error
-                except Exception as error:  # nobody foresaw it, and who waits must hear all the same
-                    failure = StoreUnavailable("an audit entry could not be written")
-                    failure.__cause__ = error
-                for _, future in group:
-                    if future.done():
-                        continue
-                    if failure is None:
-                        future.set_result(None)
-                    else:
-                        future.set_exception(failure)
-        finally:
-            self._writing = None
+        await self._gathering.finish()
 
     async def _write_group(self, entries: list[Entry]) -> None:
         if known := {entry.known for entry in entries if entry.known is not None}:

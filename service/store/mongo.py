@@ -7,6 +7,7 @@ repeating is safe. Everything has a time limit; whatever exceeds it is `StoreUna
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -65,6 +66,7 @@ class MongoDocuments:
             **login,
         )
         concern = WriteConcern("majority", wtimeout=limits.operation)
+        self._linearizable = linearizable
         level = ReadConcern("linearizable" if linearizable else "majority")
         name = urlsplit(url).path.strip("/") or DATABASE
         self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
@@ -107,6 +109,15 @@ class MongoDocuments:
                 {"_id": id}, dict.fromkeys(fields, True) if fields else None
             )
         return found
+
+    async def find_each(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        """Return by id the newest state of each document that is there, in one question."""
+        if self._linearizable:  # the database promises that only for a question that names one document
+            found = await asyncio.gather(*[self.find(collection, id) for id in ids])
+            return {one["_id"]: one for one in found if one is not None}
+        with _translated():
+            several = await self._of(collection).find({"_id": {"$in": list(ids)}}).to_list(None)
+        return {one["_id"]: one for one in several}
 
     async def insert(self, collection: str, document: Document) -> bool:
         """Insert a document; False when its `_id` is taken."""

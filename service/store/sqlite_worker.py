@@ -16,6 +16,7 @@ from security.clock import Clock
 from service.store import writer_messages as messages
 from service.store.epochs import StoredEpoch
 from service.store.errors import StoreUnavailable
+from service.store.gathering import Gathering
 from service.store.port import Commit
 from service.store.sqlite_reads import SqliteReads
 from service.store.writer_process import socket_path
@@ -37,6 +38,7 @@ class SqliteWorkerStore(SqliteReads):
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
         self._closed = False
+        self._audit = Gathering(self._append_group)
 
     async def commit(self, commit: Commit) -> None:
         """Make the change durable, or raise; a raised `StoreUnavailable` may leave it made."""
@@ -44,7 +46,9 @@ class SqliteWorkerStore(SqliteReads):
 
     async def append_audit(self, sealed: bytes, known: bytes | None = None) -> None:
         """Make one audit entry durable."""
-        await self._call("append_audit", sealed, known)
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        await self._audit.append((asyncio.get_running_loop().time(), sealed, known))
 
     async def spend_once(self, token: bytes, expires: datetime) -> bool:
         """Insert a token if absent, atomically."""
@@ -87,6 +91,7 @@ class SqliteWorkerStore(SqliteReads):
     async def close(self) -> None:
         """Let go of the file and of the writer."""
         self._closed = True
+        await self._audit.finish()
         while self._waiting:
             await asyncio.wait(self._waiting.values())
         if self._listening is not None:
@@ -95,9 +100,18 @@ class SqliteWorkerStore(SqliteReads):
                 await self._listening
         self.close_reads()
 
+    async def _append_group(self, group: list[tuple[float, bytes, bytes | None]]) -> None:
+        """Send entries as one call: what crosses the socket costs by the message, on both sides of it."""
+        since, entries = group[0][0], [(sealed, known) for _, sealed, known in group]
+        await self._ask("append_audits", (entries,), since + PATIENCE_SECONDS)
+
     async def _call(self, method: str, *arguments: Any) -> Any:
         if self._closed:
             raise StoreUnavailable("the store is closed")
+        return await self._ask(method, arguments, asyncio.get_running_loop().time() + PATIENCE_SECONDS)
+
+    async def _ask(self, method: str, arguments: tuple[Any, ...], until: float) -> Any:
+        """Call the writer and wait for its answer, until a time of the loop's clock at most."""
         self._number = number = self._number + 1
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[number] = outcome  # accepted: closing waits for it
@@ -112,7 +126,7 @@ class SqliteWorkerStore(SqliteReads):
             raise StoreUnavailable(_GONE)
         writer.write(messages.call(number, method, arguments))
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout_at(until):
                 return await outcome
         except TimeoutError:
             raise StoreUnavailable("the writer of the database does not answer in time") from None

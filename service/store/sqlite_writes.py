@@ -63,11 +63,16 @@ class SqliteWrites:
 
     async def append_audit(self, sealed: bytes, known: bytes | None = None) -> None:
         """Make one audit entry durable."""
+        await self.append_audits([(sealed, known)])
+
+    async def append_audits(self, entries: list[tuple[bytes, bytes | None]]) -> None:
+        """Make audit entries durable together, each with the token of the partner that it makes known, or None."""
 
         def job(connection: sqlite3.Connection) -> None:
-            self._file(sealed)
-            if known is not None:
-                connection.execute("INSERT OR IGNORE INTO known VALUES (?)", (known,))
+            for sealed, known in entries:
+                self._file(sealed)
+                if known is not None:
+                    connection.execute("INSERT OR IGNORE INTO known VALUES (?)", (known,))
 
         await self._committer.submit(job)
 

@@ -17,7 +17,7 @@ from service.store.port import Commit
 
 ARGUMENTS: Final[dict[str, Any]] = {
     "commit": tuple[Commit],
-    "append_audit": tuple[bytes, bytes | None],
+    "append_audits": tuple[list[tuple[bytes, bytes | None]]],
     "spend_once": tuple[bytes, datetime],
     "keep": tuple[bytes, bytes, datetime],
     "done": tuple[bytes],

@@ -37,6 +37,14 @@ class MemoryDocuments:
             return None
         return deepcopy({name: value for name, value in found.items() if not fields or name in {"_id", *fields}})
 
+    async def find_each(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
+        found = {}
+        for id in ids:  # one after the other: a database need not look at all of them in one moment
+            there = await self._reached("find_each", collection)
+            if id in there:
+                found[id] = deepcopy(there[id])
+        return found
+
     async def insert(self, collection: str, document: Document) -> bool:
         there = await self._written("insert", collection)
         if document["_id"] in there:

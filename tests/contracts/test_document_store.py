@@ -84,6 +84,33 @@ async def test_a_look_up_by_a_unique_token_finds_it_too(collections: Collections
     await store.close()
 
 
+async def test_a_look_up_of_two_sees_what_nobody_filed_of_either(collections: Collections) -> None:
+    store = await opened(collections)
+    await store.commit(full_commit(ONE, 1))
+    await store.commit(commit(TWO, 1, claims=frozenset({token("register")})))
+
+    async def leave_and_look_up(*left: Commit) -> object:
+        for one in left:
+            await leave(collections, one)
+        return await store.claimed_and_head(token("claim a"), token("register"))
+
+    one, two = ([commit(record, sequence, replaced=b"before") for sequence in (2, 3)] for record in (ONE, TWO))
+    assert await leave_and_look_up(one[0]) == (stored(one[0]), commit(TWO, 1).head)
+    assert await leave_and_look_up(two[0]) == (stored(one[0]), two[0].head)
+    assert await leave_and_look_up(one[1], two[1]) == (stored(one[1]), two[1].head)
+    await store.close()
+
+
+async def test_a_look_up_of_two_passes_over_holders_whose_time_is_over(collections: Collections) -> None:
+    store = await opened(collections)
+    await store.commit(commit(ONE, 1, claims=frozenset({token("name")})))
+    await store.commit(commit(ONE, 2, dropped_claims=frozenset({token("name")})))
+    assert await store.claimed_and_head(token("name"), token("name")) == (None, None)
+    await store.commit(commit(TWO, 1, claims=frozenset({token("name")})))
+    assert await store.claimed_and_head(token("name"), token("name")) == (stored(commit(TWO, 1)), commit(TWO, 1).head)
+    await store.close()
+
+
 async def test_a_repeated_request_finds_the_answer_of_an_unfiled_commit(collections: Collections) -> None:
     await leave(collections, full_commit(ONE, 1))
     store = await opened(collections)

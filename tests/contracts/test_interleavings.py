@@ -154,6 +154,7 @@ async def told(store: RecordStore) -> dict[str, Any]:
     for name in NAMES:
         holder = await store.claimed(name)
         found[f"claim {name!r}"] = None if holder is None else holder.record_id
+        assert await store.claimed_and_head(name, name) == (holder, None if holder is None else holder.head)
     for look_up in LOOK_UPS:
         found[f"token {look_up!r}"] = sorted(stored.record_id for stored in await store.holding(look_up, 10))
     found["remembered"] = await store.remembered(KEY)

@@ -53,6 +53,17 @@ ACCOUNT = Account()
 monitoring.register(ACCOUNT)
 
 
+def asked_for(id: Any) -> str:
+    """Say what a query names: `one` id, or the operator over ids."""
+    return "+".join(id) if isinstance(id, dict) else "one"
+
+
+def collections_asked(what: str) -> set[str]:
+    """Return the collections in which something was looked for in this way."""
+    finds = [command for name, command in ACCOUNT.commands if name == "find"]
+    return {command["find"] for command in finds if asked_for(command["filter"]["_id"]) == what}
+
+
 @pytest.fixture(params=servers(available()))
 def harness(request: pytest.FixtureRequest, server_of: ServerOf) -> Any:
     """A database of its own, on each server there is here."""
@@ -100,26 +111,34 @@ async def test_every_query_names_an_id_or_walks_ids_in_order(harness: MongoHarne
     asked = {(name, command[name]) for name, command in ACCOUNT.commands}
     assert {name for name, _ in asked} <= NOT_QUERIES | set(BY_ID)
     shapes = {
-        (name, tuple(sorted(question)), type(question["_id"]).__name__)
+        (name, tuple(sorted(question)), asked_for(question["_id"]))
         for name, command in ACCOUNT.commands
         if name in BY_ID
         for question in BY_ID[name](command)
     }
-    one_document = {(name, ("_id",), "str") for name in BY_ID}
-    a_newer_state = {("update", ("_id", field), "str") for field in ("next", "turn")}
-    the_next_ids = {("find", ("_id",), "dict")}
-    assert shapes == one_document | a_newer_state | the_next_ids
-    walked = {
-        command["find"]
-        for name, command in ACCOUNT.commands
-        if name == "find" and isinstance(command["filter"]["_id"], dict)
-    }
-    assert walked == {"unfiled", "deliveries", "epochs"}
+    one_document = {(name, ("_id",), "one") for name in BY_ID}
+    a_newer_state = {("update", ("_id", field), "one") for field in ("next", "turn")}
+    a_few, the_next_ids = {("find", ("_id",), "$in")}, {("find", ("_id",), "$gt")}
+    assert shapes == one_document | a_newer_state | a_few | the_next_ids
+    assert collections_asked("$in") == {"claims", "records", "commits"}
+    assert collections_asked("$gt") == {"unfiled", "deliveries", "epochs"}
     touched = {collection for _, collection in asked}
     assert touched >= {
         *("commits", "records", "keys", "versions", "pieces", "claims", "remembered", "tokens", "known", "audit"),
         *("spent", "kept", "deliveries", "leases", "leases_from", "counters", "unfiled", "meta"),
     }
+
+
+async def test_an_emergency_asks_four_times(harness: MongoHarness) -> None:
+    store = await harness.open()
+    await store.commit(full_commit(ONE, 1))
+    await store.commit(commit(TWO, 1, claims=frozenset({token("incidents")})))
+    ACCOUNT.commands = []
+    stored, head = await store.claimed_and_head(token("claim a"), token("incidents"))
+    assert (stored is not None, head is not None) == (True, True)
+    asked = [(command["find"], asked_for(command["filter"]["_id"])) for _, command in ACCOUNT.commands]
+    assert sorted(asked) == [("claims", "$in"), ("commits", "$in"), ("keys", "one"), ("records", "$in")]
+    await store.close()
 
 
 async def test_writes_wait_for_a_majority_and_reads_see_what_a_majority_has(harness: MongoHarness) -> None:
@@ -134,8 +153,13 @@ async def test_writes_wait_for_a_majority_and_reads_see_what_a_majority_has(harn
 async def test_reads_are_linearizable_where_the_settings_say_so(harness: MongoHarness) -> None:
     documents = await MongoDocuments.open(harness.url, linearizable=True)
     ACCOUNT.commands = []
-    await DocumentStore(documents, new_chain, harness.clock).fetch(ONE)
-    assert {command["readConcern"]["level"] for name, command in ACCOUNT.commands if name == "find"} == {"linearizable"}
+    store = DocumentStore(documents, new_chain, harness.clock)
+    await store.commit(full_commit(ONE, 1))
+    await store.claimed_and_head(token("claim a"), token("claim b"))
+    finds = [command for name, command in ACCOUNT.commands if name == "find"]
+    assert {command["readConcern"]["level"] for command in finds} == {"linearizable"}
+    # the database promises it only for questions that name one document
+    assert {asked_for(command["filter"]["_id"]) for command in finds} == {"one"}
     await documents.close()
 
 

@@ -61,16 +61,17 @@ def required() -> bool:
 class MongoServer:
     """One server of a kind on one folder; its port stays the same over stops and starts.
 
-    `unhurried`: what was answered is on the disk only once the server has stopped, where the kind can do so (that is
-    mongo-java-server): it loads many people in a tenth of the time.
+    Two wishes, which mongo-java-server fulfils and the others need not: `large`, for thousands of people, with memory
+    for them and code that is compiled with care; `unhurried`: what was answered is on the disk only once the server has
+    stopped, which is for loading many.
     """
 
-    def __init__(self, kind: str, folder: Path, *, unhurried: bool = False) -> None:
+    def __init__(self, kind: str, folder: Path, *, large: bool = False, unhurried: bool = False) -> None:
         if kind not in KINDS:
             raise ValueError(f"no such kind of server: {kind}")
         self.kind = kind
         self.folder = folder
-        self._unhurried = unhurried
+        self._large, self._unhurried = large, unhurried
         self.port = free_port()
         self.log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,7 +105,7 @@ class MongoServer:
         with self.log.open("ab") as output:
             self._process = _forking.submit(
                 subprocess.Popen[bytes],
-                _command(self.kind, self.port, data, unhurried=self._unhurried),
+                _command(self.kind, self.port, data, large=self._large, unhurried=self._unhurried),
                 cwd=self.folder,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -166,7 +167,7 @@ class MongoServer:
         return self.log.read_text(errors="replace")[-4000:]
 
 
-def _command(kind: str, port: int, data: Path, *, unhurried: bool) -> list[str]:
+def _command(kind: str, port: int, data: Path, *, large: bool, unhurried: bool) -> list[str]:
     match kind:
         case "mongod":
             listening = ["--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
@@ -176,7 +177,7 @@ def _command(kind: str, port: int, data: Path, *, unhurried: bool) -> list[str]:
         case _:
             home = PEERS / "mongo-java-server"
             # small and quick to start; without limits a JVM takes a quarter of the machine
-            machine = ["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+            machine = ["-XX:+UseSerialGC", *(["-Xmx4g"] if large else ["-Xmx1g", "-XX:TieredStopAtLevel=1"])]
             place = [str(port), str(data / "store.h2"), *(["unhurried"] if unhurried else [])]
             return ["java", *machine, "-cp", f"{home}:{home}/jars/*", "Launcher", *place]
 

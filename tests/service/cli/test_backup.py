@@ -40,7 +40,7 @@ class Site:
 
     @contextmanager
     def serving(self) -> Iterator[Running]:
-        with running(self.home, prefix=(), **self.settings) as service:
+        with running(self.home, (), **self.settings) as service:
             yield service
 
     def run(self, *words: str, **settings: str) -> tuple[int, str, str]:
