@@ -37,9 +37,8 @@ process. Both have one CPU, the other is the load's, so their rates are printed 
 | on MongoDB | Requests a second with records on a MongoDB server, divided by those of `POST /bench/documents`: a \
 FastAPI route in the same application, which reads three documents of a person by `_id` over the same connections, \
 one after another (the claim on the NHS number, the record's copy, the key), appends a line of the size of our audit \
-entry with the same group commit, and returns the same bytes. The server is mongo-java-server over H2, which writes \
-its file before each answer; it has the CPU of the load. It is not MongoDB: the ratio means something, the rates do \
-not. |
+entry with the same group commit, and returns the same bytes. The server is mongo-java-server with \
+everything in memory; it has the CPU of the load. It is not MongoDB: the ratio means something, the rates do not. |
 | bytes at rest | Stored bytes after a plan was written and one resource of it updated five times, divided by the \
 JSON of all those versions; audit and look-up tokens apart. MongoDB's are those of the documents, without the \
 database's own. |
@@ -58,7 +57,7 @@ AGAIN = """\
     make bench-full     # with 100,000 people
     .venv/bin/python -m bench --quick    # tries the harness in three minutes and writes nothing
 
-The rows of MongoDB need mongo-java-server (`make peers`); without it they are left out. People are loaded once and kept
-for six hours under `build/bench`; a change of what is stored loads them again. The machine should have nothing else to
-do.
+The rows of MongoDB need mongo-java-server (`make peers`); without it they are left out. People on SQLite are
+loaded once and kept for six hours under `build/bench`; a change of what is stored loads them again. The machine should
+have nothing else to do.
 """

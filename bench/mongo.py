@@ -1,20 +1,20 @@
 """The emergency answer with records on MongoDB: against a bare route that reads there too, and for homes of two sizes.
 
 The server is mongo-java-server, which looks documents up by `_id` through an index (FerretDB looks at all of them). It
-has the CPU of the load, so that the service has its own, as in the other rows.
+keeps everything in memory, so its home is loaded anew each time. It has the CPU of the load: the service has its own,
+as in the other rows.
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 
 from bench import runs, serving
 from bench.machine import Processors
-from bench.people import Home, Prepared, Say, copied, fill, prepared_folder
+from bench.people import BUILD, Home, Say, fill
 from bench.runs import Measured, Plan, alternate, median_answer, medians, milliseconds, ratios, side
 from bench.targets import Limit, Row
 from tests.peers.mongo_servers import HOW_TO_GET, MongoServer, available
@@ -58,15 +58,15 @@ def measure(plan: Plan, cpus: Processors, measured: Measured, say: Say) -> None:
 
 @contextmanager
 def mongo_home(count: int, name: str, cpus: Processors, say: Say) -> Iterator[Home]:
-    """Serve a fresh copy of a home with `count` people on a server of its own; prepare one when there is none."""
-    home = copied(prepared_folder(f"mongo-{count}", partial(_filled, count, say), say), name)
-    with MongoServer(KIND, home.folder / "server", large=True) as server:
+    """Load a home with `count` people, through the ordinary write, into a server of its own, and keep it running."""
+    folder = BUILD / "run" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    with MongoServer(KIND, folder / "server", in_memory=True) as server:
+        store = server.url(_DATABASE)
+        home = Home(folder, fill(folder, count, say, store), store)
+        home.write_everyone()
         # its threads inherit a CPU from one another, and there are some already
         everything = ["taskset", "--all-tasks", "--cpu-list", "--pid", str(cpus.load), str(server.pid)]
         subprocess.run(everything, stdout=subprocess.DEVNULL, check=True)
-        yield Home(home.folder, home.prepared, server.url(_DATABASE))
-
-
-def _filled(count: int, say: Say, folder: Path) -> Prepared:
-    with MongoServer(KIND, folder / "server", large=True, unhurried=True) as server:
-        return fill(folder, count, say, server.url(_DATABASE))
+        yield home

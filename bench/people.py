@@ -79,6 +79,10 @@ class Home:
         """The file of all NHS numbers, shuffled."""
         return self.folder / "everyone.txt"
 
+    def write_everyone(self) -> None:
+        """Write the file of all NHS numbers."""
+        self.everyone.write_text("".join(f"{number}\n" for number in self.prepared.numbers))
+
     def only(self, number: str) -> Path:
         """Return a file that names one person."""
         path = self.folder / f"only-{'heavy' if number == self.prepared.heavy else 'ordinary'}.txt"
@@ -105,18 +109,14 @@ def environment_of(folder: Path, port: int, store: str = "") -> dict[str, str]:
 
 def home_of(count: int, name: str, say: Say) -> Home:
     """Return a fresh copy, called `name`, of a home with `count` people; prepare one when there is none to copy."""
-    return copied(prepared_folder(str(count), lambda folder: fill(folder, count, say), say), name)
-
-
-def copied(source: Path, name: str, store: str = "") -> Home:
-    """Return a fresh copy, called `name`, of a prepared folder."""
+    source = _prepared(count, say)
     folder = BUILD / "run" / name
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(source, folder)
     os.sync()
     prepared = msgspec.json.decode((folder / "prepared.json").read_bytes(), type=Prepared)
-    home = Home(folder, prepared, store)
-    home.everyone.write_text("".join(f"{number}\n" for number in prepared.numbers))
+    home = Home(folder, prepared)
+    home.write_everyone()
     return home
 
 
@@ -153,18 +153,17 @@ def caller(client: str, role: Role, token: str = "bench") -> Caller:  # noqa: S1
     return Caller(principal, token)
 
 
-def prepared_folder(name: str, fill: Callable[[Path], Prepared], say: Say) -> Path:
-    """Return the folder of a prepared home; `fill` fills an empty one when there is none, or none of use any more."""
-    folder = BUILD / f"{name}-{_shape()}"
+def _prepared(count: int, say: Say) -> Path:
+    folder = BUILD / f"{count}-{_shape()}"
     marker = folder / "prepared.json"
     if marker.exists():
         if time.time() - msgspec.json.decode(marker.read_bytes(), type=Prepared).made < KEPT_SECONDS:
             return folder
-        say("The prepared home is too old: its incidents end soon.")
-    for old in BUILD.glob(f"{name}-*"):
+        say(f"The home with {count:,} people is too old: its incidents end soon.")
+    for old in BUILD.glob(f"{count}-*"):
         shutil.rmtree(old)
     folder.mkdir(parents=True, mode=0o700)
-    marker.write_bytes(msgspec.json.encode(fill(folder)))
+    marker.write_bytes(msgspec.json.encode(fill(folder, count, say)))
     return folder
 
 

@@ -35,6 +35,7 @@ class Gathering(Generic[Item]):
     async def _write_all(self) -> None:
         try:
             while self._waiting:
+                await asyncio.sleep(0)  # who was answered just now may have more, and it can come along
                 group, self._waiting = self._waiting, []
                 try:
                     await self._write([item for item, _ in group])

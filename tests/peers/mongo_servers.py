@@ -61,17 +61,16 @@ def required() -> bool:
 class MongoServer:
     """One server of a kind on one folder; its port stays the same over stops and starts.
 
-    Two wishes, which mongo-java-server fulfils and the others need not: `large`, for thousands of people, with memory
-    for them and code that is compiled with care; `unhurried`: what was answered is on the disk only once the server has
-    stopped, which is for loading many.
+    `in_memory`: nothing outlives the server, and it has memory for thousands of people, for what measures speed.
+    mongo-java-server can do so; the others are as always.
     """
 
-    def __init__(self, kind: str, folder: Path, *, large: bool = False, unhurried: bool = False) -> None:
+    def __init__(self, kind: str, folder: Path, *, in_memory: bool = False) -> None:
         if kind not in KINDS:
             raise ValueError(f"no such kind of server: {kind}")
         self.kind = kind
         self.folder = folder
-        self._large, self._unhurried = large, unhurried
+        self._in_memory = in_memory
         self.port = free_port()
         self.log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -105,7 +104,7 @@ class MongoServer:
         with self.log.open("ab") as output:
             self._process = _forking.submit(
                 subprocess.Popen[bytes],
-                _command(self.kind, self.port, data, large=self._large, unhurried=self._unhurried),
+                _command(self.kind, self.port, data, in_memory=self._in_memory),
                 cwd=self.folder,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -167,7 +166,7 @@ class MongoServer:
         return self.log.read_text(errors="replace")[-4000:]
 
 
-def _command(kind: str, port: int, data: Path, *, large: bool, unhurried: bool) -> list[str]:
+def _command(kind: str, port: int, data: Path, *, in_memory: bool) -> list[str]:
     match kind:
         case "mongod":
             listening = ["--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
@@ -177,9 +176,11 @@ def _command(kind: str, port: int, data: Path, *, large: bool, unhurried: bool) 
         case _:
             home = PEERS / "mongo-java-server"
             # small and quick to start; without limits a JVM takes a quarter of the machine
-            machine = ["-XX:+UseSerialGC", *(["-Xmx4g"] if large else ["-Xmx1g", "-XX:TieredStopAtLevel=1"])]
-            place = [str(port), str(data / "store.h2"), *(["unhurried"] if unhurried else [])]
-            return ["java", *machine, "-cp", f"{home}:{home}/jars/*", "Launcher", *place]
+            machine = ["-Xmx1g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+            place = str(data / "store.h2")
+            if in_memory:
+                machine, place = ["-Xmx5g", "-XX:+UseG1GC"], "in-memory"
+            return ["java", *machine, "-cp", f"{home}:{home}/jars/*", "Launcher", str(port), place]
 
 
 def _environment() -> dict[str, str]:

@@ -202,12 +202,12 @@ def test_what_was_answered_survives_the_server(kind: str, end: Callable[[MongoSe
             assert things.find_one({"_id": "last"}) == {"_id": "last"}
 
 
-@pytest.mark.parametrize("kind", available())
-def test_an_unhurried_server_has_everything_once_it_has_stopped(kind: str, tmp_path: Path) -> None:
-    with MongoServer(kind, tmp_path, unhurried=True) as server, server.client() as client:
+@pytest.mark.skipif("mongo-java-server" not in available(), reason="the only one that can")
+def test_a_server_in_memory_writes_no_file(tmp_path: Path) -> None:
+    with MongoServer("mongo-java-server", tmp_path, in_memory=True) as server, server.client() as client:
         client["peers"]["things"].insert_many([{"_id": str(number)} for number in range(50)])
-    with MongoServer(kind, tmp_path) as server, server.client() as client:
         assert client["peers"]["things"].count_documents({}) == 50
+    assert list((tmp_path / "data").iterdir()) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child when its parent is killed")

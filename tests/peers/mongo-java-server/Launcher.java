@@ -7,28 +7,16 @@ import java.util.List;
 import org.h2.mvstore.MVStore;
 
 /**
- * Runs mongo-java-server on a loopback port with its state in one file: {@code Launcher PORT FILE [unhurried]}.
- *
- * <p>Unhurried, it writes its file when much has gathered and when it ends, not before each answer: to load many people
- * into an empty server takes a tenth of the time, and a loss of power means to load them again.
+ * Runs mongo-java-server on a loopback port with its state in one file, {@code Launcher PORT FILE}, or in memory alone,
+ * {@code Launcher PORT in-memory}: a file that is written before each answer grows by megabytes for each person, which
+ * is too much for a benchmark of thousands.
  */
 public class Launcher {
-    private static final int GATHERED_KIB = 768 * 1024;
-
     public static void main(String[] arguments) {
         int port = Integer.parseInt(arguments[0]);
-        boolean unhurried = arguments.length > 2 && arguments[2].equals("unhurried");
-        // H2 reads its file again for what is not among the 16 MiB that it keeps unasked
-        int kept = (int) (Runtime.getRuntime().maxMemory() / 2 >> 20);
-        MVStore.Builder builder = new MVStore.Builder().fileName(arguments[1]).cacheSize(kept);
-        if (unhurried) {
-            builder.autoCommitBufferSize(GATHERED_KIB).autoCompactFillRate(0);
-        }
-        MVStore store = builder.open();
-        if (unhurried) {
-            store.setAutoCommitDelay(0);
-        }
-        H2Backend backend = unhurried ? new H2Backend(store) : new Durable(store);
+        boolean inMemory = arguments[1].equals("in-memory");
+        MVStore store = MVStore.open(inMemory ? null : arguments[1]);
+        H2Backend backend = inMemory ? new H2Backend(store) : new Durable(store);
         MongoServer server = new MongoServer(backend.version(new Spoken()));
         // the server's threads keep the process alive; SIGTERM ends it here
         Runtime.getRuntime().addShutdownHook(new Thread(server::shutdownNow));
