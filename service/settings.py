@@ -64,7 +64,7 @@ SETTINGS = (
     Setting(
         "EPACCS_STORE_LINEARIZABLE",
         "no",
-        "`yes`: reads from MongoDB wait until a majority agrees that the primary is still the primary; slower",
+        "`yes`: emergency answers from MongoDB wait until a majority agrees that the primary is still it; slower",
     ),
     Setting("EPACCS_KEYS", "file:///<home>/keys.json", "the key ring; `epaccs keys init` makes a file"),
     Setting("EPACCS_CLIENTS", "<home>/clients.json", "file of the registered clients"),

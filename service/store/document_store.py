@@ -80,16 +80,13 @@ class DocumentStore(DocumentWalk):
         fetched, then for the commits behind both copies.
         """
         self._open()
-        holder, beside = await self._claims.holders([claim.hex(), other.hex()])
-        if holder is None:
-            return None, None if beside is None else await self._head(beside["record"])
-        if beside is None:
-            return await self._stored(holder["record"]), None
-        records = [holder["record"], beside["record"]]
-        (newest, other_newest), key = await asyncio.gather(
-            self._filing.newest_of(records), self._documents.find(KEYS, records[0])
+        holders = await self._claims.holders([claim.hex(), other.hex()])
+        record, beside = ["" if one is None else one["record"] for one in holders]
+        newest, key = await asyncio.gather(
+            self._filing.newest_of([one for one in (record, beside) if one]), self._documents.find(KEYS, record)
         )
-        return await self._whole(newest, key), None if other_newest is None else other_newest.head
+        head = newest.get(beside)
+        return await self._whole(newest.get(record), key), None if head is None else head.head
 
     async def holding(self, token: bytes, limit: int) -> list[StoredRecord]:
         """Return up to `limit` records that carry a look-up token."""
@@ -251,10 +248,6 @@ class DocumentStore(DocumentWalk):
         wrapped = WrappedKey(key["dek_id"], key["kek_id"], key["blob"])
         skipped = newest.next - newest.sequence - 1
         return StoredRecord(bytes.fromhex(record), newest.sequence, newest.sealed, newest.head, wrapped, skipped)
-
-    async def _head(self, record: str) -> Head | None:
-        newest = await self._filing.newest(record)
-        return None if newest is None else newest.head
 
     async def _commit(self, commit: Commit) -> None:
         record = commit.record_id.hex()

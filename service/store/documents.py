@@ -36,6 +36,7 @@ class Documents(Protocol):
         """Return by id the newest state of each document that is there.
 
         Each is as new as if it were asked for alone. Two of them need never have been in these states at one moment.
+        Emergencies wait for this question, so a deployment may have it asked in a way that is surer and slower.
         """
 
     async def insert(self, collection: str, document: Document) -> bool:

@@ -57,8 +57,8 @@ class Filing:
             return newest
         raise StoreUnavailable("a record is not whole")
 
-    async def newest_of(self, records: Sequence[str]) -> list[Newest | None]:
-        """Return what `newest` returns for each of several records, with two questions for all of them together.
+    async def newest_of(self, records: Sequence[str]) -> dict[str, Newest | None]:
+        """Return by record what `newest` returns for each, with two questions for all of them together.
 
         A record that somebody has moved on, and has not filed, is looked up again by itself.
         """
@@ -70,7 +70,7 @@ class Filing:
         }
         behind = {record: numbered(record, 1 if one is None else one.next) for record, one in seen.items()}
         moved = await self.documents.find_each(COMMITS, list(behind.values()))
-        return [await self.newest(record) if behind[record] in moved else seen[record] for record in records]
+        return {record: await self.newest(record) if behind[record] in moved else seen[record] for record in records}
 
     async def file(self, record: str, commit: Document, before: Newest | None) -> Newest | None:
         """File one commit whose forerunners are filed; return the record's newest state after it."""

@@ -1,8 +1,9 @@
 """MongoDB, or what speaks its protocol, as `Documents`. The only file that knows the driver, Motor.
 
-Writes are acknowledged by a majority of the replica set, reads come from the primary and see what a majority has. The
-driver repeats an operation once that the network lost (retryable reads and writes), under one transaction number, so
-repeating is safe. Everything has a time limit; whatever exceeds it is `StoreUnavailable`.
+Writes are acknowledged by a majority of the replica set, reads come from the primary and see what a majority has;
+where it is asked for, those that an emergency waits for are linearizable. The driver repeats an operation once that the
+network lost (retryable reads and writes), under one transaction number, so repeating is safe. Everything has a time
+limit; whatever exceeds it is `StoreUnavailable`.
 """
 
 from __future__ import annotations
@@ -67,10 +68,9 @@ class MongoDocuments:
         )
         concern = WriteConcern("majority", wtimeout=limits.operation)
         self._linearizable = linearizable
-        level = ReadConcern("linearizable" if linearizable else "majority")
         name = urlsplit(url).path.strip("/") or DATABASE
         self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
-            name, read_concern=level, write_concern=concern, read_preference=ReadPreference.PRIMARY
+            name, read_concern=ReadConcern("majority"), write_concern=concern, read_preference=ReadPreference.PRIMARY
         )
         self._collections: dict[str, AsyncIOMotorCollection[Document]] = {}
 
@@ -80,7 +80,8 @@ class MongoDocuments:
     ) -> MongoDocuments:
         """Connect, bring the schema to this program's version, and make sure that what expires is forgotten.
 
-        `password` is that of the user whom the address names, where it is not part of the address.
+        `password` is that of the user whom the address names, where it is not part of the address. `linearizable`:
+        `find_each` waits until a majority agrees that the primary is still the primary.
 
         Raises:
             StoreUnavailable: the database does not answer, its schema is newer than this program, or the address is
@@ -111,11 +112,12 @@ class MongoDocuments:
         return found
 
     async def find_each(self, collection: str, ids: Sequence[str]) -> dict[str, Document]:
-        """Return by id the newest state of each document that is there, in one question."""
-        if self._linearizable:  # the database promises that only for a question that names one document
-            found = await asyncio.gather(*[self.find(collection, id) for id in ids])
-            return {one["_id"]: one for one in found if one is not None}
+        """Return by id the newest state of each document that is there; see `Documents`."""
         with _translated():
+            if self._linearizable:  # the database promises that only for a question that names one document
+                surely = self._of(collection).with_options(read_concern=ReadConcern("linearizable"))
+                found = await asyncio.gather(*[surely.find_one({"_id": id}) for id in ids])
+                return {one["_id"]: one for one in found if one is not None}
             several = await self._of(collection).find({"_id": {"$in": list(ids)}}).to_list(None)
         return {one["_id"]: one for one in several}
 

@@ -19,7 +19,7 @@ from service.record.manifest import VERSIONS_OF_AN_EPOCH
 from tests.journeys.people import admitted
 from tests.peers.mongo_servers import MongoServer, available
 from tests.peers.params import servers
-from tests.running import free_port, running
+from tests.running import SERVE, free_port, running
 from tests.service.cli.test_backup import made, note, put
 from tests.service.cli.test_commands import _done, _run
 
@@ -57,7 +57,7 @@ _RAW: bson.CodecOptions[Any] = bson.CodecOptions(document_class=RawBSONDocument)
 def test_a_dump_comes_back_in_an_epoch_of_its_own(server: MongoServer, tmp_path: Path) -> None:
     home, content, keys = tmp_path / "home", tmp_path / "content", tmp_path / "keys"
     settings = {"EPACCS_ENV": "sandbox", "EPACCS_STORE": server.url(DATABASE), "EPACCS_PORT": str(free_port())}
-    with running(home, prefix=(), **settings) as service:
+    with running(home, prefix=(), serve=SERVE, **settings) as service:
         someone = admitted(service, 70)
         reference = made(service, note(someone, "one"))
         assert put(service, reference, 1, note(someone, "two")).status_code == 200
@@ -66,7 +66,7 @@ def test_a_dump_comes_back_in_an_epoch_of_its_own(server: MongoServer, tmp_path:
         dump(client, keys, only="keys")
         (key,) = [one["blob"] for one in client[DATABASE]["keys"].find()][:1]
     assert not any(key in path.read_bytes() for path in content.iterdir()), "content holds no wrapped key"
-    with running(home, prefix=(), **settings) as service:
+    with running(home, prefix=(), serve=SERVE, **settings) as service:
         assert put(service, reference, 2, note(someone, "after the dump")).status_code == 200
         lost = admitted(service, 71)
 
@@ -74,7 +74,7 @@ def test_a_dump_comes_back_in_an_epoch_of_its_own(server: MongoServer, tmp_path:
         put_back(client, content, keys)
     assert _run(home, "verify", **settings).returncode == 1, "a database that was put back"
     assert "Epoch 1 begins" in _done(home, "restore", "--in-place", **settings)
-    with running(home, prefix=(), **settings) as service:
+    with running(home, prefix=(), serve=SERVE, **settings) as service:
         gp = service.token("gp", "ZZGP01")
         assert service.call("GET", f"/{reference}", gp).json()["valueString"] == "two"
         assert put(service, reference, 3, note(someone, "by who saw the third version")).status_code == 412

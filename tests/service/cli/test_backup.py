@@ -20,7 +20,7 @@ from security.principal import Purpose, Role
 from service.cli import main
 from service.record.manifest import VERSIONS_OF_AN_EPOCH
 from tests.journeys.people import DR_TESTWICK, Person, admitted, assertion, send_assertion
-from tests.running import Running, demo_settings, free_port, running
+from tests.running import SERVE, Running, demo_settings, free_port, running
 from tests.service.cli.test_commands import _run
 
 GP = Asserted("ZZGP01", Role.GP, Purpose.TREAT, DR_TESTWICK)
@@ -40,7 +40,7 @@ class Site:
 
     @contextmanager
     def serving(self) -> Iterator[Running]:
-        with running(self.home, (), **self.settings) as service:
+        with running(self.home, prefix=(), serve=SERVE, **self.settings) as service:
             yield service
 
     def run(self, *words: str, **settings: str) -> tuple[int, str, str]:

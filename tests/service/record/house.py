@@ -15,9 +15,11 @@ from typing import Any
 
 from fhir_profiles import json
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
+from security.audit_batch import signing_key
 from security.principal import NamedPerson, Principal, Purpose, Role
 from service.api.routes import Services
 from service.app import Opened, open_service, services_of
+from service.backup.epoch import export_heads, new_epoch
 from service.people import invented
 from service.people.plans import plan
 from service.people.traits import Traits
@@ -30,6 +32,7 @@ from service.record.subscribers import Subscriber
 from service.record.urgent import Style
 from service.record.write import Result, WriteRecord
 from service.store.port import RecordStore
+from service.verify.outside import Outside
 from tests.running import demo_settings
 
 Json = dict[str, Any]
@@ -143,6 +146,17 @@ async def house(home: Path, path: Path) -> AsyncIterator[House]:
         yield House(opened, services_of(opened), path)
     finally:
         await opened.store.close()
+
+
+async def begin_epoch(opened: House, number: int, heads: Path, *erased: bytes) -> None:
+    """Begin an epoch as the command does."""
+    service = opened.opened
+    key, store = signing_key(service.keys.audit_signing_pem), service.store
+    outside = Outside(heads, "")
+    begun = await new_epoch(store, number, NOW, NOW, erased, outside, key, service.settings.tenant)
+    begun.make_known()
+    await store.begin_epoch(begun.stored)
+    await export_heads(store, begun, lambda: NOW)
 
 
 def decoded(answered: Answered) -> list[Json]:

@@ -9,8 +9,8 @@ import pytest
 
 from service.record.errors import NotHere, VersionConflict
 from service.record.manifest import VERSIONS_OF_AN_EPOCH
-from service.store.epochs import NUMBERS, StoredEpoch
-from tests.service.record.house import House, create, house, note, patient, update
+from service.store.epochs import NUMBERS
+from tests.service.record.house import House, begin_epoch, create, house, note, patient, update
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def restored(keys_home: Path, tmp_path: Path) -> AsyncIterator[tuple[House
         (subject,) = await before.write(create(someone))
         (made,) = await before.write(create(note(subject.reference, "one")))
         await before.write(update(made.reference, 1, note(subject.reference, "two")))
-        await before.opened.store.begin_epoch(StoredEpoch(1, b"statement"))
+        await begin_epoch(before, 1, tmp_path / "heads.jsonl")
     async with house(keys_home, path) as after:
         yield after, made.reference
 

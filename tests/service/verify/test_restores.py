@@ -10,16 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from security.audit_batch import signing_key
-from service.backup.epoch import export_heads, new_epoch, next_number
+from service.backup.epoch import next_number
 from service.backup.errors import BackupRefused
 from service.store.epochs import StoredEpoch
 from service.store.errors import StoreUnavailable
 from service.verify.exported import Exported
 from service.verify.findings import Finding
-from service.verify.outside import Outside
-from tests.service.record.house import House, house, note, update
-from tests.service.verify.conftest import NOW, Past, Verifier, lived, put_back, rows, snapshot
+from tests.service.record.house import begin_epoch, house, note, update
+from tests.service.verify.conftest import Past, Verifier, lived, put_back, rows, snapshot
 
 
 @dataclass
@@ -30,17 +28,6 @@ class Restored:
     past: Past
     before: bytes
     backup: bytes
-
-
-async def begin_epoch(opened: House, number: int, heads: Path, *erased: bytes) -> None:
-    """Begin an epoch as the command does."""
-    service = opened.opened
-    key, store = signing_key(service.keys.audit_signing_pem), service.store
-    outside = Outside(heads, "")
-    begun = await new_epoch(store, number, NOW, NOW, erased, outside, key, service.settings.tenant)
-    begun.make_known()
-    await store.begin_epoch(begun.stored)
-    await export_heads(store, begun, lambda: NOW)
 
 
 @pytest.fixture
