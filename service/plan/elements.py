@@ -26,7 +26,10 @@ def codings(concept: Resource | None) -> Iterator[tuple[str | None, str | None]]
 
 def has_code(concept: Resource | None, system: str, code: str) -> bool:
     """Say whether a CodeableConcept holds this coding; code and system must both match."""
-    return (system, code) in codings(concept)
+    for coding in (concept or {}).get("coding", ()):
+        if coding.get("code") == code and coding.get("system") == system:
+            return True
+    return False
 
 
 def any_has_code(concepts: object, system: str, code: str) -> bool:

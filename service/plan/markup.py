@@ -10,6 +10,7 @@ _UNFIT = dict.fromkeys([*range(9), 11, 12, *range(14, 32), 0x7F, *range(0xD800, 
 """Characters that XML may not hold: control characters, lone surrogates, non-characters."""
 _MARKED = bytes([*range(32), 0x7F]) + b"&<>\"'"
 """Of ASCII, what is unfit, or not written as itself."""
+_encode = msgspec.json.Encoder().encode
 _DIV = '<div xmlns="http://www.w3.org/1999/xhtml">'
 
 
@@ -33,7 +34,7 @@ def narrative(paragraphs: list[str]) -> dict[str, str]:
 
 def json_text(xhtml: str) -> bytes:
     """Encode escaped words as the inside of a JSON string, to be joined into JSON later."""
-    return msgspec.json.encode(xhtml)[1:-1]
+    return _encode(xhtml)[1:-1]
 
 
 DIV_OPEN = json_text(_DIV)

@@ -79,18 +79,16 @@ class Draft:
 
     def put(self, change: Change, section: Section | None, author: Author, now: str) -> Entry:
         """Create or replace the resource of a change, which is of a section, and return its new entry."""
-        reference, resource = change.reference, dict(change.resource or {})
+        reference, sent = change.reference, change.resource or {}
         condition = condition_of(change)
         if condition is not None and condition[0] != NHS_NUMBER_SYSTEM:
             self._conditions.append(("identifier", "|".join(condition)))
         if change.type == "Patient":
-            self._sflag = _raised(self._sflag, sflag_of(resource))
+            self._sflag = _raised(self._sflag, sflag_of(sent))
         before = self._supersede(reference)
         version = 1 if before is None else self._next_version(before)
-        resource["id"] = change.id
-        resource["meta"] = _meta(resource, version, now, author)
-        ordered = {key: resource.pop(key) for key in ("resourceType", "id", "meta")}
-        resource = ordered | resource
+        head = {"resourceType": sent["resourceType"], "id": change.id, "meta": _meta(sent, version, now, author)}
+        resource = {**head, **sent, **head}  # in this order, and not as the sender had them
         own = section or Section.UNKNOWN
         tier = TIER[own] if section is None else entry_tier(own, resource)
         if change.type == "Patient":
