@@ -43,7 +43,8 @@ def main(full: bool, quick: bool) -> None:
         sys.exit(1)
     finally:
         forget_runs()
-    click.echo("\n\n".join(["", table(measured.rows), facts(measured), "\n".join(map(str, stages)), ""]))
+    where = "\n".join(map(str, [*stages, *measured.mongo_stages]))
+    click.echo("\n\n".join(["", table(measured.rows), facts(measured), where, ""]))
     if not quick:
         DOCUMENT.write_text(document(plan, machine, measured, stages, datetime.now(UTC).date()))
     click.echo(f"Took {time.perf_counter() - started:.0f} s.")

@@ -89,10 +89,13 @@ class BareRoutes:
 
     async def take_people(self, request: Request) -> Response:
         """Take the NHS numbers of the people whose documents are read."""
-        assert self.index is not None
-        numbers = (await request.body()).decode().split()
-        self.claims = cycle([numbered(self.index.token("nhs-number", one).hex(), 1) for one in numbers])
+        self.read_documents_of((await request.body()).decode().split())
         return Response(status_code=204)
+
+    def read_documents_of(self, numbers: list[str]) -> None:
+        """Read the documents of the people with these NHS numbers from now on, in turn."""
+        assert self.index is not None
+        self.claims = cycle([numbered(self.index.token("nhs-number", one).hex(), 1) for one in numbers])
 
     async def take(self, request: Request) -> Response:
         """Take the bytes to answer with, and make a line."""

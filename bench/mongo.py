@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench import runs, serving
+from bench import profile_mongo, runs, serving
 from bench.machine import Processors
 from bench.people import BUILD, Home, Say, fill
 from bench.runs import Measured, Plan, alternate, median_answer, medians, milliseconds, ratios, side
@@ -52,6 +52,8 @@ def measure(plan: Plan, cpus: Processors, measured: Measured, say: Say) -> None:
             runs.warm(plan, cpus, other, a_second=_PEOPLE_A_SECOND)
             say(f"MongoDB, {plan.people:,} people against {plan.fewer:,} ...")
             more, fewer = alternate(plan, cpus, [service.target, other.target])
+        say("Stage by stage on MongoDB ...")
+        measured.mongo_stages = profile_mongo.profile(home)
     name = f"p50 at {plan.people:,} people / at {plan.fewer:,}, MongoDB"
     measured.rows.append(Row(name, medians(more, fewer), "x", Limit(1.5, 1.25, at_most=True)))
 

@@ -13,10 +13,10 @@ from bench import runs, serving, wrk
 from bench.machine import Processors
 from bench.people import Say, home_of
 from bench.runs import Measured, Plan
-from bench.serving import PRODUCT, TWO_READERS, Service
+from bench.serving import PRODUCT, TWO_READERS, WRITER, Service
 from bench.targets import Limit, Row
 
-_WARM_UPS = 3
+_WARM_UPS = 2
 """Each reader keeps what it met, and a connection stays with one of them: so everyone is asked for more than once."""
 
 
@@ -26,6 +26,8 @@ class Spent:
 
     rate: float
     microseconds: float
+    writing: float
+    """Of these, what the writer takes; 0 in one process, where it is a thread."""
 
 
 def measure(plan: Plan, cpus: Processors, measured: Measured, say: Say) -> None:
@@ -45,6 +47,7 @@ def measure(plan: Plan, cpus: Processors, measured: Measured, say: Say) -> None:
     measured.rows += [
         Row(name, dearer, "x", Limit(1.3, 1.2, at_most=True)),
         Row("CPU time per read, two readers + writer", [run.microseconds for run in ours], "us", digits=0),
+        Row("of these, the writer", [run.writing for run in ours], "us", digits=0),
         Row("CPU time per read, one process", [run.microseconds for run in single], "us", digits=0),
         Row("emergency answers, two readers + writer, all on one CPU", [run.rate for run in ours], "/s", digits=0),
         Row("emergency answers, one process, beside these", [run.rate for run in single], "/s", digits=0),
@@ -53,8 +56,9 @@ def measure(plan: Plan, cpus: Processors, measured: Measured, say: Say) -> None:
 
 def _spending(plan: Plan, cpus: Processors, service: Service) -> Callable[[int], Spent]:
     def spent(turn: int) -> Spent:
-        before = service.processor_seconds()
+        before, of_writer = service.processor_seconds(), service.processor_seconds(WRITER)
         load = wrk.run(service.target(), plan.seconds, cpus.load, seed=turn)
-        return Spent(load.rate, (service.processor_seconds() - before) / load.requests * 1e6)
+        spent, writing = service.processor_seconds() - before, service.processor_seconds(WRITER) - of_writer
+        return Spent(load.rate, spent / load.requests * 1e6, writing / load.requests * 1e6)
 
     return spent

@@ -45,7 +45,10 @@ _WARM_UP, _REQUESTS, _TOGETHER = 1000, 2000, 16
 _BARE = "/bench/fastapi"
 WHOLE, BARE = "emergency answer, audit write left out", "bare FastAPI route, the same bytes"
 
-_WATCHED: tuple[tuple[int, str, object, str], ...] = (
+Watched = tuple[tuple[int, str, object, str], ...]
+"""Depth in the table, words, and the function with its owner; a line without a function is a heading."""
+
+_WATCHED: Watched = (
     (1, "verify the token", TokenVerifier, "verify"),
     (1, "find, decide, release, write down", ReadRecord, "__call__"),
     (2, "admit", Access, "admit"),
@@ -67,7 +70,6 @@ _WATCHED: tuple[tuple[int, str, object, str], ...] = (
     (2, "unseal", Envelope, "open"),
     (2, "unpack the manifest", service.record.records, "unpack"),
 )
-"""Depth in the table, words, and the function with its owner; a line without a function is a heading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Stage:
 class Stopwatch:
     """Seconds and calls by name, of functions that are replaced by timed ones for a while."""
 
+    watched: Watched = _WATCHED
     seconds: dict[str, float] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
 
@@ -96,7 +99,7 @@ class Stopwatch:
     def watching(self) -> Iterator[None]:
         """Time every watched function until the block ends."""
         with ExitStack() as replaced:
-            for _, name, owner, attribute in _WATCHED:
+            for _, name, owner, attribute in self.watched:
                 if owner is not None:
                     timed = self._timed(name, getattr(owner, attribute))
                     replaced.enter_context(patch.object(owner, attribute, timed))
@@ -112,13 +115,13 @@ class Stopwatch:
         self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - started
         self.calls[name] = self.calls.get(name, 0) + 1
 
-    def stages(self) -> list[Stage]:
-        """Return what was called, in the order of the table."""
+    def stages(self, requests: int = _REQUESTS) -> list[Stage]:
+        """Return what was called, by each of so many requests, in the order of the table."""
         return [
             Stage(depth, name, None)
             if owner is None
-            else Stage(depth, name, self.seconds[name] / _REQUESTS * 1e6, self.calls[name] / _REQUESTS)
-            for depth, name, owner, _ in _WATCHED
+            else Stage(depth, name, self.seconds[name] / requests * 1e6, self.calls[name] / requests)
+            for depth, name, owner, _ in self.watched
             if owner is None or name in self.calls
         ]
 
@@ -154,44 +157,50 @@ def profile(home: Home) -> list[Stage]:
 
 async def _profile(home: Home) -> list[Stage]:
     watch, bare = Stopwatch(), BareRoutes()
-    headers = [
-        (b"authorization", b"Bearer " + token_for(home, 8000).encode()),
-        (b"content-type", b"application/fhir+json"),
-    ]
+    headers = headers_for(home)
     numbers = home.prepared.numbers[:_WARM_UP]
     with patch.object(service.app, "SqliteStore", StoreWithoutAudit):
         app = service.app.create_app(home.settings)
         bare.mount(app)
         async with app.router.lifespan_context(app):
             bodies = [question(numbers[turn % len(numbers)]) for turn in range(_WARM_UP + _REQUESTS)]
-            bare.body = (await _asked(app, EMERGENCY, headers, bodies[0]))[1]
-            whole = await _timed(app, EMERGENCY, headers, bodies)
-            beside = await _timed(app, _BARE, headers, bodies)
+            bare.body = (await asked(app, EMERGENCY, headers, bodies[0]))[1]
+            whole = await timed(app, EMERGENCY, headers, bodies)
+            beside = await timed(app, _BARE, headers, bodies)
             with watch.watching():
-                await _timed(app, EMERGENCY, headers, bodies, watch.clear)
+                await timed(app, EMERGENCY, headers, bodies, watch.clear)
     appended = await _appended(home)
     stages = [Stage(0, BARE, beside), Stage(0, WHOLE, whole), *watch.stages()]
     return [*stages, Stage(0, f"append an audit entry, when {_TOGETHER} share a sync", appended)]
 
 
-async def _timed(
+def headers_for(home: Home) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a request of an ambulance crew."""
+    return [
+        (b"authorization", b"Bearer " + token_for(home, 8000).encode()),
+        (b"content-type", b"application/fhir+json"),
+    ]
+
+
+async def timed(
     app: ASGIApp,
     path: str,
     headers: list[tuple[bytes, bytes]],
     bodies: list[bytes],
     warm: Callable[[], None] = lambda: None,
+    warm_up: int = _WARM_UP,
 ) -> float:
-    """Return microseconds per request, after a warm-up whose end `warm` is told."""
-    for body in bodies[:_WARM_UP]:
-        await _asked(app, path, headers, body)
+    """Return microseconds per request, after a warm-up of so many requests, whose end `warm` is told."""
+    for body in bodies[:warm_up]:
+        await asked(app, path, headers, body)
     warm()
     started = perf_counter()
-    for body in bodies[_WARM_UP:]:
-        await _asked(app, path, headers, body)
-    return (perf_counter() - started) / (len(bodies) - _WARM_UP) * 1e6
+    for body in bodies[warm_up:]:
+        await asked(app, path, headers, body)
+    return (perf_counter() - started) / (len(bodies) - warm_up) * 1e6
 
 
-async def _asked(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]], body: bytes) -> tuple[int, bytes]:
+async def asked(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]], body: bytes) -> tuple[int, bytes]:
     """Send one request through the application and return status and body."""
     status, content = 0, b""
 

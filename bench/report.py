@@ -49,12 +49,19 @@ def document(
             "one above them. No server and no socket: what they take comes on top, for a bare route alike.",
             "",
             *(f"    {stage}" for stage in stages),
+            *_on_mongo(measured),
             "",
             EXPLANATIONS,
             AGAIN.rstrip(),
             "",
         ]
     )
+
+
+def _on_mongo(measured: Measured) -> Iterator[str]:
+    if measured.mongo_stages:
+        yield from ("", "The same with records on MongoDB, audit entries written (`bench/profile_mongo.py`):", "")
+    yield from (f"    {stage}" for stage in measured.mongo_stages)
 
 
 def _facts(measured: Measured) -> Iterator[tuple[str, str]]:

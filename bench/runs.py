@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from bench import wrk
 from bench.machine import Processors, Sync
+from bench.profile import Stage
 from bench.serving import Service
 from bench.targets import Row
 from bench.wrk import Load, Target
@@ -59,6 +60,8 @@ class Measured:
     sync: Sync | None = None
     answer_bytes: int = 0
     line_bytes: int = 0
+    mongo_stages: list[Stage] = field(default_factory=list)
+    """Where the time of an answer on MongoDB goes."""
     left_out: list[str] = field(default_factory=list)
     """What could not be measured here, and why, each in a sentence."""
 

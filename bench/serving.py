@@ -29,6 +29,8 @@ from service.wiring import clock_of
 PRODUCT = ("-m", "service.cli", "serve")
 WITH_BARE_ROUTES = ("-m", "bench.app")
 WITHOUT_AUDIT = ("-m", "bench.app", "--without-audit")
+WRITER = "service.writer"
+"""What the command line of the writing process names."""
 TWO_READERS = ("-m", "service.cli", "serve", "--workers", "2")
 EMERGENCY = "/fhir/R4/Patient/$emergency-summary"
 
@@ -90,9 +92,10 @@ class Service:
         assert found is not None
         return int(found[1]) / 1024
 
-    def processor_seconds(self) -> float:
-        """Return the processor time, user and system, of the service and of all processes that it runs."""
-        return sum(_processor_seconds(pid) for pid in family(self.process.pid))
+    def processor_seconds(self, command: str = "") -> float:
+        """Return the processor time, user and system, of all processes of the service, or of those of one command."""
+        members = family(self.process.pid)
+        return sum(_processor_seconds(pid) for pid in members if command in Path(f"/proc/{pid}/cmdline").read_text())
 
 
 def family(pid: int) -> Iterator[int]:

@@ -57,9 +57,11 @@ def test_the_document_marks_what_was_missed_and_says_where_the_time_goes() -> No
         [Row("ratio", [0.1, 0.2], "x", AT_LEAST), Row("rate", [5.0], "/s")], Sync(120, 300), 47_000, 1104
     )
     stages = [Stage(0, "whole", 350.0), Stage(1, "part", 20.5, 2), Stage(0, "heading:", None)]
+    measured.mongo_stages = [Stage(0, "answer on MongoDB", 2500.0)]
     written = document(Plan.quick(), [("CPU", "one")], measured, stages, date(2030, 1, 2))
     assert "| ratio | 0.15x | 0.10 to 0.20 | >= 0.3x | >= 0.4x | **MISSED** |" in written
     assert "| rate | 5.00 /s |  |" in written
     assert "Not kept: ratio." in written
     assert "         20.5 us      part, 2 times" in written
+    assert "       2500.0 us  answer on MongoDB" in written
     assert "| Date | 2030-01-02 |" in written
