@@ -7,14 +7,11 @@ else is a tie and is reported as such, never guessed.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
 from typing import NamedTuple
 
 from security.clock import LONDON
 
 _MONTHS = ("January February March April May June July August September October November December").split()
-_REMEMBERED = 256
-"""Dates whose meaning is kept, without whose they are: a plan says the same few over and over."""
 _TICK = timedelta(microseconds=1)
 
 
@@ -31,11 +28,8 @@ class Span(NamedTuple):
 
 def span_of(value: object) -> Span | None:
     """Return the span of a FHIR date, dateTime or instant; None when absent or not understood."""
-    return _span_of(value) if isinstance(value, str) else None
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _span_of(value: str) -> Span | None:
+    if not isinstance(value, str):
+        return None
     try:
         if "T" in value:
             moment = _moment(value).astimezone(UTC)
@@ -48,11 +42,8 @@ def _span_of(value: str) -> Span | None:
 
 def in_words(value: object) -> str | None:
     """Return a FHIR date or dateTime as a reader in the United Kingdom says it: `3 June 2026 at 14:05`."""
-    return _in_words(value) if isinstance(value, str) and value[:4].isdigit() else None
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _in_words(value: str) -> str | None:
+    if not isinstance(value, str) or not value[:4].isdigit():
+        return None
     if "T" in value:
         try:
             local = _moment(value).astimezone(LONDON)
