@@ -40,9 +40,10 @@ class Committing:
 class Subscriber(Protocol):
     """Says what a commit shall carry. Pure: no I/O, no clock, and it changes nothing of what it is given.
 
-    A delivery names the record, the commit and the versions that it tells of, in a few hundred sealed bytes, and no
-    content: whether a partner may have that is decided again when it is sent, and it is read again then. Its lane is a
-    keyed hash of one person and one partner; within a lane the order of commits is that of the ids, and one commit's
+    A delivery names the record, the commit and the versions that it tells of, in sealed bytes, and no content: whether
+    a partner may have that is decided again when it is sent, and it is read again then. One for each partner is enough,
+    and a commit has to carry all of them in one document of MongoDB, next to the record itself. Its lane is a keyed
+    hash of one person and one partner; within a lane the order of commits is that of the ids, and one commit's
     deliveries stand in the order in which they are returned. What may overtake others (a revocation, a withdrawal, a
     death) has to be told in the sealed bytes, for the store knows of no urgency.
     """
