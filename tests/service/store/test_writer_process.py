@@ -57,15 +57,16 @@ async def test_a_call_that_fails_as_nobody_foresaw_is_unavailable_and_the_next_o
 async def test_a_writer_that_says_nothing_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_worker, "PATIENCE_SECONDS", 0.05)
     answered = asyncio.Event()
 
     async def silent(*_: object) -> None:
         await answered.wait()
 
     async with writing(tmp_path / "records.sqlite", append_audits=silent) as store:
-        with pytest.raises(StoreUnavailable, match="in time"):
-            await store.append_audit(b"entry")
+        with monkeypatch.context() as impatient:
+            impatient.setattr(sqlite_worker, "PATIENCE_SECONDS", 0.05)
+            with pytest.raises(StoreUnavailable, match="in time"):
+                await store.append_audit(b"entry")
         answered.set()  # it speaks after all, and nobody listens any more
         await store.ready()
 
