@@ -33,6 +33,7 @@ from service import VERSION, logs
 from service.api import outcomes
 from service.api.directory import DirectoryInteractions
 from service.api.interactions import Interactions
+from service.api.matching import Matching
 from service.api.middleware import Metrics, Surround
 from service.api.oauth import OAuthEndpoints
 from service.api.operations import Operations
@@ -41,6 +42,7 @@ from service.api.routes import Services, operations
 from service.api.routing import Application, FhirRoute
 from service.record.access import Access
 from service.record.directory import Directory
+from service.record.find import FindPeople
 from service.record.incidents import IncidentRegister
 from service.record.kept import Kept
 from service.record.limits import Limits
@@ -194,7 +196,9 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
         settings.fhir_base,
         settings.body_limit,
     )
-    named = Operations(read_record, IncidentRegister(access), kept, style)
+    named = Operations(
+        read_record, IncidentRegister(access), kept, style, Matching(FindPeople(access), settings.fhir_base)
+    )
     return Services(interactions, DirectoryInteractions(Directory(access), interactions), named)
 
 

@@ -16,6 +16,7 @@ from fhir_profiles.issues import Issue
 from security.clock import parse_instant
 from security.release import Held, Released
 from service.api.negotiation import FHIR_JSON_UTF8
+from service.record.find import Candidate
 
 _PROOF: Final = object()
 PREDECESSOR: Final = "predecessor-version"
@@ -25,6 +26,9 @@ REDACTED: Final = {
     "code": "REDACTED",
     "display": "redacted",
 }
+
+
+MATCH_GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
 
 
 class Answer(Response):
@@ -78,6 +82,36 @@ def searchset(released: Released, base: str, self_url: str) -> Answer:
         for item in released.items
     ]
     return _bundle("searchset", entries, released.redacted, self_url, total=len(entries))
+
+
+def matches(candidates: Sequence[Candidate], base: str, *, at_address: int = 0) -> Answer:
+    """Answer $match: who may be meant, best first, each with FHIR's grade; the Patient as far as it was released.
+
+    `at_address`: how many people with a plan live where the crew was sent; told as a number when nobody is shown.
+    """
+    entries, redacted = [], False
+    for candidate in candidates:
+        redacted = redacted or candidate.released.redacted
+        for item in candidate.released.items:
+            search = {
+                "extension": [{"url": MATCH_GRADE, "valueCode": candidate.fit.grade.code}],
+                "mode": "match",
+                "score": candidate.fit.score,
+            }
+            entries.append(
+                b'{"fullUrl":"%s/%s/%s","resource":%s,"search":%s}'
+                % (base.encode(), item.type.encode(), item.id.encode(), item.body, json.encode(search))
+            )
+    total = len(entries)
+    if at_address:
+        text = (
+            f"{at_address} with a plan at this address. An address does not say who somebody is: ask their name and "
+            "date of birth, and look again."
+        )
+        issue = {"severity": "information", "code": "informational", "details": {"text": text}}
+        outcome = json.encode({"resourceType": "OperationOutcome", "issue": [issue]})
+        entries.append(b'{"resource":%s,"search":{"mode":"outcome"}}' % outcome)
+    return _bundle("searchset", entries, redacted, f"{base}/Patient/$match", total=total)
 
 
 def history(released: Released, base: str, address: str, deletion: int = 0) -> Answer:

@@ -13,7 +13,9 @@ from security.clock import instant
 from service.api import answers, negotiation
 from service.api.answers import Answer
 from service.api.errors import BadParameter
+from service.api.matching import Matching, particulars
 from service.api.routing import Call
+from service.plan.particulars import Particulars
 from service.record.emergency import document
 from service.record.errors import InvalidContent, Unparseable
 from service.record.incidents import IncidentRegister
@@ -32,6 +34,11 @@ class Operations:
     incidents: IncidentRegister
     kept: Kept
     style: Style
+    matching: Matching
+
+    async def match(self, call: Call) -> Answer:
+        """POST Patient/$match: `resource` (a Patient with what is known) in, a searchset of who may be meant out."""
+        return await self.matching(call, await _parameters(call))
 
     async def emergency_summary(self, call: Call) -> Answer:
         """POST Patient/$emergency-summary: Parameters with `nhsNumber` in, one document Bundle out."""
@@ -48,12 +55,19 @@ class Operations:
         )
 
     async def open_incident(self, call: Call) -> Answer:
-        """POST $open-incident: `nhsNumber`, `organization` (the service that attends), `incident` (your number)."""
+        """POST $open-incident: whom (`nhsNumber`, or `patient` with what is known), `organization` (the service that
+        attends), `incident` (your number).
+        """
         parameters = await _parameters(call)
-        number = _nhs_number(parameters, "nhsNumber")
+        whom: str | Particulars
+        if "patient" in parameters and "nhsNumber" not in parameters:
+            whom = particulars(parameters, "patient")
+            whom = whom.nhs_number or whom
+        else:
+            whom = _nhs_number(parameters, "nhsNumber")
         organisation = _organisation(parameters, "organization")
         reference = _text(parameters, "incident")
-        incident = await self.incidents.open(call.caller, number, organisation, reference)
+        incident = await self.incidents.open(call.caller, whom, organisation, reference)
         return answers.parameters({"id": incident.id, "expires": incident.expires}, status=201)
 
     async def close_incident(self, call: Call) -> Answer:

@@ -33,6 +33,7 @@ def operations() -> list[Operation]:
     """Return every authenticated route; the emergency answer comes first, for routes are tried in order."""
     named = [
         ("$emergency-summary", "POST", "/Patient/$emergency-summary", "emergency_summary", "r", "Patient"),
+        ("$match", "POST", "/Patient/$match", "match", "s", "Patient"),
         ("$open-incident", "POST", "/$open-incident", "open_incident", INCIDENT_WRITE, ""),
         ("$close-incident", "POST", "/$close-incident", "close_incident", INCIDENT_WRITE, ""),
         ("$refused-text", "GET", "/$refused-text", "refused_text", "u", ""),
@@ -58,7 +59,8 @@ def operations() -> list[Operation]:
 
 _SUMMARIES = {
     "$emergency-summary": "What a crew at the door needs, in one answer",
-    "$open-incident": "Register an open incident for an NHS number",
+    "$match": "Who may be meant by what is known of a person",
+    "$open-incident": "Register an open incident for a person",
     "$close-incident": "Close an incident",
     "$refused-text": "Fetch what you sent and was refused as stale",
     "transaction": "Write one person's record, all or nothing",

@@ -19,6 +19,7 @@ from security.consent import admit, decide
 from security.decision import Decision, Obligation, enforceable
 from security.labels import SFlag
 from security.principal import Principal, Role
+from service.plan.matching import Grade, fit
 from service.record.errors import Problem
 from service.record.manifest import Author
 from service.record.records import OpenRecord, Records
@@ -109,15 +110,24 @@ class Access:
         return request
 
     async def decide(
-        self, caller: Caller, record: OpenRecord | None, nhs_number: str = "", admitted: AccessRequest | None = None
+        self,
+        caller: Caller,
+        record: OpenRecord | None,
+        nhs_number: str = "",
+        admitted: AccessRequest | None = None,
+        *,
+        sent_there: bool = False,
     ) -> Decision:
         """Apply steps 5 to 9 to a record, or to its absence.
 
         `nhs_number` is what the caller named, if it did; `admitted` the request as `admit` let it through, without
-        which the decision gets an id of its own.
+        which the decision gets an id of its own. `sent_there`: as if the incident that the crew attends were about this
+        person; nothing of the record may leave by such a decision.
         """
         now = caller.at or self.clock()
-        relationship = await self._relationship(caller, record, nhs_number, now)
+        relationship = (
+            Relationship.ESTABLISHED if sent_there else await self._relationship(caller, record, nhs_number, now)
+        )
         if admitted is None:
             request = AccessRequest.of(caller.principal, relationship, caller.break_glass)
         else:
@@ -226,9 +236,22 @@ class Access:
             seen = None if record is None else record.register
             if await self.register.names(nhs_number, organisation, instant(now), seen):
                 return Relationship.ESTABLISHED
+        if record is not None and await self._attends(caller.principal, record, now):
+            return Relationship.ESTABLISHED
         if caller.principal.self_claim_reason is not None:
             return Relationship.SELF_CLAIMED
         return Relationship.NONE
+
+    async def _attends(self, principal: Principal, record: OpenRecord, now: datetime) -> bool:
+        """Say whether the incident that a crew names was registered about this person, though without their number.
+
+        What the control room registered must fit the person well: an address alone fits everybody who lives there and
+        establishes nothing (hazard H2).
+        """
+        if principal.incident is None:
+            return False
+        told = await self.register.about(principal.organisation, principal.incident, instant(now))
+        return any(fit(one, record.contents.person).grade >= Grade.PROBABLE for one in told)
 
     def _facts(self, caller: Caller, record: OpenRecord, now: datetime) -> RecordFacts:
         manifest = record.manifest

@@ -12,6 +12,7 @@ from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
 from fhir_profiles.sections import TIER, Section
 from security.consent_compile import compile_consents
 from security.labels import SFlag, entry_tier, sflag_of
+from service.plan.particulars import Particulars, of_patient
 from service.record import derive
 from service.record.changes import Change, Resource, condition_of
 from service.record.manifest import (
@@ -46,6 +47,7 @@ class Draft:
         self._conditions = [claim for claim in record.manifest.claims if claim[0] == "identifier"]
         self._registered = list(record.manifest.registered)
         self._sflag = record.manifest.sflag
+        self._changed: set[str] = set()
 
     @property
     def record(self) -> OpenRecord:
@@ -187,7 +189,17 @@ class Draft:
         if patient is not None and style is not None:
             urgent = urgent_of(resources, self._entries)
             manifest.ready, front = ready_of(urgent, slices, style, now)
-        return NewState(manifest, front, Contents(entries, urgent), slices, self._replaced, elements)
+        contents = Contents(entries, urgent, self._person(patient, resources))
+        return NewState(manifest, front, contents, slices, self._replaced, elements)
+
+    def _person(self, patient: Resource | None, resources: dict[str, Resource]) -> Particulars:
+        """Return what tells who it is; worked out again only when somebody said something of it."""
+        if patient is None:
+            return Particulars()
+        kinds = {reference.partition("/")[0] for reference in self._changed}
+        if not kinds & {"Patient", "RelatedPerson"}:
+            return self._record.contents.person
+        return of_patient(patient, [one for one in resources.values() if one["resourceType"] == "RelatedPerson"])
 
     def _lay(self, reference: str, entry: Entry, body: bytearray) -> Iterable[tuple[Piece, bytes]]:
         start = len(body)
@@ -207,6 +219,7 @@ class Draft:
         return ()
 
     def _supersede(self, reference: str) -> Entry | None:
+        self._changed.add(reference)
         entry = self._entries.get(reference)
         if entry is not None:
             record = self._record

@@ -1,8 +1,10 @@
 """The incident register in its small form (sharing rules, section 1, `lr`).
 
-A control room's own client says that it has an open incident for an NHS number and which ambulance or 111 organisation
-attends. That organisation then has an established relationship with the person until the incident is closed, or twelve
-hours have passed. The answer is the same whether or not the person has a plan: the register does not look.
+A control room's own client says that it has an open incident for an NHS number, or for somebody of whom it knows other
+things, and which ambulance or 111 organisation attends. That organisation then has an established relationship with the
+person until the incident is closed, or twelve hours have passed. Without a number, what was told of the person must fit
+them well (`plan.matching`), and the crew must name the incident. The answer is the same whether or not the person has a
+plan: the register does not look.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ import msgspec
 from security.access_request import new_decision_id
 from security.clock import instant
 from security.decision import REGISTER_RULE, impersonal
+from service.plan.particulars import Particulars
 from service.record.access import Access, Asked, Caller
 from service.record.errors import NotHere, TooBusy
 from service.record.locks import KeyedLocks
 from service.record.manifest import Incident, RecordKind, empty_manifest
 from service.record.records import INCIDENTS, NewState, OpenRecord
+from service.record.register import about_whom
 from service.store.errors import ClaimTaken, SequenceTaken
 
 LIFETIME = timedelta(hours=12)
@@ -39,9 +43,20 @@ class IncidentRegister:
     access: Access
     locks: KeyedLocks = field(default_factory=KeyedLocks)
 
-    async def open(self, caller: Caller, nhs_number: str, organisation: str, reference: str) -> Incident:
-        """Register an incident that names `organisation`; the same reference again gives the same incident."""
+    async def open(
+        self,
+        caller: Caller,
+        whom: str | Particulars,
+        organisation: str,
+        reference: str,
+    ) -> Incident:
+        """Register an incident that names `organisation`; the same reference again gives the same incident.
+
+        `whom`: the NHS number, or what is known of somebody whose number is not.
+        """
         now = self.access.clock()
+        about = whom if isinstance(whom, Particulars) else None
+        claim = whom if isinstance(whom, str) else about_whom(organisation, reference)
         new = Incident(
             id=secrets.token_hex(16),
             reference=reference,
@@ -49,24 +64,26 @@ class IncidentRegister:
             opened_by=caller.principal.organisation,
             opened=instant(now),
             expires=instant(now + LIFETIME),
+            about=about,
         )
 
         def add(incidents: list[Incident]) -> tuple[list[Incident], Incident]:
             for known in incidents:
-                same = (known.reference, known.organisation, known.opened_by) == (
+                same = (known.reference, known.organisation, known.opened_by, known.about) == (
                     reference,
                     organisation,
                     new.opened_by,
+                    about,
                 )
                 if same and not known.closed and known.expires > new.opened:
                     return incidents, known
             return [*incidents, new], new
 
         for _ in range(_TRIES):
-            register = await self.access.records.by_claim(INCIDENTS, nhs_number)
+            register = await self.access.records.by_claim(INCIDENTS, claim)
             if register is None:
                 empty = empty_manifest(RecordKind.INCIDENTS, holder=caller.principal.organisation)
-                empty.claims = [(INCIDENTS, nhs_number)]
+                empty.claims = [(INCIDENTS, claim)]
                 register = await self.access.records.new(empty)
             try:
                 return await self._change(caller, register, "$open-incident", add, now)

@@ -17,6 +17,7 @@ import msgspec
 from fhir_profiles.sections import Section, Tier
 from security.consent_compile import CompiledConsents
 from service.plan.lines import SummaryLine
+from service.plan.particulars import Particulars
 from service.store.epochs import epoch_of
 
 FORMAT = 1
@@ -181,6 +182,8 @@ class Incident(msgspec.Struct, array_like=True, frozen=True):
     opened: str
     expires: str
     closed: str = ""
+    about: Particulars | None = None
+    """Whom it is about, where the control room knows no NHS number; None where it does."""
 
 
 class Manifest(msgspec.Struct, array_like=True):
@@ -210,10 +213,14 @@ class Manifest(msgspec.Struct, array_like=True):
 
 
 class Contents(msgspec.Struct, array_like=True):
-    """What only some readers need: the entries of all resources, and what the emergency answer is made from."""
+    """What only some readers need: the entries of all resources, and what the emergency answer is made from.
+
+    `person`: what tells who it is, compared when somebody is looked for without an NHS number.
+    """
 
     entries: list[Entry] = []
     urgent: tuple[Urgent, ...] = ()
+    person: Particulars = Particulars()
 
 
 class Superseded(msgspec.Struct, array_like=True, frozen=True):

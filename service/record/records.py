@@ -16,12 +16,15 @@ from dataclasses import dataclass, field
 from security.blind_index import BlindIndex
 from security.envelope import Envelope, RecordKey
 from security.heads import Head, Heads
+from security.labels import SFlag
+from service.plan.matching import Key, bucket_of, keys_of
 from service.record.errors import RecordBroken
 from service.record.manifest import (
     Contents,
     Entry,
     Manifest,
     Piece,
+    RecordKind,
     Superseded,
     compress,
     pack,
@@ -37,6 +40,8 @@ INCIDENTS = "incidents"
 """The kind of claim that a person's incident register makes on the NHS number."""
 PIECE_CHUNK = 1024 * 1024
 _ANOTHER = "a look-up token leads to another record"
+_UNFINDABLE = (SFlag.RESTRICTED, SFlag.VERY_RESTRICTED)
+"""Flags of persons whose location is protected: no key leads to them (sharing rule 5.6)."""
 TOKEN_BUCKET = 32
 """Look-up tokens of a record are padded to multiples of this, so that their number tells little of its content."""
 
@@ -194,11 +199,13 @@ class Records:
         """Seal and store the next state. Raise SequenceTaken, ClaimTaken, AlreadyRemembered: then nothing changed."""
         sequence = record.following
         record_id, key = record.record_id, record.key
-        before = self.tokens_of(record_id, record.manifest, record.entries) if record.sequence else frozenset()
+        before = self.tokens_of(record_id, record.manifest, record.contents) if record.sequence else frozenset()
         claims_before = self.claims_of(record.manifest) if record.sequence else frozenset()
         manifest, entries = state.manifest, {entry.reference: entry for entry in state.contents.entries}
-        manifest.padding = -(len(entries) + len(manifest.identifiers)) % TOKEN_BUCKET
-        after, claims = self.tokens_of(record_id, manifest, entries), self.claims_of(manifest)
+        manifest.padding = 0
+        telling = self.tokens_of(record_id, manifest, state.contents)
+        manifest.padding = -len(telling) % TOKEN_BUCKET
+        after, claims = telling | self._padding(record_id, manifest.padding), self.claims_of(manifest)
         front = compress(state.front)
         plaintext = pack(manifest, front, state.contents, state.slices)
         sealed = self.envelope.seal(key, RECORDS, record_id, sequence, plaintext)
@@ -269,14 +276,25 @@ class Records:
         """Return the unique tokens of a record."""
         return frozenset(self.index.token(kind, value) for kind, value in manifest.claims)
 
-    def tokens_of(self, record_id: bytes, manifest: Manifest, references: Iterable[str]) -> frozenset[bytes]:
-        """Return the look-up tokens of a record that holds these references, padding included."""
-        token, owner = self.index.token, record_id.hex()
+    async def by_keys(self, keys: Iterable[Key], limit: int) -> list[OpenRecord]:
+        """Return up to `limit` records of persons that any of these keys leads to; nothing is compared yet."""
+        found = await self.store.carrying([self.index.token(*key) for key in keys], limit)
+        return [await self.open(stored) for stored in found]
+
+    def tokens_of(self, record_id: bytes, manifest: Manifest, contents: Contents) -> frozenset[bytes]:
+        """Return the look-up tokens of a record with these contents, padding included."""
+        token = self.index.token
+        hidden = manifest.kind is not RecordKind.PERSON or manifest.sflag in _UNFINDABLE
+        keys = () if hidden else keys_of(contents.person, bucket_of(record_id))
         return frozenset(
-            [token("reference", reference) for reference in references]
+            [token("reference", entry.reference) for entry in contents.entries]
             + [token("identifier", identifier) for identifier in manifest.identifiers]
-            + [token("padding", f"{owner}/{number}") for number in range(manifest.padding)]
-        )
+            + [token(*key) for key in keys]
+        ) | self._padding(record_id, manifest.padding)
+
+    def _padding(self, record_id: bytes, count: int) -> frozenset[bytes]:
+        owner = record_id.hex()
+        return frozenset(self.index.token("padding", f"{owner}/{number}") for number in range(count))
 
 
 def piece_of(element: bytes, offset: int) -> Piece:

@@ -7,10 +7,16 @@ only while the sequence and the head that the store gives in the same request ar
 from __future__ import annotations
 
 from security.heads import Head
+from service.plan.particulars import Particulars
 from service.record.manifest import Incident
 from service.record.records import INCIDENTS, Records, SeenRegister
 
 MOST_KEPT = 20_000
+
+
+def about_whom(organisation: str, reference: str) -> str:
+    """Return what a register is claimed by that knows no NHS number: who attends, and the incident's number."""
+    return f"about|{organisation}|{reference}"
 
 
 class Register:
@@ -29,6 +35,22 @@ class Register:
             incident.organisation == organisation and not incident.closed and incident.expires > moment
             for incident in await self._incidents(nhs_number, seen)
         )
+
+    async def about(self, organisation: str, reference: str, moment: str) -> list[Particulars]:
+        """Return whom the open incidents with this number that name an organisation are about, as far as was told.
+
+        Only incidents for whom no NHS number was known; the others are asked for by `names`.
+        """
+        whose = about_whom(organisation, reference)
+        stored = await self._records.store.claimed(self._records.index.token(INCIDENTS, whose))
+        if stored is None:
+            return []
+        opened = await self._records.open_claimed(stored, INCIDENTS, whose)
+        return [
+            incident.about
+            for incident in opened.manifest.incidents
+            if incident.about is not None and not incident.closed and incident.expires > moment
+        ]
 
     async def _incidents(self, nhs_number: str, seen: SeenRegister | None) -> list[Incident]:
         if seen is not None:

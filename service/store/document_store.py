@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -100,6 +100,21 @@ class DocumentStore(DocumentWalk):
             if not place.get("ended"):
                 records[place["record"]] = None
             number += 1
+        found = [await self._stored(record) for record in records]
+        return [stored for stored in found if stored is not None]
+
+    async def carrying(self, tokens: Sequence[bytes], limit: int) -> list[StoredRecord]:
+        """Return up to `limit` records that carry any of several look-up tokens, each once."""
+        self._open()
+        first = await self._documents.find_each(TOKENS, [numbered(token.hex(), 1) for token in tokens])
+        records: dict[str, None] = {}
+        for token in tokens:
+            number, one = 1, first.get(numbered(token.hex(), 1))
+            while one is not None and len(records) < limit:
+                if not one.get("ended"):
+                    records[one["record"]] = None
+                number += 1
+                one = await self._documents.find(TOKENS, numbered(token.hex(), number))
         found = [await self._stored(record) for record in records]
         return [stored for stored in found if stored is not None]
 

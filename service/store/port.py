@@ -16,6 +16,7 @@ insert can carry a whole `Commit`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -120,6 +121,9 @@ class RecordStore(StoreWalk, Protocol):
 
     async def holding(self, token: bytes, limit: int) -> list[StoredRecord]:
         """Return up to `limit` records that carry a look-up token, in no meaningful order."""
+
+    async def carrying(self, tokens: Sequence[bytes], limit: int) -> list[StoredRecord]:
+        """Return up to `limit` records that carry any of several look-up tokens, each once, in no meaningful order."""
 
     async def replaced(self, record_id: bytes, sequence: int) -> bytes | None:
         """Return what commit `sequence` replaced, sealed, or None when it replaced nothing."""

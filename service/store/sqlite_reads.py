@@ -29,6 +29,8 @@ _OF_TOKEN = f"LEFT JOIN records r ON r.number = t.number {_HEAD_AND_KEY} WHERE t
 FETCH = f"SELECT {_COLUMNS} FROM records r {_HEAD_AND_KEY} WHERE r.record_id = ?"
 CLAIMED = f"SELECT {_COLUMNS} FROM claims t {_OF_TOKEN}"
 HOLDING = f"SELECT {_COLUMNS} FROM tokens t {_OF_TOKEN} LIMIT ?"
+CARRYING = f"""SELECT {_COLUMNS} FROM (SELECT DISTINCT number FROM tokens WHERE token IN ({{}}) LIMIT ?) t
+  LEFT JOIN records r ON r.number = t.number {_HEAD_AND_KEY}"""
 HEAD = """SELECT NULL, NULL, NULL, h.sequence, h.digest, h.mac, NULL, NULL, NULL
   FROM claims t LEFT JOIN heads h ON h.number = t.number WHERE t.token = ?"""
 CLAIMED_AND_HEAD = f"SELECT 1, {CLAIMED[7:]} UNION ALL SELECT 2, {HEAD[7:]}"
@@ -74,6 +76,12 @@ class SqliteReads:
         """Return up to `limit` records that carry a look-up token."""
         with translated():
             return [self._stored(row) for row in self._reader.execute(HOLDING, (token, limit)).fetchall()]
+
+    async def carrying(self, tokens: Sequence[bytes], limit: int) -> list[StoredRecord]:
+        """Return up to `limit` records that carry any of several look-up tokens, each once."""
+        with translated():
+            rows = self._reader.execute(CARRYING.format(", ".join("?" * len(tokens))), (*tokens, limit)).fetchall()
+        return [self._stored(row) for row in rows]
 
     async def replaced(self, record_id: bytes, sequence: int) -> bytes | None:
         """Return what commit `sequence` replaced, sealed."""

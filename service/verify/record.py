@@ -158,7 +158,7 @@ class RecordCheck:
         of_person = manifest.kind is RecordKind.PERSON and number
         # The same two that a commit writes; there is one place that says what leads to a record.
         claims = self.records.claims_of(manifest)
-        tokens = self.records.tokens_of(record.record_id, manifest, record.entries)
+        tokens = self.records.tokens_of(record.record_id, manifest, record.contents)
         held, carried = await self.walk.leading(record.record_id, sorted(claims), sorted(tokens))
         wrong: list[Finding] = []
         if of_person and ("nhs-number", number) not in manifest.claims:

@@ -226,6 +226,24 @@ async def test_a_token_may_be_added_twice_and_is_held_once(store: RecordStore) -
     assert await store.holding(token("look-up"), 10) == [stored(newest)]
 
 
+async def test_carrying_any_of_several_tokens_gives_each_record_once(store: RecordStore) -> None:
+    one, two, three = (token(word) for word in ("one", "two", "three"))
+    await store.commit(commit(ONE, 1, tokens=frozenset({one, two})))
+    await store.commit(commit(TWO, 1, tokens=frozenset({two, three})))
+    await store.commit(commit(record_id(3), 1, tokens=frozenset({token("other")})))
+
+    async def carrying(*tokens: bytes, limit: int = 10) -> list[bytes]:
+        return sorted(found.record_id for found in await store.carrying(tokens, limit))
+
+    assert await carrying(one, two, three) == [ONE, TWO]
+    assert await carrying(three, token("nobody's")) == [TWO]
+    assert await carrying(token("nobody's")) == await carrying() == []
+    assert len(await carrying(one, three, limit=1)) == 1
+    await store.commit(commit(TWO, 2, dropped_tokens=frozenset({three})))
+    assert await carrying(three) == []
+    assert await carrying(two) == [ONE, TWO]
+
+
 async def test_holding_gives_no_more_than_asked_for(store: RecordStore) -> None:
     for number in range(1, 6):
         await store.commit(commit(record_id(number), 1, tokens=frozenset({token("look-up")})))

@@ -211,6 +211,13 @@ def _emergency_summary(service: Running) -> None:
     assert answer.json()["type"] == "document"
 
 
+def _match(service: Running) -> None:
+    someone = admitted(service, SYSTEM_INDEX + 5)
+    body = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": bare_patient(someone)}]}
+    answer = _expect(service.call("POST", "/Patient/$match", gp(service), body), 200)
+    assert answer.json()["entry"][0]["resource"]["id"] == someone.patient.partition("/")[2]
+
+
 def _open_incident(service: Running) -> None:
     assert service.open_incident(person(SYSTEM_INDEX + 2).nhs_number)
 
@@ -236,6 +243,7 @@ def _refused_text(service: Running) -> None:
 SYSTEM: dict[Pair, Callable[[Running], None]] = {
     ("", "transaction"): _transaction,
     ("Patient", "$emergency-summary"): _emergency_summary,
+    ("Patient", "$match"): _match,
     ("", "$open-incident"): _open_incident,
     ("", "$close-incident"): _close_incident,
     ("", "$refused-text"): _refused_text,

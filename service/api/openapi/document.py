@@ -103,6 +103,8 @@ def _examples(operations: Sequence[Operation]) -> dict[str, Json]:
         "emergency-question": messages.asked_of_emergency_summary(),
         "emergency-answer": messages.emergency_answer(),
         "history": messages.history(examples()["Observation"]),
+        "match-question": messages.match_question(),
+        "matches": messages.matches(),
         "incident": messages.incident(),
         "incident-opened": messages.incident_opened(),
         "incident-id": messages.incident_id(),

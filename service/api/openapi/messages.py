@@ -106,6 +106,24 @@ def asked_of_emergency_summary() -> Json:
     return parameters(("nhsNumber", {"system": NHS_NUMBER_SYSTEM, "value": NHS_NUMBER}))
 
 
+def match_question() -> Json:
+    """Return what is known of somebody at the door who has no NHS number at hand."""
+    known = {
+        "resourceType": "Patient",
+        "name": [{"family": "Testley", "given": ["Ada"]}],
+        "birthDate": "1940-05-06",
+    }
+    return {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": known}]}
+
+
+def matches() -> Json:
+    """Return the answer that shows one person who may be meant."""
+    found = searchset(examples()["Patient"])
+    grade = {"url": "http://hl7.org/fhir/StructureDefinition/match-grade", "valueCode": "probable"}
+    found["entry"][0]["search"] = {"extension": [grade], "mode": "match", "score": 0.429}
+    return {**found, "link": [{"relation": "self", "url": f"{FHIR_BASE}/Patient/$match"}]}
+
+
 def incident() -> Json:
     """Return what a control room sends to open an incident."""
     return parameters(

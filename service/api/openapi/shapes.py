@@ -87,12 +87,26 @@ SHAPES: Mapping[str, Shape] = {
             "unavailable; then the resources that it was made from."
         ),
     ),
+    "$match": Shape(
+        200,
+        Content("matches", "Bundle"),
+        Content("match-question", "Parameters"),
+        refusals=_ASKED,
+        words=(
+            "What is known of the person goes in the body as a Patient: names (nickname too), birth date (a year will "
+            "do), addresses, telephones, identifiers. The answer holds those whom the caller may know of, best first, "
+            "each with a match-grade; it never says that somebody is the one. An address alone finds nobody."
+        ),
+    ),
     "$open-incident": Shape(
         201,
         Content("incident-opened", "Parameters"),
         Content("incident", "Parameters"),
         refusals=_ASKED,
-        words=("By a control room, for the organisation that attends. The same answer whether or not there is a plan."),
+        words=(
+            "By a control room, for the organisation that attends. Whom it is about is said by NHS number or, where that "
+            "is not known, by `patient`, a Patient with what is known. The answer is the same with or without a plan."
+        ),
     ),
     "$close-incident": Shape(
         200,

@@ -1,0 +1,142 @@
+"""`FindPeople`: who may be meant by what somebody knows of a person, for callers who may know each of them.
+
+Keys lead to records, each is compared on plaintext (`plan.matching`), and every person who fits goes through the
+same decision as if they were read: who may not be seen is not there, so a search tells no more than a read does. It
+resolves nothing: whoever asked picks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from security.clock import instant
+from security.decision import Decision
+from security.release import Released, release
+from service.plan.matching import Fit, Grade, Key, fit, keys_for, lives_at, ranked
+from service.plan.particulars import Particulars
+from service.record.access import Access, Asked, Caller, Refused
+from service.record.errors import InvalidSearch, Unanswerable
+from service.record.manifest import RecordKind
+from service.record.records import OpenRecord
+from service.record.select import whole
+
+MOST_COMPARED = 200
+"""Records that are opened for one question; more than that is a question that tells nobody from another."""
+MOST_SHOWN = 20
+INTERACTION = "$match"
+ENOUGH = (
+    "an NHS number or another identifier",
+    "family name or given name with birth date or year of birth",
+    "family name with street",
+    "postcode with house number, or a UPRN",
+    "a telephone number",
+    "nickname with town or place",
+)
+"""What is enough to look for somebody by."""
+_TOO_MANY = "This fits more people than can be compared. Say more of the person."
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A person who may be meant, as far as this caller may know them, and how well they fit."""
+
+    released: Released
+    fit: Fit
+
+
+@dataclass(frozen=True, slots=True)
+class FindPeople:
+    """Finds people. One per service."""
+
+    access: Access
+
+    async def __call__(self, caller: Caller, asked: Particulars, *, certain_only: bool = False) -> list[Candidate]:
+        """Return who may be meant, best first. Raise Unanswerable for too little, InvalidSearch for what fits too many,
+        Refused for a caller who may not search.
+
+        Every person who is shown, and every one who is withheld from this caller, has an audit entry before anything is
+        returned.
+        """
+        words = Asked(INTERACTION, (), tuple(said(asked)))
+        request = await self.access.admit(caller, words)
+        keys = keys_for(asked)
+        numbers = bool(asked.nhs_number or asked.elsewhere)
+        if not keys and not numbers:
+            raise Unanswerable(ENOUGH)
+        found = await self._found(asked, keys)
+        fits = ranked((record, fit(asked, record.contents.person)) for record in found)
+        shown: list[Candidate] = []
+        for record, how in fits:
+            if certain_only and how.grade is not Grade.CERTAIN:
+                continue
+            decision = await self.access.decide(caller, record, asked.nhs_number, request)
+            if not decision.permitted:
+                await self._withheld(caller, decision, words, record)
+            elif len(shown) < MOST_SHOWN:
+                shown.append(Candidate(await self._released(caller, decision, words, record), how))
+        if not shown and not fits:
+            decision = await self.access.decide(caller, None, asked.nhs_number, request)
+            await self._withheld(caller, decision, words, None)
+        return shown
+
+    async def at_address(self, caller: Caller, asked: Particulars) -> int:
+        """Return how many people with a plan live at the address of the incident that a crew attends.
+
+        An address alone opens nobody (hazard H2). A crew that was sent to it learns this number and no more, so that
+        it asks whom it meets; everybody else, and whoever asks about another address, gets 0. Who objects to sharing,
+        and who has a flag for protected location, is not counted.
+        """
+        principal = caller.principal
+        if principal.incident is None or not asked.dwellings:
+            return 0
+        moment = instant(caller.at or self.access.clock())
+        told = await self.access.register.about(principal.organisation, principal.incident, moment)
+        if not any(lives_at(one.dwellings, asked.dwellings) for one in told):
+            return 0
+        there = await self._found(Particulars(), keys_for(Particulars(dwellings=asked.dwellings)))
+        living = [one for one in there if lives_at(one.contents.person.dwellings, asked.dwellings)]
+        decisions = [await self.access.decide(caller, one, sent_there=True) for one in living]
+        return sum(decision.permitted for decision in decisions)
+
+    async def _found(self, asked: Particulars, keys: Iterable[Key]) -> list[OpenRecord]:
+        records = self.access.records
+        found: dict[bytes, OpenRecord] = {}
+        if asked.nhs_number and (one := await records.by_nhs_number(asked.nhs_number)) is not None:
+            found[one.record_id] = one
+        for other in asked.elsewhere:
+            found |= {one.record_id: one for one in await records.by_identifier(other, MOST_SHOWN)}
+        wanted = list(keys)
+        if wanted:
+            led = await records.by_keys(wanted, MOST_COMPARED + 1)
+            if len(led) > MOST_COMPARED:
+                raise InvalidSearch(_TOO_MANY)
+            found |= {one.record_id: one for one in led if one.record_id not in found}
+        return [one for one in found.values() if one.manifest.kind is RecordKind.PERSON]
+
+    async def _withheld(self, caller: Caller, decision: Decision, words: Asked, record: OpenRecord | None) -> None:
+        try:
+            await self.access.refuse(caller, decision, words, record)
+        except Refused:
+            return
+
+    async def _released(self, caller: Caller, decision: Decision, words: Asked, record: OpenRecord) -> Released:
+        entry = record.entries[record.manifest.patient]
+        held = await whole(self.access.records, record, entry, record.slice(entry.offset, entry.length))
+        released = release(decision, [held])
+        await self.access.permit(caller, decision, words, record)
+        return released
+
+
+def said(asked: Particulars) -> list[str]:
+    """Return the names of what was said, without what: for the audit."""
+    told = {
+        "nhs-number": asked.nhs_number,
+        "identifier": asked.elsewhere,
+        "family": asked.families,
+        "given": asked.givens or asked.called,
+        "birthdate": asked.born,
+        "address": asked.dwellings,
+        "phone": asked.telephones,
+    }
+    return [name for name, value in told.items() if value]
