@@ -153,8 +153,8 @@ def full_names(given: str) -> frozenset[str]:
 
 
 def sound(name: str) -> str:
-    """Return how a plain name sounds; the name itself where nothing of it is sounded."""
-    return str(jellyfish.metaphone(name)).replace(" ", "") or name
+    """Return how a plain name sounds, `y` and `i` alike; the name itself where nothing of it is sounded."""
+    return str(jellyfish.metaphone(name[:1] + name[1:].replace("y", "i"))).replace(" ", "") or name
 
 
 def alike(one: str, other: str) -> bool:

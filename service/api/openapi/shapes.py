@@ -104,7 +104,7 @@ SHAPES: Mapping[str, Shape] = {
         Content("incident", "Parameters"),
         refusals=_ASKED,
         words=(
-            "By a control room, for the organisation that attends. Whom it is about is said by NHS number or, where that "
+            "By a control room, for the organisation that attends. Whom it is about is said by NHS number or, if that "
             "is not known, by `patient`, a Patient with what is known. The answer is the same with or without a plan."
         ),
     ),
