@@ -1,7 +1,7 @@
 """Who may be meant: the keys that people are looked for by, and how well a person found fits what was said.
 
 Keys point, and no more. Each joins two things that are known of a person, never one alone, so that none leads to many
-(architecture, section 4); those of a place or telephone, which many may share, are spread over `SPREAD` keys each.
+(architecture, section 4); what many may share, as a place, a telephone or a common name, is spread over several keys.
 Everyone whom a key leads to is compared with what was said, on plaintext, and graded after FHIR's `match-grade`:
 
     certain             the NHS number, or another number, and nothing that contradicts it
@@ -26,6 +26,8 @@ from service.plan.particulars import Dwelling, Particulars
 
 SPREAD = 16
 """Keys over which the people of one address, telephone or place are spread, by their record's id."""
+SOUNDS_SPREAD = 4
+"""The same for those who sound alike and were born in one year: of the commonest names, forty among 100,000."""
 MOST_KEYS = 400
 """A question makes no more keys than this."""
 
@@ -74,7 +76,7 @@ def keys_of(person: Particulars, bucket: int) -> frozenset[Key]:
             found.add(Key("family-born", f"{family}|{person.born}"))
         if person.year:
             found |= {
-                Key("sound-year", f"{spelling.sound(family)}|{initial}|{person.year}")
+                Key("sound-year", f"{spelling.sound(family)}|{initial}|{person.year}|{bucket % SOUNDS_SPREAD}")
                 for initial in {name[0] for name in names}
             }
         found |= {
@@ -104,7 +106,11 @@ def keys_for(asked: Particulars) -> list[Key]:
     years = range(asked.year - asked.years_off, asked.year + asked.years_off + 1) if asked.year else ()
     for family in asked.families:
         for initial in sorted({name[0] for name in names}):
-            found |= {Key("sound-year", f"{spelling.sound(family)}|{initial}|{year}"): None for year in years}
+            found |= {
+                Key("sound-year", f"{spelling.sound(family)}|{initial}|{year}|{bucket}"): None
+                for year in years
+                for bucket in range(SOUNDS_SPREAD)
+            }
     spread = [
         *(("dwelling", value) for value in _of_dwellings(asked.dwellings)),
         *(("telephone", number) for number in asked.telephones),

@@ -99,8 +99,9 @@ def _dwelling(address: dict[str, Any]) -> Dwelling:
     for extension in address.get("extension", ()):
         if extension.get("url") == UPRN_EXTENSION:
             parts = {part.get("url"): part for part in extension.get("extension", ())}
-            kinds = parts.get("type", {}).get("valueCoding", {}).get("code", "")
-            if kinds == "UPRN":
+            kind = parts.get("type", {})
+            codings = [kind.get("valueCoding", {}), *kind.get("valueCodeableConcept", {}).get("coding", ())]
+            if any(coding.get("code") == "UPRN" for coding in codings):
                 uprn = str(parts.get("value", {}).get("valueString", ""))
     return Dwelling(
         house,
