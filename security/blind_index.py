@@ -2,7 +2,7 @@
 
 Guarantees, against whoever holds the database but not the index key: a token does not show the value behind it, and
 equal values under different fields, tenants or key versions have unrelated tokens. How many tokens a record truly has
-is hidden up to the next multiple of 32.
+is for whoever stores them to hide, by padding.
 
 Does not: hide that two rows carry the same token of the same field (callers put the record id into the value where
 equal values would group people, as for organisations), nor withstand a thief of the index key. There are 10^9 valid
@@ -15,9 +15,6 @@ rewritten.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -26,7 +23,6 @@ from security.keys import Secrets
 from security.seal import KEY_BYTES, canonical
 
 TOKEN_BYTES = 16
-PADDED_TO = 32
 
 _HASH = SHA256()
 
@@ -66,14 +62,3 @@ class BlindIndex:
 
     def __repr__(self) -> str:
         return "BlindIndex()"
-
-
-def padded(tokens: Iterable[bytes]) -> list[bytes]:
-    """Return the distinct `tokens` with random ones added, up to the next multiple of 32, in an order that says
-    nothing.
-
-    No tokens at all still give 32. A random token meets a true one with probability 2^-128 per pair.
-    """
-    true = set(tokens)
-    full = max(PADDED_TO, -(-len(true) // PADDED_TO) * PADDED_TO)
-    return sorted(true | {os.urandom(TOKEN_BYTES) for _ in range(full - len(true))})

@@ -29,6 +29,9 @@ from service.record.write import WriteRecord
 from service.settings import Settings
 from service.wiring import clock_of
 
+_COLLECTED_AFTER = 200_000
+"""New objects between two collections: a plan being written is many, and none of them is garbage that only it finds."""
+
 
 @click.command()
 @click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="NDJSON of Bundles.")
@@ -107,7 +110,7 @@ async def _make_store(settings: Settings) -> None:
 async def _load(settings: Settings, numbered: Iterable[tuple[int, Any]], tell: Tell) -> list[str]:
     """Write plans through a service of this process; return why some were refused, in order."""
     opened = await open_service(settings)
-    settle_memory()
+    settle_memory(_COLLECTED_AFTER)
     try:
         write = services_of(opened).interactions.write_record
         refused: dict[int, str] = {}

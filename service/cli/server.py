@@ -39,8 +39,11 @@ def config_of(app: FastAPI | Callable[[], FastAPI], settings: Settings, **more: 
     )
 
 
-def settle_memory() -> None:
-    """Tell the collector that what is there now stays, and to look less often at what comes."""
+def settle_memory(collected_after: int = _COLLECTED_AFTER) -> None:
+    """Tell the collector that what is there now stays, and to look less often at what comes.
+
+    `collected_after`: new objects between two collections.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_COLLECTED_AFTER, 20, 20)
+    gc.set_threshold(collected_after, 20, 20)

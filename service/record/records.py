@@ -42,7 +42,7 @@ PIECE_CHUNK = 1024 * 1024
 _ANOTHER = "a look-up token leads to another record"
 _UNFINDABLE = (SFlag.RESTRICTED, SFlag.VERY_RESTRICTED)
 """Flags of persons whose location is protected: no key leads to them (sharing rule 5.6)."""
-TOKEN_BUCKET = 32
+TOKEN_BUCKET = 16
 """Look-up tokens of a record are padded to multiples of this, so that their number tells little of its content."""
 
 

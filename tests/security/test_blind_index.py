@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from security.blind_index import BlindIndex, padded
+from security.blind_index import BlindIndex
 from security.keys import Secrets
 from security.seal import canonical
 
@@ -51,22 +51,6 @@ def test_lookups_cover_every_key_and_storing_uses_the_active(index):
     assert rotated.lookups("id", "Patient/abc") == (rotated.token("id", "Patient/abc"), stored_before)
     assert rotated.token("id", "Patient/abc") != stored_before
     assert index.lookups("id", "Patient/abc") == (stored_before,)
-
-
-@pytest.mark.parametrize(("true", "rows"), [(0, 32), (1, 32), (31, 32), (32, 32), (33, 64), (64, 64), (65, 96)])
-def test_the_number_of_tokens_is_hidden(index, true, rows):
-    tokens = [index.token("id", f"Observation/{number}") for number in range(true)]
-    result = padded(tokens)
-    assert len(result) == len(set(result)) == rows
-    assert set(tokens) <= set(result)
-    assert all(len(token) == 16 for token in result)
-    assert result == sorted(result)
-
-
-def test_padding_is_random_and_repeated_tokens_count_once(index):
-    token = index.token("id", "Patient/abc")
-    one, two = padded([token, token]), padded([token])
-    assert set(one) & set(two) == {token}
 
 
 def test_the_key_does_not_show(index):
