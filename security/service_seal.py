@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from security.errors import KeyUnavailable
 from security.keys import Secrets
-from security.seal import KEY_ID_BYTES, BoundCipher, canonical, key_id_of
+from security.seal import BUCKET, KEY_ID_BYTES, BoundCipher, canonical, key_id_of
 
 _MARKER = b"EPS1"
 
@@ -26,9 +26,9 @@ class ServiceSeal:
         self._by_id = {_fingerprint(secret): secret for secret in (keys.active, *keys.earlier)}
         self._active_id = _fingerprint(keys.active)
 
-    def seal(self, kind: str, id: bytes, plaintext: bytes) -> bytes:
-        """Return `plaintext` sealed as the `kind` called `id`."""
-        return self._cipher(self._active_id, kind, id).seal(plaintext)
+    def seal(self, kind: str, id: bytes, plaintext: bytes, bucket: int = BUCKET) -> bytes:
+        """Return `plaintext` sealed as the `kind` called `id`, padded to the next multiple of `bucket` bytes."""
+        return self._cipher(self._active_id, kind, id).seal(plaintext, bucket)
 
     def open(self, kind: str, id: bytes, sealed: bytes) -> bytes:
         """Return what was sealed as this `kind` and `id`. Raises `SealBroken`, or `KeyUnavailable` for a lost key."""

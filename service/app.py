@@ -41,6 +41,7 @@ from service.api.public import Public, public_routes
 from service.api.routes import Services, operations
 from service.api.routing import Application, FhirRoute
 from service.record.access import Access
+from service.record.crew_links import CrewLinks
 from service.record.directory import Directory
 from service.record.find import FindPeople
 from service.record.incidents import IncidentRegister
@@ -62,6 +63,11 @@ from service.store.sqlite_worker import SqliteWorkerStore
 from service.verify.epochs import read_epoch
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
+from service.web.assets import StyleSheet
+from service.web.crew import Crew
+from service.web.pages import Pages
+from service.web.routes import crew_routes
+from service.web.session import Sessions
 from service.wiring import clock_of, database_file, new_chain
 
 
@@ -196,10 +202,22 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
         settings.fhir_base,
         settings.body_limit,
     )
-    named = Operations(
-        read_record, IncidentRegister(access), kept, style, Matching(FindPeople(access), settings.fhir_base)
-    )
+    incidents = IncidentRegister(access)
+    links = CrewLinks(access, incidents, kept)
+    matching = Matching(FindPeople(access), settings.fhir_base)
+    named = Operations(read_record, incidents, links, kept, style, matching, settings.base_url)
     return Services(interactions, DirectoryInteractions(Directory(access), interactions), named)
+
+
+def crew_of(opened: Opened, services: Services, pages: Pages) -> Crew:
+    """Wire the pages for crews: over the same operations and the same write as the API."""
+    settings = opened.settings
+    sessions = Sessions(ServiceSeal(opened.keys.service, settings.tenant), opened.records.index, settings.base_url)
+    write = services.interactions.write_record
+    doors = settings.has_demo_doors
+    return Crew(
+        services.operations, write, opened.registry, sessions, pages, opened.clock, settings.base_url, demo=doors
+    )
 
 
 def exporter_of(opened: Opened) -> HeadsExporter:
@@ -223,6 +241,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
     metrics = Metrics()
     fhir_routes = [FhirRoute(operation) for operation in operations()]
     running: list[Opened] = []
+    crews: list[Crew] = []
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -231,6 +250,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         services = services_of(opened, subscribing(opened))
         for route in fhir_routes:
             route.bind(services, opened.verifier, opened.clock)
+        crews.append(crew_of(opened, services, pages))
         exporter = exporter_of(opened)
         work = (opened.watch_registry(), opened.tidy_store(), exporter.run())
         beside = [asyncio.create_task(one) for one in work]
@@ -241,6 +261,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
             for task in beside:
                 task.cancel()
             running.clear()
+            crews.clear()
             await exporter.finish()
             await opened.store.close()
 
@@ -255,6 +276,8 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         lambda: (running[0].store.ready, running[0].keys.health),
     )
     app.router.routes += public_routes(public)
+    pages = Pages(StyleSheet.read(), demo=settings.has_demo_doors)
+    app.router.routes += crew_routes(lambda: crews[0] if crews else None, pages)
     app.add_middleware(Surround, metrics=metrics)
     app.add_exception_handler(404, _not_routed)
     app.add_exception_handler(405, _not_routed)

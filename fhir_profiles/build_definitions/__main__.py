@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from fhir_profiles.build_definitions.assets import copy_swagger_ui
+from fhir_profiles.build_definitions.assets import copy_nhsuk_frontend, copy_swagger_ui
 from fhir_profiles.build_definitions.write import PublishedDefinitionsMissing, write_definitions
 from fhir_profiles.definitions import DIRECTORY
 
@@ -21,7 +21,10 @@ def main(arguments: list[str]) -> int:
     except PublishedDefinitionsMissing as missing:
         print(missing, file=sys.stderr)
         return 1
+    designed = copy_nhsuk_frontend(packages, _VENDOR / "nhsuk")
     print(f"FHIR R4 definitions: {written} files; Swagger UI: {copied} files")
+    if not designed:
+        print("nhsuk-frontend is not there: the pages for crews are drawn plainly until `npm ci --ignore-scripts`")
     return 0
 
 

@@ -1,7 +1,8 @@
-"""The files of Swagger UI that the documentation pages need, copied so that no page loads from another host."""
+"""The files that pages need, Swagger UI's and the NHS design system's, so that no page loads from another host."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -27,3 +28,23 @@ def copy_swagger_ui(packages: Path, target: Path) -> int:
     for name in _FILES:
         shutil.copyfile(source / name, target / name)
     return len(_FILES)
+
+
+_FONT = re.compile(r"@font-face\{[^}]*\}")
+_SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/")
+_LOADED = re.compile(r"url\([^)]*\)")
+
+
+def copy_nhsuk_frontend(packages: Path, target: Path) -> bool:
+    """Write the style sheet of the NHS design system to `target`; say whether it was there.
+
+    Its fonts, of another host, and its drawings, for tables and searches that no page has, are left out.
+    """
+    found = sorted((packages / "nhsuk-frontend" / "dist" / "nhsuk").glob("nhsuk-frontend-[0-9]*.min.css"))
+    if not found:
+        return False
+    rules = _LOADED.sub("none", _FONT.sub("", found[-1].read_text(encoding="utf-8")))
+    rules = _SOURCE_MAP.sub("", rules)
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "nhsuk.css").write_text(rules, encoding="utf-8")
+    return True

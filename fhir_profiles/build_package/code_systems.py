@@ -58,6 +58,18 @@ _OUTCOMES = {
     ),
 }
 
+_PLAN_OUTCOMES = {
+    "followed": ("Plan followed", "The crew could do what the plan asks for."),
+    "not-followed": ("Plan not followed", "The crew could not do what the plan asks for; a reason is given."),
+    "wishes-changed": ("The person wanted something else", "Said by the person, there and then."),
+    "others-disagreed": ("Those present wanted something else", "Said by family or others, not by the person."),
+    "medicines-missing": ("Medicines not there or could not be given", "The anticipatory medicines were no help."),
+    "nobody-could-come": ("No service could come", "Whoever the plan relies on did not answer or could not come."),
+    "not-reliable": ("Decision could not be relied on", "Missing, unsigned, out of date or in conflict."),
+    "other-emergency": ("Something the plan does not speak of", "What happened was not what the plan is about."),
+    "other-reason": ("Another reason", "Said in words."),
+}
+
 
 def code_systems() -> list[Json]:
     """Return the CodeSystem resources of the package."""
@@ -92,6 +104,12 @@ def code_systems() -> list[Json]:
             "outcome",
             "Why a request was refused, where the reason is one that a client acts upon.",
             ((code, *told) for code, told in _OUTCOMES.items()),
+        ),
+        _code_system(
+            "plan-outcome",
+            "What became of a plan when it was needed: whether a crew could follow it, and why not. Category and"
+            " reasonCode of the Communication that a crew leaves. For learning, never for ranking people or teams.",
+            ((code, *told) for code, told in _PLAN_OUTCOMES.items()),
         ),
     ]
 

@@ -73,6 +73,14 @@ _STATED: tuple[ExtensionDefinition, ...] = (
         ("code", "string"),
         ("24h",),
     ),
+    ExtensionDefinition(
+        "bank-holidays",
+        "Whether hours hold on a bank holiday that falls on one of their weekdays: included (said or not), excluded, or"
+        " only: they hold on bank holidays alone, whatever the weekday.",
+        ("HealthcareService.availableTime",),
+        ("code",),
+        ("included", "excluded", "only"),
+    ),
     ExtensionDefinition("access-to-home", "How to get into the home. Restricted.", ("Patient",), ("string",)),
     ExtensionDefinition("key-safe", "Where the key safe is, and its code. Restricted.", ("Patient",), ("string",)),
     ExtensionDefinition("replaces", "The decision that this one replaces.", ("DomainResource",), ("Reference",)),

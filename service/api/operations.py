@@ -1,4 +1,6 @@
-"""Operations (their names have a dollar sign): the emergency answer, the incident register, a writer's refused text."""
+"""Operations (their names have a dollar sign): the emergency answer, the incident register and links for crews, a
+writer's refused text.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,8 @@ from service.api.errors import BadParameter
 from service.api.matching import Matching, particulars
 from service.api.routing import Call
 from service.plan.particulars import Particulars
+from service.record.access import Caller
+from service.record.crew_links import CrewLinks
 from service.record.emergency import document
 from service.record.errors import InvalidContent, Unparseable
 from service.record.incidents import IncidentRegister
@@ -24,6 +28,8 @@ from service.record.read import EmergencySummary, ReadRecord
 from service.record.urgent import Style
 
 SMALL_BODY = 16 * 1024
+CREW_LINK = "/crew/i/"
+"""Where a link for a crew begins; `service.web` answers there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +38,11 @@ class Operations:
 
     read_record: ReadRecord
     incidents: IncidentRegister
+    links: CrewLinks
     kept: Kept
     style: Style
     matching: Matching
+    base_url: str
 
     async def match(self, call: Call) -> Answer:
         """POST Patient/$match: `resource` (a Patient with what is known) in, a searchset of who may be meant out."""
@@ -43,9 +51,12 @@ class Operations:
     async def emergency_summary(self, call: Call) -> Answer:
         """POST Patient/$emergency-summary: Parameters with `nhsNumber` in, one document Bundle out."""
         parameters = await _parameters(call)
-        number = _nhs_number(parameters, "nhsNumber")
-        now = call.caller.at or self.read_record.access.clock()
-        answered = await self.read_record(call.caller, EmergencySummary(number, now, self.style))
+        return await self.summary_of(call.caller, _nhs_number(parameters, "nhsNumber"))
+
+    async def summary_of(self, caller: Caller, number: str) -> Answer:
+        """Return the emergency answer about the person with an NHS number: what the pages for crews are drawn from."""
+        now = caller.at or self.read_record.access.clock()
+        answered = await self.read_record(caller, EmergencySummary(number, now, self.style))
         return answers.document(
             answered.released,
             *document(answered, self.style, now),
@@ -75,6 +86,13 @@ class Operations:
         parameters = await _parameters(call)
         incident = await self.incidents.close(call.caller, _text(parameters, "id"))
         return answers.parameters({"id": incident.id, "closed": incident.closed})
+
+    async def crew_link(self, call: Call) -> Answer:
+        """POST $crew-link: `id` as $open-incident gave it; the address to send to the crew."""
+        parameters = await _parameters(call)
+        link = await self.links.for_incident(call.caller, _text(parameters, "id"))
+        found = {"url": f"{self.base_url}{CREW_LINK}{link.token}", "expires": link.expires}
+        return answers.parameters(found, status=201)
 
     async def refused_text(self, call: Call) -> Answer:
         """GET $refused-text?id=...: what this client sent and was refused as stale, for 7 days."""

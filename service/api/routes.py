@@ -36,6 +36,7 @@ def operations() -> list[Operation]:
         ("$match", "POST", "/Patient/$match", "match", "s", "Patient"),
         ("$open-incident", "POST", "/$open-incident", "open_incident", INCIDENT_WRITE, ""),
         ("$close-incident", "POST", "/$close-incident", "close_incident", INCIDENT_WRITE, ""),
+        ("$crew-link", "POST", "/$crew-link", "crew_link", INCIDENT_WRITE, ""),
         ("$refused-text", "GET", "/$refused-text", "refused_text", "u", ""),
     ]
     found = [
@@ -62,6 +63,7 @@ _SUMMARIES = {
     "$match": "Who may be meant by what is known of a person",
     "$open-incident": "Register an open incident for a person",
     "$close-incident": "Close an incident",
+    "$crew-link": "Get a short-lived address for the crew of an open incident",
     "$refused-text": "Fetch what you sent and was refused as stale",
     "transaction": "Write one person's record, all or nothing",
     "read": "Read {}",

@@ -39,6 +39,22 @@ def identifiers_of(patient: Resource) -> list[str]:
     )
 
 
+def covers_of(resources: Mapping[str, Resource]) -> list[str]:
+    """Return a look-up value for everything that a HealthcareService of the shared directory says it covers."""
+    named = (
+        area.get("identifier", {})
+        for service in resources.values()
+        if service["resourceType"] == "HealthcareService"
+        for area in service.get("coverageArea", ())
+    )
+    return sorted({covered(one.get("system", ""), one["value"]) for one in named if "value" in one})
+
+
+def covered(system: str, value: str) -> str:
+    """Return the look-up value of who covers what carries this identifier: a practice's patients, a locality."""
+    return f"covers|{system}|{value}"
+
+
 def life_of(patient: Resource) -> tuple[str, str]:
     """Return the life state of rules section 1 and the date of death, if any.
 

@@ -20,7 +20,7 @@ from security.principal import Principal
 from security.release import Held, Released, release_directory
 from service.record.access import Access, Asked, Caller
 from service.record.changes import Change, DirectoryTarget, Method, new_ids, parse_conditional
-from service.record.derive import references_in
+from service.record.derive import covered, references_in
 from service.record.draft import Draft, decode_slice
 from service.record.errors import InvalidContent, ManyMatches, NotHere
 from service.record.locks import KeyedLocks
@@ -33,6 +33,8 @@ from service.store.errors import ClaimTaken, SequenceTaken
 
 TYPES = ("Organization", "HealthcareService", "Location", "Endpoint")
 """Types that the directory holds."""
+MOST_COVERING = 50
+"""Services that are looked at for one practice or locality."""
 
 
 async def resolve(records: Records, references: Iterable[str]) -> dict[str, DirectoryTarget]:
@@ -88,6 +90,13 @@ async def search(
     resource = decode_slice(found, _entry(found))
     matches = all(matcher(resource_type, name, value)(resource) for name, value in given)
     return _released(access, principal, [found] if matches else [])
+
+
+async def covering(access: Access, principal: Principal, system: str, value: str) -> Released:
+    """Return the services whose coverage area carries an identifier, without deleted ones."""
+    found = await access.records.by_identifier(covered(system, value), MOST_COVERING)
+    here = [one for one in found if one.manifest.kind is RecordKind.DIRECTORY and not _entry(one).deleted]
+    return _released(access, principal, here)
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,7 @@ class Draft:
             died=died,
             padding=0,
             claims=[*_claims(old, identity, resources), *self._conditions],
-            identifiers=[] if patient is None else derive.identifiers_of(patient),
+            identifiers=derive.covers_of(resources) if patient is None else derive.identifiers_of(patient),
             critical=derive.critical_places(entries),
             incidents=old.incidents,
             registered=self._registered,

@@ -91,6 +91,14 @@ class IncidentRegister:
                 continue
         raise TooBusy
 
+    async def find(self, incident_id: str) -> tuple[OpenRecord, Incident]:
+        """Return an incident, open or not, and the register of the person that it is about. Raise NotHere."""
+        for register in await self.access.records.by_identifier(_identifier(incident_id), 1):
+            for incident in register.manifest.incidents:
+                if incident.id == incident_id:
+                    return register, incident
+        raise NotHere
+
     async def close(self, caller: Caller, incident_id: str) -> Incident:
         """Close an incident that this organisation opened. Raise NotHere for any other id."""
         now = self.access.clock()

@@ -228,6 +228,12 @@ def _close_incident(service: Running) -> None:
     _expect(service.call("POST", "/$close-incident", control_room, parameters(id=incident)), 200)
 
 
+def _crew_link(service: Running) -> None:
+    incident = service.open_incident(person(SYSTEM_INDEX + 5).nhs_number)
+    made = service.call("POST", "/$crew-link", service.token("system", "ZZCAD1"), parameters(id=incident))
+    assert "/crew/i/" in _expect(made, 201).text
+
+
 def _refused_text(service: Running) -> None:
     someone = admitted(service, SYSTEM_INDEX + 4)
     reference, token = someone.reference("AllergyIntolerance"), gp(service)
@@ -246,6 +252,7 @@ SYSTEM: dict[Pair, Callable[[Running], None]] = {
     ("Patient", "$match"): _match,
     ("", "$open-incident"): _open_incident,
     ("", "$close-incident"): _close_incident,
+    ("", "$crew-link"): _crew_link,
     ("", "$refused-text"): _refused_text,
 }
 """What is stated of the whole system, and every operation."""

@@ -109,6 +109,7 @@ def _examples(operations: Sequence[Operation]) -> dict[str, Json]:
         "incident-opened": messages.incident_opened(),
         "incident-id": messages.incident_id(),
         "incident-closed": messages.incident_closed(),
+        "crew-link": messages.crew_link(),
     }
     for kind, resource in sorted(examples().items()):
         if kind in created:

@@ -148,6 +148,12 @@ def incident_closed() -> Json:
     return parameters(("id", identifier_of("incident")), ("closed", "2026-11-23T09:40:00.000Z"))
 
 
+def crew_link() -> Json:
+    """Return the address for a crew, and when it ends."""
+    address = f"https://plans.example.org/crew/i/{'Zk3vYxq7' * 4}"
+    return parameters(("url", address), ("expires", "2026-11-23T11:00:00.000Z"))
+
+
 def _answered(kind: str, address: str, entry: Json) -> Json:
     link = [{"relation": "self", "url": address}]
     return {"resourceType": "Bundle", "type": kind, "total": 1, "link": link, "entry": [entry]}

@@ -115,6 +115,17 @@ SHAPES: Mapping[str, Shape] = {
         refusals=(*_ASKED, 404),
         words="By the control room that opened it, with the id that it was given.",
     ),
+    "$crew-link": Shape(
+        201,
+        Content("crew-link", "Parameters"),
+        Content("incident-id", "Parameters"),
+        refusals=(*_ASKED, 404),
+        words=(
+            "By the control room that opened the incident, with the id that it was given. The address holds nothing of "
+            "the person, is good for two hours or until the incident ends, and opens for signed-in crews of the "
+            "organisation that the incident names."
+        ),
+    ),
     "$refused-text": Shape(
         200,
         Content("Observation"),

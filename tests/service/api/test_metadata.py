@@ -119,7 +119,12 @@ def test_operations_stand_where_they_are_called() -> None:
     statement = stated()
     rest = statement["rest"][0]
     assert [one["name"] for one in resource(statement, "Patient")["operation"]] == ["emergency-summary"]
-    assert {one["name"] for one in rest["operation"]} == {"open-incident", "close-incident", "refused-text"}
+    assert {one["name"] for one in rest["operation"]} == {
+        "open-incident",
+        "close-incident",
+        "crew-link",
+        "refused-text",
+    }
     assert codes(rest["interaction"]) == ["transaction"]
 
 

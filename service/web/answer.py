@@ -1,0 +1,52 @@
+"""The answer on one screen, and all of it on a second page."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from service.record.errors import NotHere
+from service.web.crew import Crew, Visit
+from service.web.entering import must_sign_in
+from service.web.reading import Document
+from service.web.view import short, view_of
+
+
+class LinkClosed(Exception):
+    """The link is wrong, too old, of another organisation or of an incident that has ended: never said which."""
+
+
+async def answer(crew: Crew, visit: Visit) -> Response:
+    """GET /crew/i/{link}: what a crew at the door needs."""
+    if visit.person is None:
+        return must_sign_in(crew, visit)
+    document = await opened(crew, visit)
+    view = view_of(document, await crew.answering(visit, document))
+    return crew.draw(visit, "answer.html", view=view, address=visit.path)
+
+
+async def details(crew: Crew, visit: Visit) -> Response:
+    """GET /crew/i/{link}/details: everything that was released, in its own words, fit for printing."""
+    if visit.person is None:
+        return must_sign_in(crew, visit)
+    document = await opened(crew, visit)
+    answering = await crew.answering(visit, document)
+    return crew.draw(
+        visit,
+        "details.html",
+        document=document,
+        view=view_of(document, answering),
+        answering=answering,
+        as_of=short(document.as_of, clock=True),
+        short=short,
+        address=visit.path.removesuffix("/details"),
+    )
+
+
+async def opened(crew: Crew, visit: Visit) -> Document:
+    """Return the document that a link leads to. Raise LinkClosed, or what the use case raises."""
+    assert visit.person is not None
+    try:
+        number = await crew.links.open(visit.person, str(visit.request.path_params["link"]))
+    except NotHere:
+        raise LinkClosed from None
+    return await crew.document(visit, number)

@@ -1,0 +1,312 @@
+"""What a crew sees first: the document in the order and with the few words that fit one small screen. Pure.
+
+Nothing is left out in silence: what does not fit is counted, and stands whole on the page of details. Each line keeps
+the words of the document; only months are shortened, and what is said beside it is not said twice.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
+from security.clock import LONDON, parse_instant
+from service.plan.elements import Resource, identifier_of, person_name
+from service.plan.phrases import BASIS_WORDS
+from service.plan.rota import Answering
+from service.plan.slots import Slot
+from service.plan.times import in_words
+from service.web.reading import Document, Item, Part
+
+_MONTH = re.compile(r"\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:uary|ruary|ch|il|e|y|ust|tember|ober|ember)\b")
+_CLOCK = re.compile(r" at \d\d:\d\d$")
+_PHONE = re.compile(r"\+?\d[\d ]{8,14}\d")
+_PLACE = re.compile(r"Preferred place of (care|death)(?:, ([^:]+))?: (.+)")
+_ATTORNEY = re.compile(r"^LASTING POWER OF ATTORNEY for health and welfare(?:, held by (.*))?: (?:attorney )?")
+_NUMBERS = {2: "TWO", 3: "THREE", 4: "FOUR"}
+_CEILING_FITS, _LINE_FITS = 320, 90
+_STRIP = {Slot.COMMUNICATION: "communication needs", Slot.SAFETY: "safety alerts", Slot.ALLERGIES: "allergies"}
+_STOP, _GO = "450476008", "450475007"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text for a small screen; `more` things of it stand on the page of details only."""
+
+    text: str
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whom it is about."""
+
+    name: str
+    born: str
+    age: str
+    nhs_number: str
+    address: str
+    died: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cpr:
+    """One decision on CPR. `tone` is stop, go or warn; it repeats in colour what `words` say."""
+
+    words: str
+    tone: str
+    state: str
+    late: str
+    signed: str
+    more: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Somebody to call: the number as dialled and as read, who answers there, until when."""
+
+    number: str
+    who: str
+    note: str = ""
+
+    @property
+    def dial(self) -> str:
+        """The number for a `tel:` address."""
+        return "".join(one for one in self.number if one.isdigit() or one == "+")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The screen, from top to bottom."""
+
+    person: Person
+    notices: tuple[str, ...]
+    headline: str
+    lead: str
+    cpr: tuple[Cpr, ...]
+    ceiling: Words
+    legal: Words
+    place: Words
+    medicines: Words
+    calls: tuple[Call, ...]
+    no_call: str
+    fresh: str
+    late: bool
+    redacted: bool
+    strip: tuple[Words, ...]
+
+
+def view_of(document: Document, answering: Answering | None) -> View:
+    """Return the screen for a document and who answers at its time (None: no rota is known for the person)."""
+    part = document.parts
+    headline, lead, cpr = _cpr(part[Slot.CPR])
+    calls, no_call = _calls(part[Slot.CALL], answering)
+    return View(
+        person=_person(document),
+        notices=document.notices,
+        headline=headline,
+        lead=lead,
+        cpr=cpr,
+        ceiling=_ceiling(part[Slot.CEILING]),
+        legal=_legal(part[Slot.LEGAL]),
+        place=_places(part[Slot.PLACE]),
+        medicines=_medicines(part[Slot.MEDICINES]),
+        calls=calls,
+        no_call=no_call,
+        fresh=_fresh(document),
+        late=document.out_of_date,
+        redacted=document.redacted,
+        strip=_strip(document),
+    )
+
+
+def short(when: str, *, clock: bool = False) -> str:
+    """Return a FHIR date or time as `8 Nov 2026`, empty for none."""
+    words = _MONTH.sub(r"\1", in_words(when) or "")
+    return words if clock else _CLOCK.sub("", words)
+
+
+def _person(document: Document) -> Person:
+    patient, now = document.patient, parse_instant(document.as_of)
+    number = identifier_of(patient, NHS_NUMBER_SYSTEM) or ""
+    died = short(str(patient.get("deceasedDateTime", ""))) or ("yes" if patient.get("deceasedBoolean") else "")
+    born = str(patient.get("birthDate", ""))
+    if not patient:
+        return Person(" ".join(document.parts[Slot.IDENTITY].words), "", "", "", "", "")
+    return Person(
+        name=person_name(patient.get("name")) or "Name not recorded",
+        born=short(born) or "date not recorded",
+        age="" if died else age_in_words(born, now),
+        nhs_number=f"{number[:3]} {number[3:6]} {number[6:]}" if number else "not recorded",
+        address=_address(patient),
+        died=died,
+    )
+
+
+def age_in_words(born: str, now: datetime) -> str:
+    """Return a person's age in whole years, in months under two; empty for a partial date of birth."""
+    if len(born) != 10:
+        return ""
+    day, today = datetime.fromisoformat(born).date(), now.astimezone(LONDON).date()
+    months = (today.year - day.year) * 12 + today.month - day.month - (today.day < day.day)
+    return f"{months // 12} years" if months >= 24 else f"{months} months"
+
+
+def _address(patient: Resource) -> str:
+    usable: list[Resource] = [one for one in patient.get("address", ()) if one.get("use") not in ("old", "billing")]
+    one = next((found for found in usable if found.get("use") == "home"), usable[0] if usable else {})
+    parts = [*one.get("line", ()), one.get("city"), one.get("postalCode")]
+    return str(one.get("text") or ", ".join(str(part) for part in parts if part))
+
+
+def _cpr(part: Part) -> tuple[str, str, tuple[Cpr, ...]]:
+    """Return the headline, what is to be done when decisions disagree, and each decision."""
+    if not part.recorded:
+        head, _, rest = " ".join(part.words).partition(" - ")
+        if part.state == "not-recorded":
+            return head, rest, ()
+        return "CPR DECISION WITHHELD OR UNAVAILABLE", head, ()
+    told = tuple(_decision(item) for item in part.items)
+    if any(item.standing == "in-conflict" for item in part.items):
+        count = _NUMBERS.get(len(told), str(len(told)))
+        lead = part.words[0].partition("All are shown. ")[2] or part.words[0]
+        return f"{count} DECISIONS DISAGREE", lead, told
+    if len(told) == 1:
+        return told[0].words, "", told
+    return "READ EACH CPR DECISION", "", told
+
+
+def _decision(item: Item) -> Cpr:
+    said = item.words[0] if item.words else ""
+    if item.standing == "revoked" or item.title.startswith("NO "):
+        return Cpr(item.title, "warn", "", "", "", said.removeprefix(f"{item.title}: ").rstrip("."))
+    kind = BASIS_WORDS.get(item.basis, item.basis) or "kind not stated"
+    state = "NOT VERIFIED: see Details" if item.unverified else "In force" if item.standing == "current" else ""
+    late = f"REVIEW OVERDUE since {short(item.until)}: it still stands" if item.late else ""
+    tone = {_STOP: "stop", _GO: "go"}.get(item.code, "warn")
+    signed = f"{item.author or 'Signer not named'}, {short(item.effective) or 'date not recorded'}"
+    return Cpr(
+        item.title, tone, ". ".join(one for one in (state, f"{kind[:1].upper()}{kind[1:]}") if one), late, signed
+    )
+
+
+def _ceiling(part: Part) -> Words:
+    if not part.recorded:
+        return Words(_sentence(part))
+    if part.items[0].standing == "in-conflict":
+        return Words("ESCALATION PLANS DISAGREE: " + " / ".join(item.title for item in part.items), len(part.items))
+    told: list[str] = []
+    for item in part.items:
+        said = (item.words[0] if item.words else item.title).rpartition(", decided ")[0] or item.title
+        told += [piece for piece in said.removeprefix("Level of treatment: ").split(". ") if piece]
+    return _fitting(told, _CEILING_FITS)
+
+
+def _legal(part: Part) -> Words:
+    if part.state == "not-recorded":
+        return Words("")
+    if not part.recorded:
+        return Words("ADVANCE DECISION OR ATTORNEY WITHHELD OR UNAVAILABLE")
+    return _fitting([_ATTORNEY.sub(r"ATTORNEY \1 ", item.title) for item in part.items], _LINE_FITS)
+
+
+def _places(part: Part) -> Words:
+    if not part.recorded:
+        return Words(_sentence(part))
+    told: dict[str, list[tuple[str, str]]] = {}
+    other: list[str] = []
+    for item in part.items:
+        found = _PLACE.fullmatch(item.title)
+        if found is None:
+            other.append(item.title)
+        else:
+            rank = (found[2] or "").removesuffix(" choice").removeprefix("choice ")
+            told.setdefault(found[1], []).append((rank, found[3]))
+    care, death = told.get("care", []), told.get("death", [])
+    if len(care) == 1 and death and care[0][1].lower() == death[0][1].lower():
+        told = {"care and death": death}
+    lines = [f"{question.capitalize()}: {_ranked(told[question])}" for question in sorted(told, reverse=True)]
+    return _fitting([*lines, *other], 2 * _LINE_FITS)
+
+
+def _ranked(places: list[tuple[str, str]]) -> str:
+    """Return places by rank; of a single one the rank goes without saying."""
+    if len(places) == 1:
+        return places[0][1]
+    return ", ".join(f"{rank} {place}".strip() for rank, place in places)
+
+
+def _medicines(part: Part) -> Words:
+    if not part.recorded:
+        return Words(_sentence(part))
+    boxes = [item for item in part.items if item.words and item.words[0].startswith("IN THE HOME: ")]
+    drugs = [item for item in part.items if item not in boxes]
+    where = [item.words[0].removeprefix("IN THE HOME: ").rstrip(".") for item in boxes]
+    told = f"IN THE HOME: {'; '.join(where)}" if where else "NOT RECORDED AS IN THE HOME"
+    ended = sorted({short(item.until) for item in drugs if item.late})
+    until = sorted(item.until for item in drugs if item.until and not item.late)
+    if ended:
+        told += f". AUTHORISATION ENDED {', '.join(ended)}"
+    if until:
+        told += f". Authorised until {short(until[0])}"
+    count = len(drugs)
+    return Words(f"{told}. {count} prescribed" if count else told)
+
+
+def _calls(part: Part, answering: Answering | None) -> tuple[tuple[Call, ...], str]:
+    """Return whom to call now: who is open by the rota, then whoever the plan says answers day and night."""
+    calls = [Call(one.number, one.service, one.until_words) for one in (answering.open_now if answering else ())]
+    for item in part.items:
+        found = _PHONE.search(item.title)
+        if found and item.title.startswith("CALL NOW"):
+            who = item.title.partition(f"{found[0]}, ")[2] or "Advice line of the care team"
+            calls.append(Call(found[0], who, "24 hours"))
+    if calls:
+        return tuple(calls), ""
+    if not part.recorded and not answering:
+        return (), _sentence(part)
+    opens = f" Next: {answering.next_words}." if answering and answering.next_words else ""
+    return (), f"NO NUMBER IS KNOWN TO BE OPEN NOW.{opens} Contacts: see Details."
+
+
+def _strip(document: Document) -> tuple[Words, ...]:
+    """Return what else must be known, and in one line each what is not recorded and what is withheld."""
+    found: list[Words] = []
+    missing: dict[str, list[str]] = {}
+    for slot, name in _STRIP.items():
+        part = document.parts[slot]
+        if part.recorded:
+            words = _fitting([item.title for item in part.items], _LINE_FITS)
+            found.append(Words(f"SAFETY: {words.text}" if slot is Slot.SAFETY else words.text, words.more))
+        else:
+            missing.setdefault(part.state, []).append(name)
+    for state, names in missing.items():
+        lead = "Not recorded" if state == "not-recorded" else "WITHHELD OR UNAVAILABLE"
+        found.append(Words(f"{lead}: {', '.join(names)}"))
+    return tuple(found)
+
+
+def _fresh(document: Document) -> str:
+    now = parse_instant(document.as_of)
+    read = f"read {now.astimezone(LONDON):%H:%M}"
+    if not document.last_recorded:
+        return read.capitalize()
+    days = (now.astimezone(LONDON).date() - parse_instant(document.last_recorded).astimezone(LONDON).date()).days
+    ago = "today" if days == 0 else "yesterday" if days == 1 else f"{days} days ago"
+    return f"Plan last changed {ago} ({short(document.last_recorded)}), {read}"
+
+
+def _sentence(part: Part) -> str:
+    """Return the sentence of a section that shows nothing, without its second half where that is long."""
+    return " ".join(part.words)
+
+
+def _fitting(pieces: list[str], room: int) -> Words:
+    """Return as many whole pieces as fit, the first always, and how many were left."""
+    kept: list[str] = []
+    for piece in pieces:
+        if kept and sum(map(len, kept)) + 2 * len(kept) + len(piece) > room:
+            break
+        kept.append(piece)
+    return Words(". ".join(kept), len(pieces) - len(kept))

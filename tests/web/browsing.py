@@ -1,0 +1,87 @@
+"""A headless Chromium that visits the pages of a running service, and what tests of them need."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.running import REPOSITORY, Running, parameters
+
+CHROMIUM = which("chromium") or which("chromium-browser") or ""
+"""The machine's own Chromium, as Debian packages it: Playwright's download is not used."""
+SCREENS = REPOSITORY / "build" / "screens"
+AXE = REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
+PHONE, TABLET, DESKTOP = (360, 640), (768, 1024), (1280, 800)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run a browser until the block ends."""
+    with sync_playwright() as playwright:
+        # Without a sandbox of its own where tests run as root; it visits nothing but our own service.
+        arguments = ["--disable-gpu", "--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def visiting(browser: Browser, size: tuple[int, int] = PHONE, **more: Any) -> Iterator[Page]:
+    """Open a page in a context of its own, without scripts unless said otherwise: there are none to run."""
+    width, height = size
+    options = {"java_script_enabled": True, **more}
+    context: BrowserContext = browser.new_context(viewport={"width": width, "height": height}, **options)
+    context.set_default_timeout(20_000)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+@dataclass(frozen=True, slots=True)
+class CrewLink:
+    """A link, and the incident that it came from."""
+
+    url: str
+    incident: str
+
+
+def crew_link(service: Running, nhs_number: str, organisation: str = "ZZAMB1") -> CrewLink:
+    """Open an incident as the control room, and ask for the crew's link."""
+    incident = service.open_incident(nhs_number, organisation)
+    answer = service.call("POST", "/$crew-link", service.token("system", "ZZCAD1"), parameters(id=incident))
+    assert answer.status_code == 201, answer.text
+    found = {item["name"]: item["valueString"] for item in answer.json()["parameter"]}
+    return CrewLink(found["url"], incident)
+
+
+def sign_in(page: Page, address: str, name: str = "Bryn") -> None:
+    """Open an address and sign in as one of the invented people."""
+    page.goto(address)
+    page.get_by_role("button", name=name).click()
+
+
+def keep(page: Page, name: str) -> Path:
+    """Keep a screenshot of what fits on the screen."""
+    SCREENS.mkdir(parents=True, exist_ok=True)
+    path = SCREENS / f"{name}.png"
+    page.screenshot(path=path)
+    return path
+
+
+def scrolls(page: Page) -> bool:
+    """Say whether the page is higher or wider than the screen."""
+    script = (
+        "() => [document.documentElement.scrollHeight - innerHeight, document.documentElement.scrollWidth - innerWidth]"
+    )
+    down, across = page.evaluate(script)
+    return bool(down > 0 or across > 0)
