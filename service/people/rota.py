@@ -1,4 +1,4 @@
-"""Who answers in the demo's two localities: services of the shared directory with hours, for the patients of practices."""
+"""Who answers in the demo's two localities: services of the shared directory, with hours and practices."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def rota() -> Iterator[Json]:
         day = [_hours(_WEEK, "08:00:00", "18:30:00", "excluded")]
         night = [
             _hours(_WEEK, "18:30:00", "08:00:00", "included"),
-            {"daysOfWeek": ["sat", "sun"], "allDay": True},
-            {**_hours([], "", "", "only"), "allDay": True},
+            _hours(["sat", "sun"], "08:00:00", "08:00:00", "included"),
+            _hours([], "08:00:00", "08:00:00", "only"),
         ]
-        yield _service(f"ZZROTA{number}D", f"{place} community palliative team", f"{digits}11", covered, day)
-        yield _service(f"ZZROTA{number}N", f"{place} night and weekend nurses", f"{digits}22", covered, night)
+        yield _service(f"ZZROTA{number}D", f"{place} palliative care team", f"{digits}11", covered, day)
+        yield _service(f"ZZROTA{number}N", f"{place} night nurses", f"{digits}22", covered, night)
 
 
 def _hours(days: list[str], start: str, end: str, holidays: str) -> Json:
-    found: Json = {"extension": [{"url": v.BANK_HOLIDAYS, "valueCode": holidays}]}
-    if days:
-        found["daysOfWeek"] = days
-    if start:
-        found |= {"availableStartTime": start, "availableEndTime": end}
-    return found
+    return {
+        "extension": [{"url": v.BANK_HOLIDAYS, "valueCode": holidays}],
+        **({"daysOfWeek": days} if days else {}),
+        "availableStartTime": start,
+        "availableEndTime": end,
+    }
 
 
 def _service(code: str, name: str, number: str, covered: Json, hours: list[Json]) -> Json:

@@ -57,16 +57,21 @@ class Cover:
 
 @dataclass(frozen=True, slots=True)
 class OpenNow:
-    """A service that answers now. `until` is None when it answers for the whole week to come."""
+    """A service that answers at `now`. `until` is None when it answers for the whole week to come."""
 
     service: str
     number: str
+    now: datetime
     until: datetime | None
 
     @property
     def until_words(self) -> str:
         """Until when, in words."""
-        return "24 hours" if self.until is None else f"until {self.until.astimezone(LONDON):%H:%M}"
+        if self.until is None:
+            return "24 hours"
+        until = self.until.astimezone(LONDON)
+        far = self.until - self.now >= timedelta(days=1)
+        return f"until {f'{_NAMES[until.weekday()]} ' if far else ''}{until:%H:%M}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ def who_answers(covers: Iterable[Cover], now: datetime) -> Answering:
                 if start > until:
                     break
         if until > now:
-            opened.append(OpenNow(cover.service, cover.number, None if until >= horizon else until))
+            opened.append(OpenNow(cover.service, cover.number, now, None if until >= horizon else until))
     if opened:
         opened.sort(key=lambda one: (one.until is not None, -(one.until or now).timestamp(), one.service))
         return Answering(tuple(opened))

@@ -17,6 +17,7 @@ from service.plan.phrases import BASIS_WORDS
 from service.plan.rota import Answering
 from service.plan.slots import Slot
 from service.plan.times import in_words
+from service.record.emergency import PROMPT_CONSENT
 from service.web.reading import Document, Item, Part
 
 _MONTH = re.compile(r"\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:uary|ruary|ch|il|e|y|ust|tember|ober|ember)\b")
@@ -25,7 +26,7 @@ _PHONE = re.compile(r"\+?\d[\d ]{8,14}\d")
 _PLACE = re.compile(r"Preferred place of (care|death)(?:, ([^:]+))?: (.+)")
 _ATTORNEY = re.compile(r"^LASTING POWER OF ATTORNEY for health and welfare(?:, held by (.*))?: (?:attorney )?")
 _NUMBERS = {2: "TWO", 3: "THREE", 4: "FOUR"}
-_CEILING_FITS, _LINE_FITS = 320, 90
+_CEILING_FITS, _LINE_FITS = 260, 90
 _STRIP = {Slot.COMMUNICATION: "communication needs", Slot.SAFETY: "safety alerts", Slot.ALLERGIES: "allergies"}
 _STOP, _GO = "450476008", "450475007"
 
@@ -52,14 +53,13 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Cpr:
-    """One decision on CPR. `tone` is stop, go or warn; it repeats in colour what `words` say."""
+    """One decision on CPR. `tone` is stop, go or warn: it repeats `words` in colour. `late` stresses `state`."""
 
     words: str
     tone: str
     state: str
-    late: str
+    late: bool
     signed: str
-    more: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The screen, from top to bottom."""
+    """The screen, from top to bottom. `notices` come before anything else, `prompts` when there is time."""
 
     person: Person
     notices: tuple[str, ...]
@@ -95,6 +95,7 @@ class View:
     late: bool
     redacted: bool
     strip: tuple[Words, ...]
+    prompts: tuple[str, ...]
 
 
 def view_of(document: Document, answering: Answering | None) -> View:
@@ -104,7 +105,7 @@ def view_of(document: Document, answering: Answering | None) -> View:
     calls, no_call = _calls(part[Slot.CALL], answering)
     return View(
         person=_person(document),
-        notices=document.notices,
+        notices=tuple(one for one in document.notices if one != PROMPT_CONSENT),
         headline=headline,
         lead=lead,
         cpr=cpr,
@@ -118,6 +119,7 @@ def view_of(document: Document, answering: Answering | None) -> View:
         late=document.out_of_date,
         redacted=document.redacted,
         strip=_strip(document),
+        prompts=tuple(one for one in document.notices if one == PROMPT_CONSENT),
     )
 
 
@@ -165,7 +167,7 @@ def _cpr(part: Part) -> tuple[str, str, tuple[Cpr, ...]]:
     if not part.recorded:
         head, _, rest = " ".join(part.words).partition(" - ")
         if part.state == "not-recorded":
-            return head, rest, ()
+            return head, _upper(rest), ()
         return "CPR DECISION WITHHELD OR UNAVAILABLE", head, ()
     told = tuple(_decision(item) for item in part.items)
     if any(item.standing == "in-conflict" for item in part.items):
@@ -179,15 +181,22 @@ def _cpr(part: Part) -> tuple[str, str, tuple[Cpr, ...]]:
 
 def _decision(item: Item) -> Cpr:
     said = item.words[0] if item.words else ""
-    if item.standing == "revoked" or item.title.startswith("NO "):
-        return Cpr(item.title, "warn", "", "", "", said.removeprefix(f"{item.title}: ").rstrip("."))
+    if item.title.endswith(" REVOKED") or item.title.startswith(("NO CPR DECISION", "REVOCATION OF ")):
+        return Cpr(item.title, "warn", _upper(said.removeprefix(f"{item.title}: ").rstrip(".")), late=False, signed="")
     kind = BASIS_WORDS.get(item.basis, item.basis) or "kind not stated"
-    state = "NOT VERIFIED: see Details" if item.unverified else "In force" if item.standing == "current" else ""
-    late = f"REVIEW OVERDUE since {short(item.until)}: it still stands" if item.late else ""
+    states = ["In force"] if item.standing == "current" else []
+    if item.unverified:
+        states.append("NOT VERIFIED: see Details")
+    if item.late:
+        states.append(f"REVIEW OVERDUE since {short(item.until)}")
     tone = {_STOP: "stop", _GO: "go"}.get(item.code, "warn")
     signed = f"{item.author or 'Signer not named'}, {short(item.effective) or 'date not recorded'}"
     return Cpr(
-        item.title, tone, ". ".join(one for one in (state, f"{kind[:1].upper()}{kind[1:]}") if one), late, signed
+        item.title,
+        tone,
+        ". ".join(one for one in (", ".join(states), _upper(kind)) if one),
+        late=item.late or item.unverified,
+        signed=signed,
     )
 
 
@@ -289,12 +298,16 @@ def _strip(document: Document) -> tuple[Words, ...]:
 
 def _fresh(document: Document) -> str:
     now = parse_instant(document.as_of)
-    read = f"read {now.astimezone(LONDON):%H:%M}"
+    read = f"read at {now.astimezone(LONDON):%H:%M}"
     if not document.last_recorded:
         return read.capitalize()
     days = (now.astimezone(LONDON).date() - parse_instant(document.last_recorded).astimezone(LONDON).date()).days
     ago = "today" if days == 0 else "yesterday" if days == 1 else f"{days} days ago"
-    return f"Plan last changed {ago} ({short(document.last_recorded)}), {read}"
+    return f"Changed {ago}, {short(document.last_recorded)}; {read}"
+
+
+def _upper(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _sentence(part: Part) -> str:
