@@ -4,6 +4,7 @@ writer's refused text.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ from service.record.read import EmergencySummary, ReadRecord
 from service.record.urgent import Style
 
 SMALL_BODY = 16 * 1024
+_PATIENT = re.compile(r"Patient/[A-Za-z0-9.-]{1,64}")
 CREW_LINK = "/crew/i/"
 """Where a link for a crew begins; `service.web` answers there."""
 
@@ -49,14 +51,17 @@ class Operations:
         return await self.matching(call, await _parameters(call))
 
     async def emergency_summary(self, call: Call) -> Answer:
-        """POST Patient/$emergency-summary: Parameters with `nhsNumber` in, one document Bundle out."""
+        """POST Patient/$emergency-summary: Parameters with `nhsNumber` or `patient` in, one document Bundle out."""
         parameters = await _parameters(call)
+        if "patient" in parameters and "nhsNumber" not in parameters:
+            return await self.summary_of(call.caller, _patient(parameters, "patient"))
         return await self.summary_of(call.caller, _nhs_number(parameters, "nhsNumber"))
 
-    async def summary_of(self, caller: Caller, number: str) -> Answer:
-        """Return the emergency answer about the person with an NHS number: what the pages for crews are drawn from."""
+    async def summary_of(self, caller: Caller, whom: str) -> Answer:
+        """Return the emergency answer about an NHS number or a `Patient/id`; the pages for crews are drawn from it."""
         now = caller.at or self.read_record.access.clock()
-        answered = await self.read_record(caller, EmergencySummary(number, now, self.style))
+        number, reference = ("", whom) if whom.startswith("Patient/") else (whom, "")
+        answered = await self.read_record(caller, EmergencySummary(number, now, self.style, reference))
         return answers.document(
             answered.released,
             *document(answered, self.style, now),
@@ -141,6 +146,15 @@ def _nhs_number(parameters: dict[str, dict[str, Any]], name: str) -> str:
     except InvalidNhsNumber:
         text = "The NHS number does not have ten digits with a right check digit."
         raise InvalidContent([error("value", _place(name), text)]) from None
+
+
+def _patient(parameters: dict[str, dict[str, Any]], name: str) -> str:
+    """Return the reference `Patient/id` of a parameter, given as valueReference or valueString."""
+    reference = parameters.get(name, {}).get("valueReference")
+    stated = reference.get("reference") if isinstance(reference, dict) else parameters.get(name, {}).get("valueString")
+    if not isinstance(stated, str) or not _PATIENT.fullmatch(stated):
+        raise InvalidContent([error("value", _place(name), "Name the person as Patient/id.")])
+    return stated
 
 
 def _organisation(parameters: dict[str, dict[str, Any]], name: str) -> str:

@@ -34,10 +34,22 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 
 
 class _Meaning(msgspec.Struct, array_like=True, frozen=True):
-    nhs_number: str
+    whom: str
     organisation: str
     user: str
     expires: str
+    incident: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Led:
+    """Where a link leads: to an NHS number or a `Patient/id`; to nobody yet where only an incident is known.
+
+    `incident` is the number of the incident that the crew attends, where the link was made in its name.
+    """
+
+    whom: str
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +77,24 @@ class CrewLinks:
         decision = impersonal(REGISTER_RULE, caller.principal.role, self.access.policy, new_decision_id())
         entry = self.access.entry(caller, decision, Asked("$crew-link", (f"Incident/{incident.id}",)), register)
         await self.access.records.store.append_audit(entry)
-        ((_, nhs_number),) = register.manifest.claims
+        ((_, claimed),) = register.manifest.claims
         expires = min(now + LIFETIME, parse_instant(incident.expires))
-        return await self._keep(_Meaning(nhs_number, incident.organisation, "", instant(expires)), expires)
+        known = incident.about is None
+        whom, number = (claimed, "") if known else ("", incident.reference)
+        return await self._keep(_Meaning(whom, incident.organisation, "", instant(expires), number), expires)
 
-    async def by_hand(self, principal: Principal, nhs_number: str) -> Link:
-        """Make a link for one signed-in person to a number that they typed. It is looked up when the link is opened."""
+    async def by_hand(self, principal: Principal, whom: str) -> Link:
+        """Make a link for one signed-in person to a number that they typed, or to a `Patient/id` that they picked.
+
+        It is looked up when the link is opened.
+        """
         expires = self.access.clock() + LIFETIME
         user = "" if principal.user is None else principal.user.id
-        return await self._keep(_Meaning(nhs_number, principal.organisation, user, instant(expires)), expires)
+        meaning = _Meaning(whom, principal.organisation, user, instant(expires), principal.incident or "")
+        return await self._keep(meaning, expires)
 
-    async def open(self, principal: Principal, token: str) -> str:
-        """Return the NHS number that a link leads this person to; raise NotHere for every link that is not theirs."""
+    async def open(self, principal: Principal, token: str) -> Led:
+        """Return where a link leads this person; raise NotHere for every link that is not theirs."""
         if not _TOKEN.fullmatch(token):
             raise NotHere
         name = self.kept.index.token(KIND, token)
@@ -88,9 +106,12 @@ class CrewLinks:
         now = instant(self.access.clock())
         if meaning.organisation != principal.organisation or meaning.user not in ("", user) or meaning.expires <= now:
             raise NotHere
-        if not meaning.user and not await self.access.register.names(meaning.nhs_number, meaning.organisation, now):
+        register = self.access.register
+        if not meaning.user and meaning.whom and not await register.names(meaning.whom, meaning.organisation, now):
             raise NotHere
-        return meaning.nhs_number
+        if not meaning.whom and not await register.about(meaning.organisation, meaning.incident, now):
+            raise NotHere
+        return Led(meaning.whom, meaning.incident)
 
     async def _keep(self, meaning: _Meaning, expires: datetime) -> Link:
         token = secrets.token_urlsafe(24)

@@ -196,11 +196,12 @@ class ReadHistory:
 
 @dataclass(frozen=True, slots=True)
 class EmergencySummary:
-    """What a crew at the door asks: the critical sections of the person with this NHS number."""
+    """What a crew at the door asks: the critical sections of the person with this NHS number, or this reference."""
 
     nhs_number: str
     now: datetime
     style: Style
+    reference: str = ""
     type: str = "Patient"
 
     def asked(self) -> Asked:
@@ -208,7 +209,10 @@ class EmergencySummary:
         return Asked("$emergency-summary")
 
     async def find(self, access: Access) -> OpenRecord | None:
-        """Find the record by NHS number."""
+        """Find the record by NHS number, or by the reference of its Patient for who has none."""
+        if self.reference:
+            record = await access.records.by_reference(self.reference)
+            return record if record is None or record.manifest.patient == self.reference else None
         return await access.records.by_nhs_number(self.nhs_number)
 
     async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held] | HeldWhole:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from service.record.crew_links import Led
 from service.record.errors import NotHere
 from service.web.crew import Crew, Visit
 from service.web.entering import must_sign_in
 from service.web.reading import Document
+from service.web.searching import who_may_be_meant
 from service.web.view import short, view_of
 
 
@@ -19,7 +21,10 @@ async def answer(crew: Crew, visit: Visit) -> Response:
     """GET /crew/i/{link}: what a crew at the door needs."""
     if visit.person is None:
         return must_sign_in(crew, visit)
-    document = await opened(crew, visit)
+    led = await followed(crew, visit)
+    if not led.whom:
+        return await who_may_be_meant(crew, visit, led.incident)
+    document = await crew.document(visit, led)
     view = view_of(document, await crew.answering(visit, document))
     return crew.draw(visit, "answer.html", view=view, address=visit.path)
 
@@ -44,9 +49,16 @@ async def details(crew: Crew, visit: Visit) -> Response:
 
 async def opened(crew: Crew, visit: Visit) -> Document:
     """Return the document that a link leads to. Raise LinkClosed, or what the use case raises."""
+    led = await followed(crew, visit)
+    if not led.whom:
+        raise LinkClosed
+    return await crew.document(visit, led)
+
+
+async def followed(crew: Crew, visit: Visit) -> Led:
+    """Return where the link of a visit leads; raise LinkClosed."""
     assert visit.person is not None
     try:
-        number = await crew.links.open(visit.person, str(visit.request.path_params["link"]))
+        return await crew.links.open(visit.person, str(visit.request.path_params["link"]))
     except NotHere:
         raise LinkClosed from None
-    return await crew.document(visit, number)

@@ -7,7 +7,7 @@ case with the same audit entry, and the note afterwards is written like any othe
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from service.plan.elements import identifier_of, target
 from service.plan.rota import Answering, covers_of, who_answers
 from service.record import directory
 from service.record.access import Caller
-from service.record.crew_links import CrewLinks
+from service.record.crew_links import CrewLinks, Led
 from service.record.write import WriteRecord
 from service.web.pages import HEADERS, Pages
 from service.web.reading import Document, read_document
@@ -51,10 +51,11 @@ class Visit:
         """The address asked for, without its query."""
         return self.request.url.path
 
-    def caller(self) -> Caller:
-        """Return the signed-in person as a caller."""
+    def caller(self, incident: str = "") -> Caller:
+        """Return the signed-in person as a caller, attending an incident where one is named."""
         assert self.person is not None
-        return Caller(self.person, self.request.scope["request_id"], at=self.now)
+        person = replace(self.person, incident=incident) if incident else self.person
+        return Caller(person, self.request.scope["request_id"], at=self.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,11 @@ class Crew:
             **told,
         )
 
-    async def document(self, visit: Visit, number: str) -> Document:
+    async def document(self, visit: Visit, led: Led) -> Document:
         """Return the emergency answer about a person: the bytes that the API gives the same caller, read back."""
-        caller = visit.caller()
+        caller = visit.caller(led.incident)
         require(caller.principal.scopes, "Patient", "r")
-        answer = await self.operations.summary_of(caller, number)
+        answer = await self.operations.summary_of(caller, led.whom)
         return read_document(json.decode(bytes(answer.body)))
 
     async def answering(self, visit: Visit, document: Document) -> Answering | None:

@@ -19,7 +19,7 @@ from service.web.outcome import LONGEST_TEXT, REASONS, Outcome
 from service.web.personas import PERSONAS
 from service.web.session import Display
 
-_OURS = re.compile(r"/crew(/i/[A-Za-z0-9_-]{32}(/details|/outcome)?)?")
+_OURS = re.compile(r"/crew(/search|/i/[A-Za-z0-9_-]{32}(/details|/outcome)?)?")
 _DRAFT, _ID = "crew-draft", b"outcome"
 
 

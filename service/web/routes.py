@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from service.api import outcomes
 from service.api.errors import RequestProblem
 from service.record.access import Refused
-from service.web import answer, entering, find, telling
+from service.web import answer, entering, find, searching, telling
 from service.web.answer import LinkClosed
 from service.web.assets import PREFIX, StyleSheet
 from service.web.crew import Crew, Handler, Visit
@@ -22,6 +22,8 @@ _LINK = "/crew/i/{link}"
 _EVERYWHERE: tuple[tuple[str, str, str, Handler], ...] = (
     ("crew-home", "GET", "/crew", find.home),
     ("crew-find", "POST", "/crew/find", find.find),
+    ("crew-search", "GET", "/crew/search", searching.page),
+    ("crew-matches", "POST", "/crew/search", searching.search),
     ("crew-display", "POST", "/crew/display", entering.display),
     ("crew-sign-out", "POST", "/crew/sign-out", entering.sign_out),
     ("crew-answer", "GET", _LINK, answer.answer),

@@ -9,7 +9,7 @@ from service.api import outcomes
 from service.record.changes import Change, Method
 from service.record.errors import RepeatedKey
 from service.record.kept import Idempotency
-from service.web.answer import opened
+from service.web.answer import followed, opened
 from service.web.crew import Crew, Visit, go
 from service.web.entering import Draft, must_sign_in
 from service.web.forms import Form, read_form
@@ -57,7 +57,8 @@ async def saved(crew: Crew, visit: Visit) -> Response:
 
 
 async def _write(crew: Crew, visit: Visit, said: Outcome, number: int) -> None:
-    caller, user = visit.caller(), visit.person and visit.person.user
+    led = await followed(crew, visit)
+    caller, user = visit.caller(led.incident), visit.person and visit.person.user
     assert user
     require(caller.principal.scopes, "Communication", "c")
     document = await opened(crew, visit)

@@ -130,18 +130,22 @@ def short(when: str, *, clock: bool = False) -> str:
 
 
 def _person(document: Document) -> Person:
-    patient, now = document.patient, parse_instant(document.as_of)
+    if not document.patient:
+        return Person(" ".join(document.parts[Slot.IDENTITY].words), "", "", "", "", "")
+    return person_of(document.patient, parse_instant(document.as_of))
+
+
+def person_of(patient: Resource, now: datetime) -> Person:
+    """Return whom a Patient is about, in the words of the screen."""
     number = identifier_of(patient, NHS_NUMBER_SYSTEM) or ""
     died = short(str(patient.get("deceasedDateTime", ""))) or ("yes" if patient.get("deceasedBoolean") else "")
     born = str(patient.get("birthDate", ""))
-    if not patient:
-        return Person(" ".join(document.parts[Slot.IDENTITY].words), "", "", "", "", "")
     return Person(
         name=person_name(patient.get("name")) or "Name not recorded",
         born=short(born) or "date not recorded",
         age="" if died else age_in_words(born, now),
         nhs_number=f"{number[:3]} {number[3:6]} {number[6:]}" if number else "not recorded",
-        address=_address(patient),
+        address=address_of(patient),
         died=died,
     )
 
@@ -155,7 +159,7 @@ def age_in_words(born: str, now: datetime) -> str:
     return f"{months // 12} years" if months >= 24 else f"{months} months"
 
 
-def _address(patient: Resource) -> str:
+def address_of(patient: Resource) -> str:
     usable: list[Resource] = [one for one in patient.get("address", ()) if one.get("use") not in ("old", "billing")]
     one = next((found for found in usable if found.get("use") == "home"), usable[0] if usable else {})
     parts = [*one.get("line", ()), one.get("city"), one.get("postalCode")]

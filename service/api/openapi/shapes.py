@@ -82,7 +82,8 @@ SHAPES: Mapping[str, Shape] = {
         Content("emergency-question", "Parameters"),
         refusals=(*_ASKED, 404),
         words=(
-            "The NHS number goes in the body, so that it is in no address and no log. The answer is a document: a "
+            "The NHS number goes in the body, so that it is in no address and no log; whoever has none is named by "
+            "`patient`, a reference that $match gave. The answer is a document: a "
             "Composition with one section for each thing a crew must know, each recorded, not recorded, or withheld or "
             "unavailable; then the resources that it was made from."
         ),

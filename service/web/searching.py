@@ -1,0 +1,163 @@
+"""Finding a person by what is known of them: name, date of birth, address, telephone, what they are called.
+
+The same use case as `Patient/$match`, so a crew sees whom its incident is about and nobody else. Everybody who may be
+meant is listed, with enough to tell twins apart, and whoever looks picks: nothing opens by itself. What was typed
+travels in bodies alone; each person on the list is behind a link of the crew member's own, which tells nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from fhir_profiles import json
+from security.clock import instant
+from security.scopes import require
+from service.plan.matching import Grade
+from service.plan.particulars import Particulars, of_patient
+from service.record.errors import InvalidSearch, Unanswerable
+from service.record.find import ENOUGH, Candidate
+from service.web.crew import Crew, Visit
+from service.web.entering import must_sign_in
+from service.web.forms import read_form
+from service.web.view import Person, person_of
+
+_LONGEST = 80
+_TYPED = (
+    "incident",
+    "family",
+    "given",
+    "day",
+    "month",
+    "year",
+    "house",
+    "street",
+    "postcode",
+    "town",
+    "phone",
+    "called",
+)
+"""The fields of the form."""
+_WORDS = {Grade.CERTAIN: "The same number", Grade.PROBABLE: "Likely", Grade.POSSIBLE: "Possible: check with care"}
+_TOO_LONG = "One of these is too long. Type what you know of the person."
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One line of the list: who it is, how well they fit, and where their plan opens."""
+
+    person: Person
+    fits: str
+    agrees: str
+    contradicts: str
+    address: str
+
+
+async def page(crew: Crew, visit: Visit) -> Response:
+    """GET /crew/search: the form."""
+    if visit.person is None:
+        return must_sign_in(crew, visit)
+    return _form(crew, visit, {}, "")
+
+
+async def search(crew: Crew, visit: Visit) -> Response:
+    """POST /crew/search: list who may be meant."""
+    form = await read_form(visit.request, crew.base_url)
+    if visit.person is None:
+        return must_sign_in(crew, visit, "/crew/search")
+    typed = {name: form.text(name, _LONGEST) for name in _TYPED}
+    if not crew.sessions.owns(visit.session, form.text("form")):
+        return _form(crew, visit, typed, "This page was open for too long. Check it, then look again.", 409)
+    if any(len(form.text(name)) > _LONGEST for name in _TYPED):
+        return _form(crew, visit, typed, _TOO_LONG, 422)
+    try:
+        return await _listed(crew, visit, _particulars(typed), typed["incident"], typed)
+    except Unanswerable:
+        return _form(crew, visit, typed, f"Say more. It takes {', or '.join(ENOUGH[1:])}.", 422)
+    except InvalidSearch as problem:
+        return _form(crew, visit, typed, problem.sentence, 422)
+
+
+async def who_may_be_meant(crew: Crew, visit: Visit, incident: str) -> Response:
+    """Return the list for a link whose incident names nobody's number: whom the control room may have meant."""
+    assert visit.person is not None
+    moment = instant(visit.now)
+    told = await crew.operations.read_record.access.register.about(visit.person.organisation, incident, moment)
+    return await _listed(crew, visit, told[0], incident, {"incident": incident})
+
+
+async def _listed(crew: Crew, visit: Visit, asked: Particulars, incident: str, typed: dict[str, str]) -> Response:
+    caller = visit.caller(incident)
+    require(caller.principal.scopes, "Patient", "s")
+    find = crew.operations.matching.find_people
+    found = await find(caller, asked)
+    around = 0 if found else await find.at_address(caller, asked)
+    shown = [await _shown(crew, visit, one, incident) for one in found]
+    return crew.draw(visit, "candidates.html", people=[one for one in shown if one], around=around, typed=typed)
+
+
+async def _shown(crew: Crew, visit: Visit, candidate: Candidate, incident: str) -> Shown | None:
+    caller = visit.caller(incident)
+    for item in candidate.released.items:
+        patient = json.decode(bytes(item.body))
+        assert isinstance(patient, dict)
+        link = await crew.links.by_hand(caller.principal, f"Patient/{item.id}")
+        return Shown(
+            person_of(patient, visit.now),
+            _WORDS[candidate.fit.grade],
+            ", ".join(candidate.fit.agrees),
+            ", ".join(candidate.fit.contradicts),
+            f"/crew/i/{link.token}",
+        )
+    return None
+
+
+def _particulars(typed: dict[str, str]) -> Particulars:
+    """Read the form as one reads a Patient, so that both mean the same."""
+    name: dict[str, Any] = {}
+    if typed["family"]:
+        name["family"] = typed["family"]
+    if typed["given"]:
+        name["given"] = typed["given"].split()
+    names = [name] if name else []
+    if typed["called"]:
+        names.append({"use": "nickname", "given": [typed["called"]]})
+    line = " ".join(part for part in (typed["house"], typed["street"]) if part)
+    address = {"line": [line] if line else [], "postalCode": typed["postcode"], "city": typed["town"]}
+    asked = of_patient(
+        {
+            "name": names,
+            "birthDate": _born(typed),
+            "address": [address] if any(address.values()) else [],
+            "telecom": [{"system": "phone", "value": typed["phone"]}] if typed["phone"] else [],
+        }
+    )
+    # Without a street the number of a house alone is read as a street.
+    if typed["house"] and not typed["street"]:
+        asked = msgspec.structs.replace(
+            asked,
+            dwellings=tuple(
+                msgspec.structs.replace(one, house=typed["house"].lower(), street="") for one in asked.dwellings
+            ),
+        )
+    return asked
+
+
+def _born(typed: dict[str, str]) -> str:
+    day, month, year = (typed[name] for name in ("day", "month", "year"))
+    if not (year.isdecimal() and len(year) == 4):
+        return ""
+    if not (month.isdecimal() and 1 <= int(month) <= 12):
+        return year
+    if not (day.isdecimal() and 1 <= int(day) <= 31):
+        return f"{year}-{int(month):02}"
+    return f"{year}-{int(month):02}-{int(day):02}"
+
+
+def _form(crew: Crew, visit: Visit, typed: dict[str, str], problem: str, status: int = 200) -> Response:
+    return crew.draw(
+        visit, "search.html", status, typed={name: typed.get(name, "") for name in _TYPED}, problem=problem
+    )
