@@ -76,11 +76,15 @@ def rivals(new: DecisionItem, existing: Iterable[DecisionItem]) -> list[str]:
     """Return the active decisions that `new` would stand beside without naming them, sorted; none means go on.
 
     A write with rivals is refused with three ways on: replace them, revoke them, or record a disagreement. An update
-    replaces its own earlier version; the same decision sent again (author, effective time, value) is no rival.
+    replaces its own earlier version; the same decision sent again (author, effective time, value) is no rival. What one
+    of the others replaces or revokes by name, written with it or before, stands beside nobody: a plan may come whole,
+    with its past.
     """
     if new.force is not Force.IN_FORCE or (new.value is None and not new.revokes):
         return []
     others = [item for item in existing if item.kind is new.kind and item.reference != new.reference]
+    if _named_past(new, others):
+        return []
     standing = standings(others)
     return sorted(
         {
@@ -98,6 +102,13 @@ def rivals(new: DecisionItem, existing: Iterable[DecisionItem]) -> list[str]:
 def needs_review(standing: Standing, review_due: str | None, now: datetime) -> bool:
     """Say whether a decision that stands is past its review date. It goes on standing until somebody changes it."""
     return standing.state in ACTIVE and review_is_overdue(review_due, now)
+
+
+def _named_past(new: DecisionItem, others: list[DecisionItem]) -> bool:
+    """Say whether one of the others has, by name and in due order, put an end to `new`."""
+    if not any(new.reference in (*item.replaces, *item.revokes) for item in others):
+        return False
+    return standings([*others, new])[new.reference].state in (State.SUPERSEDED, State.REVOKED)
 
 
 def _same_again(new: DecisionItem, old: DecisionItem) -> bool:

@@ -180,6 +180,19 @@ def test_a_disagreement_recorded_from_the_other_side_is_known():
     assert rivals(item("a", "no", DAY[3]), [item("a"), other]) == []
 
 
+@pytest.mark.parametrize("end", ["replaces", "revokes"])
+def test_what_another_has_ended_by_name_has_no_rivals_and_may_come_with_it(end):
+    newer = item("newer", "no", DAY[3], **{end: "old"})
+    assert rivals(item("old", "yes", DAY[1]), [newer]) == []
+    assert rivals(item("other", "yes", DAY[1]), [newer]) == ["Observation/newer"]
+
+
+@pytest.mark.parametrize("end", ["replaces", "revokes"])
+def test_what_claims_to_be_later_than_its_end_has_rivals_all_the_same(end):
+    newer = item("newer", "no", DAY[1], **{end: "old"})
+    assert rivals(item("old", "yes", DAY[3]), [newer]) == ["Observation/newer"]
+
+
 def test_superseded_decisions_are_no_rivals():
     existing = [item("a"), item("b", "yes", DAY[2], replaces="a")]
     assert rivals(item("new", "no", DAY[3], replaces="b"), existing) == []
