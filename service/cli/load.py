@@ -21,7 +21,7 @@ from service.app import open_service, services_of
 from service.cli.common import fail, plain_errors, read_settings, require_demo_doors
 from service.cli.server import settle_memory
 from service.cli.shares import Tell, WorkerFailed, in_processes, shares, together
-from service.people.plans import plans
+from service.people.plans import plans, practice_of
 from service.record import transaction
 from service.record.access import Caller
 from service.record.errors import InvalidContent, Problem
@@ -135,7 +135,7 @@ async def _write(write: WriteRecord, number: int, bundle: Any) -> str:
     """Write one plan; return why not, in a line that repeats nothing of it."""
     try:
         decoded = json.decode(bundle) if isinstance(bundle, bytes) else bundle
-        await write(loading_caller(number), transaction.changes_of(decoded), "transaction")
+        await write(loading_caller(number, practice_of(decoded)), transaction.changes_of(decoded), "transaction")
     except InvalidJson as invalid:
         return f"line {number}: {invalid.issues[0].text}"
     except InvalidContent as invalid:
@@ -145,12 +145,12 @@ async def _write(write: WriteRecord, number: int, bundle: Any) -> str:
     return ""
 
 
-def loading_caller(number: int) -> Caller:
-    """Return the demo practice's system, acting for its stock clinician."""
+def loading_caller(number: int, practice: str | None = None) -> Caller:
+    """Return the system of a practice (that of the demo, unless told another), acting for its stock clinician."""
     demo = DEMO_CLIENTS["demo-gp"]
     principal = Principal(
         client_id=demo.name,
-        organisation=demo.organisation,
+        organisation=practice or demo.organisation,
         role=Role.GP,
         purpose=Purpose.TREAT,
         registered_roles=frozenset(demo.roles),

@@ -40,8 +40,9 @@ def record_consent(subject: Json, when: str) -> Json:
     }
 
 
-def advance_decision(subject: Json, when: str) -> Json:
-    """Return an advance decision to refuse ventilation, seen and verified."""
+def advance_decision(subject: Json, when: str, *, seen: bool = True) -> Json:
+    """Return an advance decision to refuse ventilation; `seen`: somebody saw that it is valid, on the day of `when`."""
+    checked = {"verified": True, "verificationDate": when} if seen else {"verified": False}
     return {
         "resourceType": "Consent",
         "status": "active",
@@ -54,11 +55,17 @@ def advance_decision(subject: Json, when: str) -> Json:
             "type": "deny",
             "code": [concept(SNOMED, "40617009")],
         },
-        "verification": [{"verified": True, "verificationDate": when}],
+        "verification": [checked],
     }
 
 
-def power_of_attorney(subject: Json, when: str, by: list[Json], attorney: Json) -> Json:
-    """Return a lasting power of attorney that covers life-sustaining treatment."""
-    code = concept(SNOMED, v.LPA_LIFE_SUSTAINING)
-    return observation(code, subject, when, by, valueBoolean=True, focus=[attorney])
+_POWERS = {
+    "life-sustaining": (SNOMED, v.LPA_LIFE_SUSTAINING),
+    "welfare": (SNOMED, "816361000000101"),
+    "deputy": (EPACCS, "court-appointed-deputy"),
+}
+
+
+def power_of_attorney(subject: Json, when: str, by: list[Json], attorney: Json, power: str = "life-sustaining") -> Json:
+    """Return who may decide for somebody without capacity; `power`: life-sustaining, welfare (without it) or deputy."""
+    return observation(concept(*_POWERS[power]), subject, when, by, valueBoolean=True, focus=[attorney])

@@ -64,7 +64,7 @@ def patient(number: str, given: str, family: str, usual: str, gender: str, born:
 def speaks(resource: Json, language: str) -> None:
     """Give a Patient a language of their own and the need for an interpreter."""
     resource["communication"] = [{"language": {"text": language}, "preferred": True}]
-    resource["extension"] = [
+    resource.setdefault("extension", []).append(
         {
             "url": _NHS_COMMUNICATION,
             "extension": [
@@ -72,10 +72,10 @@ def speaks(resource: Json, language: str) -> None:
                 {"url": "interpreterRequired", "valueBoolean": True},
             ],
         }
-    ]
+    )
 
 
-def contact(subject: Json, given: str, family: str, phone: str, roles: list[Json]) -> Json:
+def contact(subject: Json, given: str, family: str, phone: str, roles: list[Json], use: str = "mobile") -> Json:
     """Return somebody close to the person."""
     return {
         "resourceType": "RelatedPerson",
@@ -83,7 +83,7 @@ def contact(subject: Json, given: str, family: str, phone: str, roles: list[Json
         "patient": subject,
         "relationship": roles,
         "name": [{"use": "official", "family": family, "given": [given]}],
-        "telecom": [{"system": "phone", "value": phone, "use": "mobile", "rank": 1}],
+        "telecom": [{"system": "phone", "value": phone, "use": use, "rank": 1}],
     }
 
 

@@ -19,8 +19,16 @@ PLACES = {
     "home": ("110481000000108", "264362003"),
     "hospice": ("108401000000102", "284546000"),
     "care-home": ("710571000000101", "108344006"),
+    "hospital": ("109401000000108", "22232009"),
 }
 """The SNOMED CT codes of a place as the preferred place of death, and as a place of care."""
+
+_NO_PLACE = {
+    "undecided": ("asked-unknown", "undecided"),
+    "declined": ("asked-declined", "declined to discuss"),
+    "unable": ("not-performed", "unable to express a preference"),
+}
+_NO_PREFERENCE = "1060941000000102"
 
 
 def cpr(subject: Json, when: str, by: list[Json], **rest: Any) -> Json:
@@ -86,28 +94,25 @@ def _instruction(what: Json, when: str | None, refused: bool) -> Json:
 
 def preferred_place(subject: Json, when: str, by: list[Json], question: str, rank: int, place: str) -> Json:
     """Return where somebody wants to be cared for (`care`) or to die (`death`), or that they have not said."""
-    of_death, of_care = PLACES.get(place, PLACES["home"])
+    of_death, of_care = PLACES.get(place, (_NO_PREFERENCE, None))
     if question == "death":
         code = concept(SNOMED, v.PREFERRED_PLACE_OF_DEATH)
         value = concept(SNOMED, of_death)
     else:
         code = concept(EPACCS, v.PREFERRED_PLACE_OF_CARE)
-        value = concept(SNOMED, of_care)
+        value = concept(SNOMED, of_care) if of_care else {"text": "No preference"}
     ranked = {"extension": [{"url": v.PREFERENCE_RANK, "valuePositiveInt": rank}]}
-    if place == "undecided":
-        return observation(code, subject, when, by, dataAbsentReason=absent("asked-unknown", "undecided"))
-    if place == "declined":
-        reason = absent("asked-declined", "declined to discuss")
-        return observation(code, subject, when, by, dataAbsentReason=reason)
+    if place in _NO_PLACE:
+        return observation(code, subject, when, by, dataAbsentReason=absent(*_NO_PLACE[place]))
     return observation(code, subject, when, by, valueCodeableConcept=value, **ranked)
 
 
-def anticipatory(subject: Json, when: str, by: Json, number: int, until: str) -> Json:
+def anticipatory(subject: Json, when: str, by: Json, number: int, until: str, status: str = "active") -> Json:
     """Return a prescription to be kept ready; `number` counts through `MEDICINES`."""
     code, amount, reason = MEDICINES[number]
     return {
         "resourceType": "MedicationRequest",
-        "status": "active",
+        "status": status,
         "intent": "order",
         "category": [concept(SNOMED, v.ANTICIPATORY_CARE)],
         "medicationCodeableConcept": concept(DMD, code),

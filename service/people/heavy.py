@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from random import Random
 
 from service.people import clinical, invented, values
-from service.people.plans import Draft, plan
+from service.people.draft import Draft
+from service.people.plans import plan
 from service.people.traits import Traits
 from service.people.values import Json
 

@@ -7,16 +7,6 @@ from random import Random
 NUMBERS = 900_000
 """How many different NHS numbers `nhs_number` can make."""
 
-_GIVEN = {
-    "female": "Ada Beryl Cora Dilys Edith Fatima Greta Hana Iris Joan Kamala Lena Mabel Nia Olive Priya".split(),
-    "male": "Alun Bernard Cyril Desmond Edwin Faisal George Harish Idris Jack Kofi Leonard Marek Noel Omar".split(),
-}
-_ROOTS = "Test Sample Mock Demo Exempl Speci Trial Model Pattern Proto Mimic Placehold".split()
-_ENDS = "ley ton ford worth son wick combe field brook hurst dale stead".split()
-_STREETS = ("Specimen Street", "Placeholder Row", "Sample Crescent", "Mock Lane", "Dummy Drive", "Pattern Place")
-_TOWNS = "Exampleton Testbury Sampleford Mockham Little Specimen".split()
-_POSTCODE_ENDS = "ABDEFGHJLNPQRSTUWXYZ"
-
 
 def nhs_number(index: int) -> str:
     """Return the NHS number of one index below `NUMBERS`: in the test range 999, valid, and of no other index."""
@@ -33,28 +23,6 @@ def nhs_number(index: int) -> str:
     impossible = (1 - weighed) * 6 % 11
     last = wanted + (wanted >= impossible)
     return f"999{five:05}{last}{-(weighed + 2 * last) % 11}"
-
-
-def given_name(random: Random, gender: str) -> str:
-    """Return an ordinary first name."""
-    return random.choice(_GIVEN[gender])
-
-
-def family_name(random: Random) -> str:
-    """Return a family name that is plainly made up."""
-    name = random.choice(_ROOTS) + random.choice(_ENDS)
-    return f"{name}-{random.choice(_ROOTS)}{random.choice(_ENDS)}" if random.random() < 0.3 else name
-
-
-def address(random: Random) -> dict[str, object]:
-    """Return a home address in a town that does not exist, with a postcode of the unused area ZZ."""
-    ends = random.choice(_POSTCODE_ENDS) + random.choice(_POSTCODE_ENDS)
-    return {
-        "use": "home",
-        "line": [f"{random.randint(1, 240)} {random.choice(_STREETS)}"],
-        "city": random.choice(_TOWNS),
-        "postalCode": f"ZZ99 {random.randint(1, 9)}{ends}",
-    }
 
 
 def landline(random: Random) -> str:

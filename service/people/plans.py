@@ -1,79 +1,76 @@
 """Seeded synthetic plans: one person's whole plan as one FHIR transaction Bundle. The same seed gives the same bytes.
 
-Every clinician who decides something belongs to the demo GP practice `ZZGP01`, which holds the records.
+Who somebody is comes from `who.identity`, which needs no plan. Every clinician who decides something belongs to the
+practice of the person's locality, which holds the record.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
-from service.people import agreements, around, clinical, invented, values
+from service.people import agreements, around, clinical, values
+from service.people.chance import Chance
+from service.people.decided import cpr_decisions
+from service.people.draft import Draft, Scene, doctors, nurse, stamp
+from service.people.illnesses import DIAGNOSES, OTHER_DIAGNOSES, illness_of
+from service.people.localities import LOCALITIES, Locality
 from service.people.traits import Traits, drawn
 from service.people.values import Json
+from service.people.who.given_names import given_name
+from service.people.who.identity import Contact, Identity, identity
+from service.people.who.ordinary import someone
+from service.people.who.patient import HOSPITAL_NUMBER, patient
+from service.people.who.surnames import surname
 from service.plan import vocabulary as v
 
-PRACTICE = ("ZZGP01", "Exampleton Surgery", "01632 960001")
-HOSPICE = ("ZZHSP1", "Sampleford Hospice", "01632 960024")
+PRACTICE = LOCALITIES[0].practice
+HOSPICE = LOCALITIES[0].hospice
 
-_DOCTORS = (
-    ("555500000011", "Anwen", "Testwick"),
-    ("555500000012", "Bilal", "Mockford"),
-    ("555500000013", "Chloe", "Trialby"),
-)
-_NURSES = (("555500000021", "Dara", "Samplestead"), ("555500000022", "Esther", "Protodale"))
-_DIAGNOSES = (
-    "Cancer of the lung, spread to the liver",
-    "Severe heart failure",
-    "Motor neurone disease",
-    "End-stage kidney disease, no dialysis",
-    "Advanced dementia",
-    "Severe chronic obstructive pulmonary disease",
-)
-_OTHER_DIAGNOSES = ("Type 2 diabetes", "Atrial fibrillation", "Osteoarthritis", "High blood pressure")
+_PRACTICES = frozenset(locality.practice[0] for locality in LOCALITIES)
+
 _WISHES = (
     "I want to be in my own bed with the window open and the radio on.",
     "My cat stays with me. Please talk to my daughter before you move me.",
     "I want to hear my grandchildren play. No more hospital corridors.",
     "I would like prayers read, and to be told plainly what is happening.",
+    "Keep me clean and warm, and do not leave me on my own at night.",
+    "Let my friends come, whatever the hour.",
 )
-_KEPT = ("Kitchen, top shelf left of the sink", "Bedroom, blue box on the wardrobe", "Hall cupboard, labelled box")
-_KIN = ("DAUC", "SONC", "SPS", "FRND")
-
-
-@dataclass(slots=True)
-class Draft:
-    """A plan being written: entries in order, each with a `urn:uuid` of its own."""
-
-    random: Random
-    entries: list[Json] = field(default_factory=list)
-
-    def add(self, resource: Json, condition: str | None = None) -> str:
-        """Add a resource and return the URN by which the others refer to it."""
-        bits = f"{self.random.getrandbits(128):032x}"
-        urn = f"urn:uuid:{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-a{bits[17:20]}-{bits[20:]}"
-        request = {"method": "POST", "url": resource["resourceType"]}
-        if condition:
-            request["ifNoneExist"] = condition
-        self.entries.append({"fullUrl": urn, "resource": resource, "request": request})
-        return urn
-
-    def bundle(self) -> Json:
-        """Return the whole as a transaction."""
-        return {"resourceType": "Bundle", "type": "transaction", "entry": self.entries}
+_CHILDS_WISHES = (
+    "I want my brother and the dog with me.",
+    "Mum and Dad stay with me, always. Tell me before you touch me.",
+    "Play my music. No needles if there is another way.",
+)
+_KEPT = (
+    "Kitchen, top shelf left of the sink",
+    "Bedroom, blue box on the wardrobe",
+    "Hall cupboard, labelled box",
+)
+_KEPT_BY_STAFF = "Locked cupboard in the office, ask the nurse in charge"
+_FAMILY = frozenset({"DAUC", "SONC", "SPS", "MTH", "FTH"})
 
 
 def plans(count: int, seed: int, now: datetime, first: int = 0) -> Iterator[Json]:
     """Yield `count` plans. Person number `first + n` always has the same NHS number, whatever the seed."""
     for index in range(first, first + count):
+        who = identity(index, seed)
         random = Random(f"{seed}:{index}")  # noqa: S311 - invents people, guards nothing
-        yield plan(random, invented.nhs_number(index), drawn(random), now)
+        yield plan_of(random, who, drawn(random, who), now)
+
+
+def practice_of(bundle: Any) -> str | None:
+    """Return the ODS code of the practice that a plan of ours is held by, or None for any other Bundle."""
+    try:
+        code = bundle["entry"][0]["resource"]["identifier"][0]["value"]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return code if code in _PRACTICES else None
 
 
 def write_ndjson(bundles: Iterable[Json], out: BinaryIO) -> int:
@@ -86,146 +83,125 @@ def write_ndjson(bundles: Iterable[Json], out: BinaryIO) -> int:
 
 
 def plan(random: Random, number: str, traits: Traits, now: datetime, name: tuple[str, str, str] | None = None) -> Json:
-    """Return one person's whole plan; `name` is (given, family, gender) where it is not to be drawn."""
-    draft = Draft(random)
-    when = _stamp(now - timedelta(days=traits.decided_days_ago))
-    gender = name[2] if name else random.choice(("female", "male"))
-    given, family = name[:2] if name else (invented.given_name(random, gender), invented.family_name(random))
+    """Return the plan of somebody ordinary; `name` is (given, family, gender) where it is not to be drawn."""
+    return plan_of(random, someone(random, number, name), traits, now)
 
-    practice = values.to(draft.add(around.organisation(*PRACTICE)), PRACTICE[1])
-    doctor, second = (_doctor(draft, practice, which) for which in random.sample(_DOCTORS, 2))
-    nurse = _nurse(draft)
-    person = around.patient(
-        number,
-        given,
-        family,
-        random.choice((given, given[:3], f"{'Mrs' if gender == 'female' else 'Mr'} {family}")),
-        gender,
-        f"{now.year - random.randint(55, 97)}-{random.randint(1, 12):02}-{random.randint(1, 28):02}",
-        invented.address(random),
-        invented.landline(random),
-    )
+
+def plan_of(random: Random, who: Identity, traits: Traits, now: datetime) -> Json:
+    """Return one person's whole plan."""
+    draft, locality = Draft(random), LOCALITIES[who.locality]
+    practice = values.to(draft.add(around.organisation(*locality.practice)), locality.practice[1])
+    doctor, second = doctors(draft, locality, practice)
+    helper = nurse(draft, locality)
+    person = patient(who)
     person["generalPractitioner"] = [practice]
     person["managingOrganization"] = practice
     if traits.interpreter:
         around.speaks(person, traits.interpreter)
-    subject = values.to(draft.add(person, f"identifier={NHS_NUMBER_SYSTEM}|{number}"))
+    subject = values.to(draft.add(person, _condition(who)))
+    when = stamp(now - timedelta(days=traits.decided_days_ago))
+    scene = Scene(draft, subject, doctor, second, helper, when, now)
+    illness = traits.illness or illness_of(random, who)
 
-    content = [*_cpr(draft, traits, subject, when, doctor, second, now)]
+    content = [*cpr_decisions(scene, traits)]
     if traits.level != "none":
         content.append(draft.add(clinical.escalation(subject, when, doctor, traits.level)))
-    content += _preferences(draft, traits, subject, when, doctor)
-    content += _medicines(draft, traits, subject, when, doctor, now)
+    content += _preferences(scene, traits)
+    content += _medicines(scene, traits, illness, at_home=who.shared is None)
     if traits.allergy != "not-recorded":
         content.append(draft.add(clinical.allergy(subject, when, doctor, traits.allergy)))
-    content += _people(draft, traits, subject, when, doctor, nurse)
-    content += _consents(draft, traits, subject, when)
-    for diagnosis in (random.choice(_DIAGNOSES), random.choice(_OTHER_DIAGNOSES)):
-        content.append(draft.add(clinical.condition(subject, diagnosis, doctor)))
-    content.append(draft.add(clinical.functional_status(subject, when, [doctor], random.randrange(10, 70, 10))))
-    content.append(draft.add(clinical.what_matters(subject, when, random.choice(_WISHES))))
+    content += _people(scene, traits, who, locality)
+    content += _consents(scene, traits)
+    if not traits.bare:
+        content += _state_of_health(scene, illness, child=who.age < 18)
     if traits.alert:
         content.append(draft.add(clinical.alert(subject, traits.alert)))
     draft.add(around.provenance(content, when, doctor, practice))
     return draft.bundle()
 
 
-def _stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+def _condition(who: Identity) -> str | None:
+    """Return what says that a person is here already: the NHS number, else the number that a hospital gave."""
+    if who.nhs_number:
+        return f"identifier={NHS_NUMBER_SYSTEM}|{who.nhs_number}"
+    return f"identifier={HOSPITAL_NUMBER}|{who.hospital_number}" if who.hospital_number else None
 
 
-def _doctor(draft: Draft, practice: Json, who: tuple[str, str, str]) -> Json:
-    user, given, family = who
-    urn = draft.add(around.practitioner(user, "Dr", given, family))
-    reference = values.author_reference(urn, user, f"Dr {given} {family}")
-    draft.add(around.practitioner_role(reference, practice, "General practitioner"))
-    return reference
-
-
-def _nurse(draft: Draft) -> Json:
-    user, given, family = draft.random.choice(_NURSES)
-    urn = draft.add(around.practitioner(user, "Nurse", given, family, invented.mobile(draft.random)))
-    return values.author_reference(urn, user, f"Nurse {given} {family}")
-
-
-def _cpr(
-    draft: Draft, traits: Traits, subject: Json, when: str, doctor: Json, second: Json, now: datetime
-) -> Iterator[str]:
-    if traits.cpr == "none":
+def _preferences(scene: Scene, traits: Traits) -> Iterator[str]:
+    if traits.place == "not-recorded":
         return
-    if traits.cpr in ("not-discussed", "declined"):
-        code = "not-asked" if traits.cpr == "not-discussed" else "asked-declined"
-        words = "not discussed yet" if traits.cpr == "not-discussed" else "asked, declined to discuss"
-        yield draft.add(clinical.cpr(subject, when, [doctor], dataAbsentReason=values.absent(code, words)))
-        return
-    answer = traits.cpr if traits.cpr in ("for", "modified") else "not-for"
-    note = "CPR would not work and would cause harm." if answer == "not-for" else "Agreed with the person."
-    decision = draft.add(_decided(subject, when, doctor, answer, note))
-    yield decision
-    if traits.cpr == "conflict":
-        later = _stamp(now - timedelta(days=max(traits.decided_days_ago - 2, 1)))
-        other = _decided(subject, later, second, "for", "The person says they want CPR and have capacity to say so.")
-        other["extension"].append(clinical.relation(v.CONFLICTS_WITH, decision))
-        yield draft.add(other)
-    elif traits.cpr == "revoked":
-        later = _stamp(now - timedelta(days=max(traits.decided_days_ago - 5, 1)))
-        event = clinical.cpr(
-            subject, later, [doctor], dataAbsentReason=values.absent("not-applicable", "decision revoked")
-        )
-        event["extension"] = [clinical.relation(v.REVOKES, decision)]
-        yield draft.add(event)
-        return
-    due = (now + timedelta(days=traits.review_in_days)).date().isoformat()
-    yield draft.add(clinical.review(subject, values.to(decision), due, doctor))
-
-
-def _decided(subject: Json, when: str, doctor: Json, answer: str, reason: str) -> Json:
-    return clinical.cpr(
-        subject,
-        when,
-        [doctor],
-        valueCodeableConcept=clinical.cpr_value(answer),
-        extension=[clinical.basis("clinical-recommendation")],
-        note=[{"text": reason}],
-    )
-
-
-def _preferences(draft: Draft, traits: Traits, subject: Json, when: str, doctor: Json) -> Iterator[str]:
-    yield draft.add(clinical.preferred_place(subject, when, [doctor], "care", 1, traits.place))
-    yield draft.add(clinical.preferred_place(subject, when, [doctor], "death", 1, traits.place))
-    if traits.place in clinical.PLACES:
+    by = [scene.doctor]
+    yield scene.add(clinical.preferred_place(scene.subject, scene.when, by, "care", 1, traits.place))
+    yield scene.add(clinical.preferred_place(scene.subject, scene.when, by, "death", 1, traits.place))
+    if traits.place in clinical.PLACES and traits.second_place:
         second = "hospice" if traits.place != "hospice" else "home"
-        yield draft.add(clinical.preferred_place(subject, when, [doctor], "death", 2, second))
+        yield scene.add(clinical.preferred_place(scene.subject, scene.when, by, "death", 2, second))
 
 
-def _medicines(draft: Draft, traits: Traits, subject: Json, when: str, doctor: Json, now: datetime) -> Iterator[str]:
-    until = (now + timedelta(days=traits.authorised_for_days)).date().isoformat()
-    for number in range(traits.medicines):
-        yield draft.add(clinical.anticipatory(subject, when, doctor, number, until))
-    if traits.medicines and traits.box:
-        yield draft.add(clinical.box_in_the_house(subject, when, draft.random.choice(_KEPT)))
+def _medicines(scene: Scene, traits: Traits, illness: str, *, at_home: bool) -> Iterator[str]:
+    until = scene.day(traits.authorised_for_days)
+    # in kidney failure alfentanil comes first and morphine last
+    order = (3, 1, 2, 0) if illness == "kidney" else (0, 1, 2, 3)
+    for number in order[: traits.medicines]:
+        yield scene.add(
+            clinical.anticipatory(scene.subject, scene.when, scene.doctor, number, until, traits.medicines_held)
+        )
+    if traits.medicines and traits.box and traits.medicines_held != "stopped":
+        kept = scene.draft.random.choice(_KEPT) if at_home else _KEPT_BY_STAFF
+        yield scene.add(clinical.box_in_the_house(scene.subject, scene.when, kept))
 
 
-def _people(draft: Draft, traits: Traits, subject: Json, when: str, doctor: Json, nurse: Json) -> Iterator[str]:
-    random = draft.random
-    roles = [values.concept(v.V2_CONTACT_ROLE, "N"), values.concept(v.V3_ROLE, random.choice(_KIN))]
-    given = invented.given_name(random, random.choice(("female", "male")))
-    yield draft.add(around.contact(subject, given, invented.family_name(random), invented.mobile(random), roles))
+def _people(scene: Scene, traits: Traits, who: Identity, locality: Locality) -> Iterator[str]:
+    for rank, one in enumerate(who.contacts):
+        yield scene.add(_contact(scene.subject, one, "N" if rank == 0 and one.relation in _FAMILY else "C"))
     if traits.attorney:
-        roles = [values.concept(v.V3_ROLE, "HPOWATT")]
-        given, family = invented.given_name(random, "female"), invented.family_name(random)
-        attorney = draft.add(around.contact(subject, given, family, invented.mobile(random), roles))
-        yield attorney
-        named = values.to(attorney, f"{given} {family}")
-        yield draft.add(agreements.power_of_attorney(subject, when, [doctor], named))
+        yield from _attorney(scene, traits)
     if traits.advance_decision:
-        yield draft.add(agreements.advance_decision(subject, when))
-    hospice = draft.add(around.organisation(*HOSPICE))
-    team = around.care_team(subject, f"{HOSPICE[1]} advice line", HOSPICE[2], nurse, values.to(hospice, HOSPICE[1]))
-    yield draft.add(team)
+        yield scene.add(agreements.advance_decision(scene.subject, scene.when, seen=traits.advance_decision_seen))
+    _, name, phone = locality.hospice
+    hospice = values.to(scene.add(around.organisation(*locality.hospice)), name)
+    team = around.care_team(scene.subject, f"{name} advice line", phone, scene.nurse, hospice)
+    if traits.care_home_code and who.shared:
+        home = scene.add(around.organisation(traits.care_home_code, who.shared.name, who.shared.phone))
+        team["participant"].append({"member": values.to(home, who.shared.name)})
+    yield scene.add(team)
 
 
-def _consents(draft: Draft, traits: Traits, subject: Json, when: str) -> Iterator[str]:
-    yield draft.add(agreements.record_consent(subject, when))
+def _contact(subject: Json, one: Contact, role: str) -> Json:
+    roles = [values.concept(v.V2_CONTACT_ROLE, role), values.concept(v.V3_ROLE, one.relation)]
+    return around.contact(subject, one.given, one.family, one.phone, roles, one.use)
+
+
+def _attorney(scene: Scene, traits: Traits) -> Iterator[str]:
+    chance = Chance(0, scene.draft.random.getrandbits(40), "attorney")
+    born = scene.now.date().replace(year=scene.now.year - 55, day=1)
+    given, family = given_name(chance, "female", born), surname(chance)
+    deputy = traits.attorney_for == "deputy"
+    roles = [{"text": "Court-appointed deputy"}] if deputy else [values.concept(v.V3_ROLE, "HPOWATT")]
+    attorney = scene.add(around.contact(scene.subject, given, family, _attorneys_phone(scene), roles))
+    yield attorney
+    named = values.to(attorney, f"{given} {family}")
+    yield scene.add(agreements.power_of_attorney(scene.subject, scene.when, [scene.doctor], named, traits.attorney_for))
+
+
+def _attorneys_phone(scene: Scene) -> str:
+    return f"01632 {scene.draft.random.randrange(200_000, 950_000)}"
+
+
+def _state_of_health(scene: Scene, illness: str, *, child: bool) -> Iterator[str]:
+    random = scene.draft.random
+    diagnoses = [random.choice(DIAGNOSES[illness])]
+    if not child:
+        diagnoses.append(random.choice(OTHER_DIAGNOSES))
+    for diagnosis in diagnoses:
+        yield scene.add(clinical.condition(scene.subject, diagnosis, scene.doctor))
+    score = random.randrange(10, 70, 10)
+    yield scene.add(clinical.functional_status(scene.subject, scene.when, [scene.doctor], score))
+    wishes = _CHILDS_WISHES if child else _WISHES
+    yield scene.add(clinical.what_matters(scene.subject, scene.when, random.choice(wishes)))
+
+
+def _consents(scene: Scene, traits: Traits) -> Iterator[str]:
+    yield scene.add(agreements.record_consent(scene.subject, scene.when))
     if traits.sharing != "not-recorded":
-        yield draft.add(agreements.sharing_consent(subject, when, traits.sharing == "given"))
+        yield scene.add(agreements.sharing_consent(scene.subject, scene.when, traits.sharing == "given"))

@@ -51,10 +51,10 @@ _KNOWN = (
 )
 _STEMS = (
     "Acorn Alder Ash Aspen Badger Beech Birch Blackthorn Bramble Briar Brook Cedar Cherry Chestnut Clover Copse "
-    "Cricket Curlew Daisy Dove Elm Falcon Fern Foxglove Furlong Garth Glebe Grange Hawthorn Hazel Heath Heron Hill "
-    "Holly Ivy Jubilee Juniper Kestrel Kiln Lapwing Larch Laurel Lime Linden Magnolia Maple Meadow Nursery Oak "
-    "Orchard Osprey Paddock Pine Plover Poplar Primrose Quarry Rowan Rushes Skylark Spring Sycamore Thistle Vicarage "
-    "Walnut Water Well Willow Woodland Yew"
+    "Cricket Curlew Daisy Dove Elm Falcon Fern Foxglove Furlong Garth Glebe Grange Hawthorn Hazel Heath Heron "
+    "Hill Holly Ivy Jubilee Juniper Kestrel Kiln Lapwing Larch Laurel Lime Linden Magnolia Maple Meadow Nursery "
+    "Oak Orchard Osprey Paddock Pine Plover Poplar Primrose Quarry Rowan Rushes Skylark Spring Sycamore Thistle "
+    "Vicarage Walnut Water Well Willow Woodland Yew"
 ).split()
 _KINDS = "Close Road Avenue Drive Way Street Lane Court Gardens Crescent Grove Place".split()
 _HOUSES = "Rose Ivy Orchard Brook Hill Willow Church Mill Honeysuckle Wisteria".split()

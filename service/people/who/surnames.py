@@ -48,8 +48,8 @@ _ONSETS = (*"B Br C Cl Cr D Dr F Fl G Gr H J K L M N P Pr R S Sh St T Th Tr V W 
 _VOWELS = ("a", "e", "i", "o", "u", "ea", "oo")
 _CODAS = "ld ll m mp n nd nk r rd rk rl rm rn rv sk st t tt v x b dd g lv".split()
 _ENDINGS = (
-    "wick combe stead hurst dale brook worth field mere fold gate thorpe shaw croft lace quill ander evane iver ola "
-    "enty umber ossy itch olm urne eld away ingle anby omer ister ulph earn ethy"
+    "wick combe stead hurst dale brook worth field mere fold gate thorpe shaw croft lace quill ander evane iver "
+    "ola enty umber ossy itch olm urne eld away ingle anby omer ister ulph earn ethy"
 ).split()
 _NAMES = len(_ONSETS) * len(_VOWELS) * len(_CODAS) * len(_ENDINGS)
 _STRIDE = 104_729  # a prime that shares no factor with _NAMES, so that neighbours in rank are not neighbours in sound

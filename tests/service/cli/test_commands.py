@@ -18,7 +18,9 @@ import httpx
 import pytest
 
 from service.people.invented import nhs_number
+from service.people.localities import LOCALITIES
 from service.people.plans import plans, write_ndjson
+from service.people.who.identity import identity
 from tests.running import FHIR, REPOSITORY, Running, free_port, parameters, running
 
 EPACCS = Path(sys.executable).with_name("epaccs")
@@ -51,9 +53,9 @@ def _done(home: Path, *words: str, **settings: str) -> str:
     return ended.stdout
 
 
-def _assert_readable(service: Running, number: str) -> None:
+def _assert_readable(service: Running, number: str, practice: str = "ZZGP01") -> None:
     """Assert that the practice that holds the plan gets this person's summary."""
-    answer = service.emergency(service.token("gp", "ZZGP01"), number)
+    answer = service.emergency(service.token("gp", practice), number)
     assert answer.status_code == 200, answer.text
     assert answer.json()["resourceType"] == "Bundle"
     assert number in answer.text
@@ -114,7 +116,8 @@ def test_records_written_before_a_switch_of_keys_are_read_after_it(tmp_path: Pat
 
     with running(home, EPACCS_ENV="sandbox") as service:
         for index in range(3):
-            _assert_readable(service, nhs_number(index))
+            practice = LOCALITIES[identity(index, seed=1).locality].practice[0]
+            _assert_readable(service, nhs_number(index), practice)
 
 
 def test_a_switch_to_a_key_that_is_not_there_is_refused_and_changes_nothing(tmp_path: Path) -> None:
