@@ -6,6 +6,7 @@ case with the same audit entry, and the note afterwards is written like any othe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -33,6 +34,8 @@ from service.web.pages import HEADERS, Pages
 from service.web.reading import Document, read_document
 from service.web.session import Session, Sessions, used
 from service.web.sign_in import signed_in
+
+_OURS = re.compile(r"/crew(/search|/i/[A-Za-z0-9_-]{32}(/details|/outcome)?)?")
 
 
 @dataclass(slots=True)
@@ -97,7 +100,7 @@ class Crew:
             headers=headers or {},
             form=self.sessions.form_token(visit.session),
             person=visit.person,
-            path=visit.path,
+            path=ours(visit.path),
             **told,
         )
 
@@ -124,6 +127,11 @@ class Crew:
 
 
 Handler = Callable[[Crew, Visit], Awaitable[Response]]
+
+
+def ours(path: str) -> str:
+    """Return a path that is a page of ours to load again, or the first page: what was typed there is not repeated."""
+    return path if _OURS.fullmatch(path) else "/crew"
 
 
 def go(address: str) -> Response:

@@ -6,20 +6,18 @@ else who signs in on that device gets to see it.
 
 from __future__ import annotations
 
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import msgspec
 from starlette.responses import Response
 
 from security.errors import SecurityError
-from service.web.crew import Crew, Visit, go, renamed
+from service.web.crew import Crew, Visit, go, ours, renamed
 from service.web.forms import Form, read_form
 from service.web.outcome import LONGEST_TEXT, REASONS, Outcome
 from service.web.personas import PERSONAS
 from service.web.session import Display
 
-_OURS = re.compile(r"/crew(/search|/i/[A-Za-z0-9_-]{32}(/details|/outcome)?)?")
 _DRAFT, _ID = "crew-draft", b"outcome"
 
 
@@ -65,7 +63,7 @@ async def sign_in_page(crew: Crew, visit: Visit) -> Response:
 async def sign_in(crew: Crew, visit: Visit) -> Response:
     """POST /crew/sign-in: begin a session as one of the invented people. Demo and sandbox only."""
     form = await read_form(visit.request, crew.base_url)
-    path = form.text("next") if _OURS.fullmatch(form.text("next")) else "/crew"
+    path = ours(form.text("next"))
     draft = _opened(crew, form)
     chosen = form.text("persona")
     if not crew.sessions.owns(visit.session, form.text("form")) or chosen not in PERSONAS:
@@ -96,7 +94,7 @@ async def sign_out(crew: Crew, visit: Visit) -> Response:
 async def display(crew: Crew, visit: Visit) -> Response:
     """POST /crew/display: day, night, or as the device asks."""
     form = await read_form(visit.request, crew.base_url)
-    path = form.text("next") if _OURS.fullmatch(form.text("next")) else "/crew"
+    path = ours(form.text("next"))
     chosen = form.text("display")
     if crew.sessions.owns(visit.session, form.text("form")) and chosen in set(Display):
         visit.give = renamed(visit.session, display=Display(chosen))

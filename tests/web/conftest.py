@@ -1,0 +1,32 @@
+"""Fixtures of the pages: a browser where there is one, and a service whose time moves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from security.clock import MovableClock
+from tests.journeys.people import TimeMachine
+from tests.running import running
+from tests.web.browsing import CHROMIUM, chromium
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium. Where there is none the tests are skipped and say so; where one is required they fail."""
+    if not CHROMIUM:
+        if os.environ.get("REQUIRE_CHROMIUM"):
+            pytest.fail("no chromium was found, and REQUIRE_CHROMIUM is set")
+        pytest.skip("needs a chromium (Debian: apt-get install chromium)")
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def later(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TimeMachine]:
+    """A service whose time is moved forward, never back, by the tests that use it."""
+    with running(tmp_path_factory.mktemp("later")) as service:
+        yield TimeMachine(service, MovableClock(service.settings.home / "clock"))
