@@ -85,3 +85,19 @@ def scrolls(page: Page) -> bool:
     )
     down, across = page.evaluate(script)
     return bool(down > 0 or across > 0)
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds wrong with a page (https://github.com/dequelabs/axe-core), all its rules asked."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes']]}" for one in found]
+
+
+def small_targets(page: Page, least: int = 48) -> list[str]:
+    """Return what is to be tapped and is smaller than a glove needs."""
+    script = """least => [...document.querySelectorAll("a.act, a.call, button, a.plain")]
+        .filter(one => { const box = one.getBoundingClientRect(); return box.height < least || box.width < least })
+        .map(one => one.textContent.trim())"""
+    found: list[str] = page.evaluate(script, least)
+    return found
