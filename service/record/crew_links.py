@@ -21,6 +21,7 @@ from security.access_request import new_decision_id
 from security.clock import instant, parse_instant
 from security.decision import REGISTER_RULE, impersonal
 from security.principal import Principal
+from service.plan.particulars import Particulars
 from service.record.access import Access, Asked, Caller
 from service.record.errors import NotHere
 from service.record.incidents import IncidentRegister
@@ -39,17 +40,19 @@ class _Meaning(msgspec.Struct, array_like=True, frozen=True):
     user: str
     expires: str
     incident: str = ""
+    about: Particulars | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Led:
-    """Where a link leads: to an NHS number or a `Patient/id`; to nobody yet where only an incident is known.
+    """Where a link leads: to an NHS number or a `Patient/id`, or to whoever may be meant by what is known of them.
 
     `incident` is the number of the incident that the crew attends, where the link was made in its name.
     """
 
     whom: str
     incident: str = ""
+    about: Particulars | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,13 @@ class CrewLinks:
         meaning = _Meaning(whom, principal.organisation, user, instant(expires), principal.incident or "")
         return await self._keep(meaning, expires)
 
+    async def to_whoever(self, principal: Principal, about: Particulars) -> Link:
+        """Make a link for one signed-in person to whoever may be meant by what they typed."""
+        expires = self.access.clock() + LIFETIME
+        user = "" if principal.user is None else principal.user.id
+        meaning = _Meaning("", principal.organisation, user, instant(expires), principal.incident or "", about)
+        return await self._keep(meaning, expires)
+
     async def open(self, principal: Principal, token: str) -> Led:
         """Return where a link leads this person; raise NotHere for every link that is not theirs."""
         if not _TOKEN.fullmatch(token):
@@ -109,9 +119,13 @@ class CrewLinks:
         register = self.access.register
         if not meaning.user and meaning.whom and not await register.names(meaning.whom, meaning.organisation, now):
             raise NotHere
-        if not meaning.whom and not await register.about(meaning.organisation, meaning.incident, now):
-            raise NotHere
-        return Led(meaning.whom, meaning.incident)
+        about = meaning.about
+        if not meaning.user and not meaning.whom:
+            told = await register.about(meaning.organisation, meaning.incident, now)
+            if not told:
+                raise NotHere
+            about = told[0]
+        return Led(meaning.whom, meaning.incident, about)
 
     async def _keep(self, meaning: _Meaning, expires: datetime) -> Link:
         token = secrets.token_urlsafe(24)

@@ -22,8 +22,8 @@ async def answer(crew: Crew, visit: Visit) -> Response:
     if visit.person is None:
         return must_sign_in(crew, visit)
     led = await followed(crew, visit)
-    if not led.whom:
-        return await who_may_be_meant(crew, visit, led.incident)
+    if led.about is not None:
+        return await who_may_be_meant(crew, visit, led.about, led.incident)
     document = await crew.document(visit, led)
     view = view_of(document, await crew.answering(visit, document))
     return crew.draw(visit, "answer.html", view=view, address=visit.path)
@@ -50,7 +50,7 @@ async def details(crew: Crew, visit: Visit) -> Response:
 async def opened(crew: Crew, visit: Visit) -> Document:
     """Return the document that a link leads to. Raise LinkClosed, or what the use case raises."""
     led = await followed(crew, visit)
-    if not led.whom:
+    if led.about is not None:  # nobody was picked yet
         raise LinkClosed
     return await crew.document(visit, led)
 

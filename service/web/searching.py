@@ -14,13 +14,12 @@ import msgspec
 from starlette.responses import Response
 
 from fhir_profiles import json
-from security.clock import instant
 from security.scopes import require
-from service.plan.matching import Grade
+from service.plan.matching import Grade, keys_for
 from service.plan.particulars import Particulars, of_patient
-from service.record.errors import InvalidSearch, Unanswerable
+from service.record.errors import InvalidSearch
 from service.record.find import ENOUGH, Candidate
-from service.web.crew import Crew, Visit
+from service.web.crew import Crew, Visit, go
 from service.web.entering import must_sign_in
 from service.web.forms import read_form
 from service.web.view import Person, person_of
@@ -73,30 +72,26 @@ async def search(crew: Crew, visit: Visit) -> Response:
         return _form(crew, visit, typed, "This page was open for too long. Check it, then look again.", 409)
     if any(len(form.text(name)) > _LONGEST for name in _TYPED):
         return _form(crew, visit, typed, _TOO_LONG, 422)
-    try:
-        return await _listed(crew, visit, _particulars(typed), typed["incident"], typed)
-    except Unanswerable:
+    asked = _particulars(typed)
+    if not keys_for(asked):
         return _form(crew, visit, typed, f"Say more. It takes {', or '.join(ENOUGH[1:])}.", 422)
-    except InvalidSearch as problem:
-        return _form(crew, visit, typed, problem.sentence, 422)
+    # The list has an address of its own, so that going back to it, or loading it again, sends nothing twice.
+    link = await crew.links.to_whoever(visit.caller(typed["incident"]).principal, asked)
+    return go(f"/crew/i/{link.token}")
 
 
-async def who_may_be_meant(crew: Crew, visit: Visit, incident: str) -> Response:
-    """Return the list for a link whose incident names nobody's number: whom the control room may have meant."""
-    assert visit.person is not None
-    moment = instant(visit.now)
-    told = await crew.operations.read_record.access.register.about(visit.person.organisation, incident, moment)
-    return await _listed(crew, visit, told[0], incident, {"incident": incident})
-
-
-async def _listed(crew: Crew, visit: Visit, asked: Particulars, incident: str, typed: dict[str, str]) -> Response:
+async def who_may_be_meant(crew: Crew, visit: Visit, asked: Particulars, incident: str) -> Response:
+    """Return the list of who may be meant by what somebody of the crew, or its control room, knows of a person."""
     caller = visit.caller(incident)
     require(caller.principal.scopes, "Patient", "s")
     find = crew.operations.matching.find_people
-    found = await find(caller, asked)
+    try:
+        found = await find(caller, asked)
+    except InvalidSearch as problem:
+        return _form(crew, visit, {"incident": incident}, problem.sentence, 422)
     around = 0 if found else await find.at_address(caller, asked)
     shown = [await _shown(crew, visit, one, incident) for one in found]
-    return crew.draw(visit, "candidates.html", people=[one for one in shown if one], around=around, typed=typed)
+    return crew.draw(visit, "candidates.html", people=[one for one in shown if one], around=around)
 
 
 async def _shown(crew: Crew, visit: Visit, candidate: Candidate, incident: str) -> Shown | None:
