@@ -101,3 +101,30 @@ def small_targets(page: Page, least: int = 48) -> list[str]:
         .map(one => one.textContent.trim())"""
     found: list[str] = page.evaluate(script, least)
     return found
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What a page cost: requests, and bytes as they crossed the network, headers included."""
+
+    requests: int = 0
+    received: float = 0
+
+
+def slowed(page: Page, *, kilobits: int = 400, milliseconds: int = 300) -> Traffic:
+    """Slow a page's network down to that of a poor mobile connection, and count what crosses it."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    each_way = kilobits * 1000 / 8
+    session.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": milliseconds, "downloadThroughput": each_way, "uploadThroughput": each_way},
+    )
+    traffic = Traffic()
+
+    def finished(event: dict[str, Any]) -> None:
+        traffic.requests += 1
+        traffic.received += event["encodedDataLength"]
+
+    session.on("Network.loadingFinished", finished)
+    return traffic
