@@ -1,0 +1,65 @@
+"""The style sheet: with and without the design system, kept by browsers for good, with every class that pages use."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from service.web.assets import STATIC, StyleSheet
+from service.web.pages import TEMPLATES
+from tests.running import Running
+from tests.web.visits import visitor
+
+VENDORED = STATIC / "vendor" / "nhsuk" / "nhsuk.css"
+
+
+def test_without_the_design_system_there_are_our_own_rules(tmp_path: Path) -> None:
+    (tmp_path / "crew.css").write_bytes((STATIC / "crew.css").read_bytes())
+    sheet = StyleSheet.read(tmp_path)
+    assert not sheet.designed
+    assert sheet.plain == (STATIC / "crew.css").read_bytes()
+    assert gzip.decompress(sheet.packed) == sheet.plain
+
+
+def test_nothing_in_it_is_loaded_from_anywhere() -> None:
+    sheet = StyleSheet.read()
+    assert b"url(" not in sheet.plain
+    assert b"@import" not in sheet.plain
+    assert b"https://" not in sheet.plain
+    assert len(sheet.packed) < 40_000
+
+
+def test_it_is_kept_for_good_under_an_address_of_its_own(service: Running) -> None:
+    sheet = StyleSheet.read()
+    with visitor(service, None) as somebody:
+        found = somebody.get(sheet.address)
+        assert found.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert found.headers["content-encoding"] == "gzip"
+        assert found.content == sheet.plain
+        plain = somebody.get(sheet.address, **{"Accept-Encoding": "identity"})
+        assert "content-encoding" not in plain.headers
+        assert plain.content == sheet.plain
+        assert somebody.get("/crew/assets/other.css").status_code == 404
+
+
+@pytest.mark.skipif(not VENDORED.is_file(), reason="set-up brought no design system")
+def test_the_macros_and_the_style_sheet_belong_together(service: Running) -> None:
+    """The templates come from one package and the rules from another: a class without a rule shows that they parted."""
+    with visitor(service) as bryn:
+        pages = bryn.get("/crew").text + bryn.post("/crew/find", form=bryn.form(), nhs_number="x").text
+        outcome = bryn.get(f"/crew/i/{'A' * 32}/outcome").text
+    classes = set(re.findall(r"nhsuk-[a-z0-9_-]+", " ".join(re.findall(r'class="([^"]*)"', pages + outcome))))
+    rules = VENDORED.read_text(encoding="utf-8")
+    assert classes
+    assert {one for one in classes if f".{one}" not in rules} <= {"nhsuk-radios__conditional"}
+
+
+def test_no_template_has_a_script_or_an_inline_style() -> None:
+    for path in TEMPLATES.glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert "<script" not in text
+        assert " style=" not in text
+        assert "|safe" not in text
