@@ -41,6 +41,8 @@ PUBLIC = {
 PAGES = {
     ("GET", "/crew"),
     ("POST", "/crew/find"),
+    ("GET", "/crew/search"),
+    ("POST", "/crew/search"),
     ("POST", "/crew/display"),
     ("POST", "/crew/sign-out"),
     ("GET", "/crew/sign-in"),

@@ -88,5 +88,10 @@ def remembered_holder(remembered: Remembered) -> Document:
     return {"expires": remembered.expires}
 
 
+def piece_name(record_id: bytes, piece_id: bytes, chunk: int) -> str:
+    """Return the `_id` of a chunk of a large element."""
+    return numbered(f"{record_id.hex()}:{piece_id.hex()}", chunk)
+
+
 def _hex(tokens: frozenset[bytes]) -> list[str]:
     return sorted(token.hex() for token in tokens)

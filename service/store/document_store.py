@@ -22,16 +22,17 @@ from security.clock import Clock
 from security.envelope import WrappedKey
 from security.heads import Head
 from service.store.claims import COMMITS, Attempt, Claims, NameTaken, void
-from service.store.commit_documents import LARGEST, Newest, document_of, remembered_holder
+from service.store.commit_documents import LARGEST, Newest, document_of, piece_name, remembered_holder
 from service.store.document_epochs import Epochs
 from service.store.document_walk import DocumentWalk
 from service.store.documents import Document, Documents
 from service.store.epochs import StoredEpoch
 from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken, StoreUnavailable
-from service.store.filing import DELIVERIES, TOKENS, UNFILED, VERSIONS, Filing
+from service.store.filing import DELIVERIES, UNFILED, VERSIONS, Filing
 from service.store.grouped_audit import KNOWN, Entry, GroupedAudit
 from service.store.port import Commit, StoredDelivery, StoredRecord
 from service.store.series import numbered
+from service.store.token_places import TokenPlaces
 from service.store.turns import Counters, Leases
 
 KEYS, PIECES, SPENT, KEPT = "keys", "pieces", "spent", "kept"
@@ -56,7 +57,8 @@ class DocumentStore(DocumentWalk):
         self._claims = Claims(documents, "claims", "claims", *parts, by_record=True)
         self._remembered = Claims(documents, "remembered", "remembered", *parts, by_record=False)
         self._epochs = Epochs(documents)
-        self._filing = Filing(documents, self._audit, self._claims, self._remembered, self._epochs)
+        self._tokens = TokenPlaces(documents)
+        self._filing = Filing(documents, self._audit, self._claims, self._remembered, self._epochs, self._tokens)
         self._leases = Leases(documents, clock, self._epochs)
         self._counters = Counters(documents)
         self._running: set[asyncio.Task[Any]] = set()
@@ -90,31 +92,12 @@ class DocumentStore(DocumentWalk):
 
     async def holding(self, token: bytes, limit: int) -> list[StoredRecord]:
         """Return up to `limit` records that carry a look-up token."""
-        self._open()
-        records: dict[str, None] = {}
-        number = 1
-        while len(records) < limit:
-            place = await self._documents.find(TOKENS, numbered(token.hex(), number))
-            if place is None:
-                break
-            if not place.get("ended"):
-                records[place["record"]] = None
-            number += 1
-        found = [await self._stored(record) for record in records]
-        return [stored for stored in found if stored is not None]
+        return await self.carrying([token], limit)
 
     async def carrying(self, tokens: Sequence[bytes], limit: int) -> list[StoredRecord]:
         """Return up to `limit` records that carry any of several look-up tokens, each once."""
         self._open()
-        first = await self._documents.find_each(TOKENS, [numbered(token.hex(), 1) for token in tokens])
-        records: dict[str, None] = {}
-        for token in tokens:
-            number, one = 1, first.get(numbered(token.hex(), 1))
-            while one is not None and len(records) < limit:
-                if not one.get("ended"):
-                    records[one["record"]] = None
-                number += 1
-                one = await self._documents.find(TOKENS, numbered(token.hex(), number))
+        records = await self._tokens.records([token.hex() for token in tokens], limit)
         found = [await self._stored(record) for record in records]
         return [stored for stored in found if stored is not None]
 
@@ -129,7 +112,7 @@ class DocumentStore(DocumentWalk):
     async def piece(self, record_id: bytes, piece_id: bytes, chunk: int) -> bytes | None:
         """Return one sealed chunk of a large element."""
         self._open()
-        piece = await self._documents.find(PIECES, _piece(record_id, piece_id, chunk))
+        piece = await self._documents.find(PIECES, piece_name(record_id, piece_id, chunk))
         return None if piece is None else piece["sealed"]
 
     async def commit(self, commit: Commit) -> None:
@@ -296,7 +279,7 @@ class DocumentStore(DocumentWalk):
     async def _lay_out(self, commit: Commit, attempt: Attempt) -> str | None:
         """Write what the commit needs beside it; return where its replaced versions lie, if they are too large."""
         pieces = [
-            {"_id": _piece(commit.record_id, piece.piece_id, piece.chunk), "sealed": piece.sealed}
+            {"_id": piece_name(commit.record_id, piece.piece_id, piece.chunk), "sealed": piece.sealed}
             for piece in commit.pieces
         ]
         for piece in pieces:
@@ -360,10 +343,6 @@ class DocumentStore(DocumentWalk):
             await self._documents.insert(COMMITS, void(record, int(sequence)))
         await self._filing.newest(record)
         await self._documents.delete(UNFILED, note["_id"])
-
-
-def _piece(record_id: bytes, piece_id: bytes, chunk: int) -> str:
-    return numbered(f"{record_id.hex()}:{piece_id.hex()}", chunk)
 
 
 def _second(moment: datetime) -> datetime:

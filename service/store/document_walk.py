@@ -19,9 +19,10 @@ from service.store.commit_documents import head_of
 from service.store.document_epochs import Epochs
 from service.store.documents import Document, Documents
 from service.store.epochs import StoredEpoch
-from service.store.filing import RECORDS, TOKENS, Filing
+from service.store.filing import RECORDS, Filing
 from service.store.grouped_audit import AUDIT
 from service.store.series import numbered
+from service.store.token_places import TokenPlaces
 from service.store.walk import FiledEntry, FoundRecord
 
 KEYS = "keys"
@@ -35,6 +36,7 @@ class DocumentWalk:
     _filing: Filing
     _claims: Claims
     _epochs: Epochs
+    _tokens: TokenPlaces
 
     async def records_behind(self, record_id: bytes, limit: int) -> list[FoundRecord]:
         """Return a page of readers' copies."""
@@ -62,7 +64,7 @@ class DocumentWalk:
         """Return which claims and tokens lead to a record."""
         record = record_id.hex()
         holders = await asyncio.gather(*[self._claims.holder(claim.hex()) for claim in claims])
-        carried = await asyncio.gather(*[self._carries(record, token.hex()) for token in tokens])
+        carried = await asyncio.gather(*[self._tokens.carries(record, token.hex()) for token in tokens])
         held = {
             claim
             for claim, holder in zip(claims, holders, strict=True)
@@ -108,11 +110,3 @@ class DocumentWalk:
         wrapped = None if key is None else WrappedKey(key["dek_id"], key["kek_id"], key["blob"])
         head = None if "head" not in copy else head_of(copy["head"])
         return FoundRecord(bytes.fromhex(record), copy["sequence"], copy["sealed"], head, wrapped)
-
-    async def _carries(self, record: str, token: str) -> bool:
-        number = 1
-        while (place := await self._documents.find(TOKENS, numbered(token, number))) is not None:
-            if place["record"] == record and not place.get("ended"):
-                return True
-            number += 1
-        return False

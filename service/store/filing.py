@@ -23,11 +23,12 @@ from service.store.documents import Document, Documents
 from service.store.errors import StoreUnavailable
 from service.store.grouped_audit import KNOWN, Entry, GroupedAudit
 from service.store.series import numbered
+from service.store.token_places import TokenPlaces
 
 _TRIES = 16
 """Times that a record is looked at while others move it on; a newest commit that is slim for longer is damage."""
 
-RECORDS, VERSIONS, TOKENS, DELIVERIES, UNFILED = "records", "versions", "tokens", "deliveries", "unfiled"
+RECORDS, VERSIONS, DELIVERIES, UNFILED = "records", "versions", "deliveries", "unfiled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Filing:
     claims: Claims
     remembered: Claims
     epochs: Epochs
+    tokens: TokenPlaces
 
     async def newest(self, record: str) -> Newest | None:
         """Return the newest committed state of a record, filing what it meets on the way; None when there is none."""
@@ -96,9 +98,9 @@ class Filing:
         versions: Document = {name: commit[name] for name in ("replaced", "replaced_at") if name in commit}
         if versions:
             await self.documents.insert(VERSIONS, {"_id": commit["_id"], **versions})
-        await self._add_tokens(record, sequence, commit["tokens"])
+        await self.tokens.add(record, sequence, commit["tokens"])
         for token in commit["dropped_tokens"]:
-            await self._drop_token(record, sequence, token)
+            await self.tokens.drop(record, sequence, token)
         for token in commit["claims"]:
             await self.claims.confirm(token, record, sequence)
         for token in commit["dropped_claims"]:
@@ -122,25 +124,3 @@ class Filing:
         forerunner = await self.documents.find(COMMITS, numbered(record, sequence))
         if forerunner is not None and "slim" not in forerunner:
             await self.documents.slim(COMMITS, slimmed(forerunner))
-
-    async def _add_tokens(self, record: str, sequence: int, tokens: list[str]) -> None:
-        """Give each token a place for this record. Nearly always the first place is free; all are tried at once."""
-        place = {"record": record, "sequence": sequence}
-        taken = await self.documents.insert_each(TOKENS, [{"_id": numbered(token, 1), **place} for token in tokens])
-        for token in tokens:
-            number = 1
-            while numbered(token, number) in taken:
-                other = await self.documents.find(TOKENS, numbered(token, number))
-                ours = other is not None and other["record"] == record
-                if other is not None and ours and (other["sequence"] >= sequence or not other.get("ended")):
-                    break
-                number += 1
-                if not await self.documents.insert(TOKENS, {"_id": numbered(token, number), **place}):
-                    taken.add(numbered(token, number))
-
-    async def _drop_token(self, record: str, sequence: int, token: str) -> None:
-        number = 1
-        while (place := await self.documents.find(TOKENS, numbered(token, number))) is not None:
-            if place["record"] == record and place["sequence"] < sequence and not place.get("ended"):
-                await self.documents.mark(TOKENS, numbered(token, number), {"ended": True})
-            number += 1

@@ -16,9 +16,10 @@ from service.store.commit_documents import document_of
 from service.store.document_store import DocumentStore
 from service.store.epochs import NUMBERS, StoredEpoch
 from service.store.errors import ClaimTaken, SequenceTaken, StoreUnavailable
-from service.store.filing import RECORDS, TOKENS, UNFILED
+from service.store.filing import RECORDS, UNFILED
 from service.store.port import Commit
 from service.store.series import numbered
+from service.store.token_places import TOKENS
 from tests.contracts.stores import (
     MemoryHarness,
     MongoHarness,

@@ -120,7 +120,7 @@ async def test_every_query_names_an_id_or_walks_ids_in_order(harness: MongoHarne
     a_newer_state = {("update", ("_id", field), "one") for field in ("next", "turn")}
     a_few, the_next_ids = {("find", ("_id",), "$in")}, {("find", ("_id",), "$gt")}
     assert shapes == one_document | a_newer_state | a_few | the_next_ids
-    assert collections_asked("$in") == {"claims", "records", "commits"}
+    assert collections_asked("$in") == {"claims", "records", "commits", "tokens"}
     assert collections_asked("$gt") == {"unfiled", "deliveries", "epochs"}
     touched = {collection for _, collection in asked}
     assert touched >= {

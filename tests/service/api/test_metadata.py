@@ -82,7 +82,8 @@ def test_what_depends_on_a_route_goes_with_it() -> None:
     assert resource(stated(), "Patient")["conditionalCreate"]
     assert not resource(stated(without("create", "Patient")), "Patient")["conditionalCreate"]
     assert not resource(stated(without("vread", "Patient")), "Patient")["readHistory"]
-    assert "operation" not in resource(stated(without("$emergency-summary", "Patient")), "Patient")
+    without_summary = resource(stated(without("$emergency-summary", "Patient")), "Patient")
+    assert [one["name"] for one in without_summary["operation"]] == ["match"]
 
 
 def test_a_type_without_routes_is_not_stated() -> None:
@@ -118,7 +119,7 @@ def test_search_parameters_are_those_of_the_search_itself() -> None:
 def test_operations_stand_where_they_are_called() -> None:
     statement = stated()
     rest = statement["rest"][0]
-    assert [one["name"] for one in resource(statement, "Patient")["operation"]] == ["emergency-summary"]
+    assert [one["name"] for one in resource(statement, "Patient")["operation"]] == ["emergency-summary", "match"]
     assert {one["name"] for one in rest["operation"]} == {
         "open-incident",
         "close-incident",

@@ -90,7 +90,8 @@ async def test_a_process_that_is_always_slower_is_let_go_first_in_the_end(servic
         over.set()
         versions = await asyncio.gather(*writers)
     assert result.version == 2
-    assert INSISTS < slow.commits <= INSISTS + 4
+    # Of 64 tries. On a busy machine who stands back may tire of it before the other has come round.
+    assert INSISTS < slow.commits <= 4 * INSISTS
     assert quick.asked["lease"] == 0
     for reference, version in zip(theirs, versions, strict=True):
         assert len(await service_house.history(reference)) == version

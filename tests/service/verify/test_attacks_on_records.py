@@ -142,7 +142,7 @@ async def test_a_claim_that_leads_to_somebody_else(verifier: Verifier, past: Pas
 
 async def test_look_up_tokens_removed(verifier: Verifier, past: Past) -> None:
     change: Change = lambda c: c.execute(f"DELETE FROM tokens WHERE number = {NUMBER}", (past.one,))  # noqa: E731
-    assert await found(verifier, change) == [of(past, "tokens", "32 of 32 do not lead to this record")]
+    assert await found(verifier, change) == [of(past, "tokens", "16 of 16 do not lead to this record")]
 
 
 async def earlier(verifier: Verifier, past: Past, *, only_registering: bool = False) -> tuple[Change, Change]:
