@@ -6,6 +6,7 @@ import click
 
 from service import VERSION
 from service.cli.backup import backup, restore
+from service.cli.crew import crew_link
 from service.cli.doors import clock, decide, token
 from service.cli.keys import keys
 from service.cli.load import load
@@ -20,5 +21,5 @@ def main() -> None:
     """Run and look after the shared palliative care record."""
 
 
-for command in (serve, demo, keys, token, load, clock, decide, verify, backup, restore, openapi):
+for command in (serve, demo, keys, token, crew_link, load, clock, decide, verify, backup, restore, openapi):
     main.add_command(command)

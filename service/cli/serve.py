@@ -13,20 +13,19 @@ import click
 
 from adapters.errors import OutsideError
 from adapters.fhir_rest import FhirClient
-from adapters.http import HttpClient
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from security.access_policy import load
-from security.assertions import b2b_extensions
-from security.client_assertion import ClientAssertion, SmartBackendAuth
-from security.demo_clients import DEMO_CLIENTS, private_key
+from security.demo_clients import DEMO_CLIENTS
 from security.keys import open_keys
 from security.registry import ClientRegistry
 from service import logs
 from service.app import Subscribing, create_app, no_subscribers, open_store
+from service.cli.acting import acting_as
 from service.cli.common import furnish, plain_errors, read_settings
 from service.cli.server import server_of
 from service.cli.workers import serve_with
 from service.people.demo import DemoPerson, demo_people
+from service.people.rota import rota
 from service.settings import Settings
 from service.wiring import clock_of
 
@@ -92,13 +91,14 @@ async def _demo(settings: Settings) -> None:
         await asyncio.sleep(0.02)
     cast = list(demo_people(clock_of(settings)()))
     await _fill(settings, cast)
+    await _fill_directory(settings)
     _explain(settings, cast)
     await serving
 
 
 async def _fill(settings: Settings, cast: list[DemoPerson]) -> None:
     """Load those of the cast who are not there yet through the public API, as the demo practice's system would."""
-    async with _gp_client(settings) as http:
+    async with acting_as(settings, "demo-gp") as http:
         client = FhirClient(http, settings.fhir_base)
         with click.progressbar(cast, label="Loading synthetic people") as progress:
             for person in progress:
@@ -111,14 +111,15 @@ async def _fill(settings: Settings, cast: list[DemoPerson]) -> None:
                     click.echo(f"\n{person.name}: not loaded ({type(error).__name__})", err=True)
 
 
-def _gp_client(settings: Settings) -> HttpClient:
-    gp = DEMO_CLIENTS["demo-gp"]
-    key = private_key(settings.home, gp.name)
-    token_url = f"{settings.base_url}/oauth2/token"
-    assertion = ClientAssertion(
-        gp.name, token_url, key, f"{gp.name}-1", "ES384", clock_of(settings), b2b_extensions(gp.asserted())
-    )
-    return HttpClient(auth=SmartBackendAuth(assertion, " ".join(gp.scopes), clock_of(settings)))
+async def _fill_directory(settings: Settings) -> None:
+    """Write who answers at which hour into the shared directory; what is there already stays."""
+    async with acting_as(settings, "demo-directory") as http:
+        client = FhirClient(http, settings.fhir_base)
+        for one in rota():
+            try:
+                await client.create(one)
+            except OutsideError as error:
+                click.echo(f"{one['name']}: not loaded ({type(error).__name__})", err=True)
 
 
 def _explain(settings: Settings, cast: list[DemoPerson]) -> None:
@@ -127,6 +128,7 @@ def _explain(settings: Settings, cast: list[DemoPerson]) -> None:
         f"""
 The demo is running at {base} (everything in it is invented; state is under {settings.home.name}/).
 
+  for crews       {base}/crew
   documentation   {base}/docs
   capability      {settings.fhir_base}/metadata
 
@@ -153,6 +155,10 @@ As the ambulance: ask what matters now.
     -H 'Content-Type: application/fhir+json' \\
     -d '{{"resourceType":"Parameters","parameter":[{{"name":"nhsNumber","valueString":"{first}"}}]}}' \\
     | python3 -m json.tool
+
+On a paramedic's phone: the control room opens an incident and sends the crew this link.
+
+  .venv/bin/epaccs crew-link {first}
 
 Demo clients for `epaccs token`: {", ".join(DEMO_CLIENTS)}
 Stop the demo with Ctrl-C.

@@ -1,0 +1,135 @@
+"""From the document to one screen: nothing is left out in silence, and nothing is said to be what it is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from fhir_profiles.sections import Section, section_of
+from service.people.demo import demo_people
+from service.plan.lines import plan_lines
+from service.plan.rota import Answering, Cover, OpenNow
+from service.plan.slots import Slot
+from service.plan.summary import Wording, compose
+from service.web.reading import Document, read_document
+from service.web.view import View, age_in_words, short, view_of
+
+NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
+WORDING = Wording.of("Call the number below.")
+
+
+def document(name: str, withheld: frozenset[Section] = frozenset(), *, nothing: bool = False) -> Document:
+    """Return the document about one of the demo's cast, as the service puts it together."""
+    (found,) = [one for one in demo_people(NOW) if one.name.startswith(name)]
+    text = msgspec.json.encode(found.bundle).decode()
+    for number, entry in enumerate(found.bundle["entry"]):
+        text = text.replace(entry["fullUrl"], f"{entry['resource']['resourceType']}/{number}")
+    meta = {"versionId": "1", "lastUpdated": "2026-11-20T10:00:00.000Z"}
+    entries = msgspec.json.decode(text)["entry"]
+    resources = [{**entry["resource"], "id": str(number), "meta": meta} for number, entry in enumerate(entries)]
+    lines = [] if nothing else plan_lines([(one, section_of(one)) for one in resources])
+    first = compose(lines, withheld, NOW, subject="Patient/1", version="1", wording=WORDING)
+    patient = next(one for one in resources if one["resourceType"] == "Patient")
+    shown = [{"resource": msgspec.json.decode(first)}, {"resource": patient}]
+    return read_document({"resourceType": "Bundle", "entry": shown})
+
+
+def view(name: str, **more: object) -> View:
+    return view_of(document(name, **more), None)  # type: ignore[arg-type]
+
+
+def test_who_it_is() -> None:
+    person = view("Ada").person
+    assert person.name == "Ada Testley"
+    assert person.nhs_number.count(" ") == 2
+    assert person.age.endswith(" years")
+
+
+@pytest.mark.parametrize(
+    ("born", "age"),
+    [
+        ("1950-11-28", "76 years"),
+        ("1950-11-29", "75 years"),
+        ("2025-11-28", "12 months"),
+        ("2024-11-28", "2 years"),
+        ("1950", ""),
+        ("", ""),
+    ],
+)
+def test_ages(born: str, age: str) -> None:
+    assert age_in_words(born, NOW) == age
+
+
+def test_dates_are_short_and_in_london() -> None:
+    assert short("2026-09-03") == "3 Sep 2026"
+    assert short("2026-06-30T23:30:00Z") == "1 Jul 2026"
+    assert short("2026-06-30T23:30:00Z", clock=True) == "1 Jul 2026 at 00:30"
+    assert short("2026-05") == "May 2026"
+    assert short("") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "headline", "tone"),
+    [
+        ("Ada", "DO NOT ATTEMPT CPR", "stop"),
+        ("Bernard", "ATTEMPT CPR", "go"),
+        ("Faisal", "CPR DECISION REVOKED", "warn"),
+        ("Greta", "NO CPR DECISION RECORDED", "warn"),
+    ],
+)
+def test_the_words_come_first_and_the_colour_repeats_them(name: str, headline: str, tone: str) -> None:
+    found = view(name)
+    assert found.headline == headline
+    assert [one.tone for one in found.cpr] == [tone]
+
+
+def test_none_recorded_withheld_and_conflict_have_words_of_their_own() -> None:
+    assert view("Cora").headline == "NO CPR DECISION RECORDED"
+    assert "not a CPR decision" in view("Cora").lead
+    group = frozenset({Section.CPR_DECISION, Section.TREATMENT_ESCALATION, Section.ADRT, Section.LPA_HEALTH_WELFARE})
+    closed = view("Ada", withheld=group, nothing=True)
+    assert closed.headline == "CPR DECISION WITHHELD OR UNAVAILABLE"
+    assert "do not infer" in closed.ceiling.text
+    assert view("Edith").headline == "TWO DECISIONS DISAGREE"
+    assert view("Edith").lead == "Call the number below."
+
+
+def test_an_overdue_review_is_said_beside_the_decision_that_stands() -> None:
+    (decision,) = view("Desmond").cpr
+    assert decision.state.startswith("In force, REVIEW OVERDUE since 19 Nov 2026")
+    assert decision.late
+    assert view("Desmond").late
+
+
+@pytest.mark.parametrize("name", ["Ada", "Bernard", "Edith", "Jack", "Kamala", "Leonard"])
+def test_what_does_not_fit_is_counted(name: str) -> None:
+    whole = document(name)
+    ceiling = view_of(whole, None).ceiling
+    said = whole.parts[Slot.CEILING].items[0].words[0].rpartition(", decided ")[0]
+    pieces = said.removeprefix("Level of treatment: ").split(". ")
+    assert ceiling.text.split(". ") == pieces[: len(pieces) - ceiling.more]
+
+
+def test_whom_to_call() -> None:
+    whole = document("Ada")
+    open_now = Answering((OpenNow("Night nurses", "01632 960122", NOW, datetime(2026, 11, 28, 8, tzinfo=UTC)),))
+    found = view_of(whole, open_now)
+    assert [(one.dial, one.note) for one in found.calls] == [
+        ("01632960122", "until 08:00"),
+        ("01632960024", "24 hours"),
+    ]
+    nobody = view_of(document("Ada", nothing=True), Answering((), (NOW, Cover("Day team", "01632 960111", ()))))
+    assert nobody.calls == ()
+    assert "Next: Day team, 01632 960111, from Saturday 03:00" in nobody.no_call
+
+
+def test_medicines_whose_authorisation_has_ended_say_so() -> None:
+    words = view("Leonard").medicines.text
+    assert words.startswith("NOT RECORDED AS IN THE HOME. AUTHORISATION ENDED 25 Nov 2026")
+
+
+def test_places_first_and_second() -> None:
+    assert view("Ada").place.text == "Care and death: 1st home, 2nd hospice"
+    assert "undecided" in view("Greta").place.text
