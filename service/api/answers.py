@@ -16,7 +16,7 @@ from fhir_profiles.issues import Issue
 from security.clock import parse_instant
 from security.release import Held, Released
 from service.api.negotiation import FHIR_JSON_UTF8
-from service.record.find import Candidate
+from service.record.find import Candidate, Household
 
 _PROOF: Final = object()
 PREDECESSOR: Final = "predecessor-version"
@@ -84,10 +84,10 @@ def searchset(released: Released, base: str, self_url: str) -> Answer:
     return _bundle("searchset", entries, released.redacted, self_url, total=len(entries))
 
 
-def matches(candidates: Sequence[Candidate], base: str, *, at_address: int = 0) -> Answer:
+def matches(candidates: Sequence[Candidate], base: str, around: Household) -> Answer:
     """Answer $match: who may be meant, best first, each with FHIR's grade; the Patient as far as it was released.
 
-    `at_address`: how many people with a plan live where the crew was sent; told as a number when nobody is shown.
+    `around`: how many people with a plan live where the crew was sent; told as a number when nobody is shown.
     """
     entries, redacted = [], False
     for candidate in candidates:
@@ -103,11 +103,13 @@ def matches(candidates: Sequence[Candidate], base: str, *, at_address: int = 0) 
                 % (base.encode(), item.type.encode(), item.id.encode(), item.body, json.encode(search))
             )
     total = len(entries)
-    if at_address:
+    if around.people:
         text = (
-            f"{at_address} with a plan at this address. An address does not say who somebody is: ask their name and "
+            f"{around.people} with a plan at this address. An address does not say who somebody is: ask their name and "
             "date of birth, and look again."
         )
+        if around.telephone:
+            text += f" All of them give this telephone: {around.telephone}."
         issue = {"severity": "information", "code": "informational", "details": {"text": text}}
         outcome = json.encode({"resourceType": "OperationOutcome", "issue": [issue]})
         entries.append(b'{"resource":%s,"search":{"mode":"outcome"}}' % outcome)

@@ -20,7 +20,7 @@ from service.api.answers import Answer
 from service.api.routing import Call
 from service.plan.particulars import Particulars, of_patient
 from service.record.errors import InvalidContent
-from service.record.find import MOST_SHOWN, FindPeople
+from service.record.find import MOST_SHOWN, FindPeople, Household
 
 MOST_YEARS_OFF = 10
 
@@ -40,8 +40,8 @@ class Matching:
         most = _number(parameters, "count", MOST_SHOWN, MOST_SHOWN)
         certain_only = parameters.get("onlyCertainMatches", {}).get("valueBoolean") is True
         candidates = await self.find_people(call.caller, asked, certain_only=certain_only)
-        around = 0 if candidates else await self.find_people.at_address(call.caller, asked)
-        return answers.matches(candidates[:most], self.base, at_address=around)
+        around = Household() if candidates else await self.find_people.at_address(call.caller, asked)
+        return answers.matches(candidates[:most], self.base, around)
 
 
 def particulars(parameters: dict[str, dict[str, Any]], name: str) -> Particulars:

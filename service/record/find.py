@@ -46,6 +46,14 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Household:
+    """How many people with a plan live behind a door, and the telephone that all of several give; '' for none."""
+
+    people: int = 0
+    telephone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FindPeople:
     """Finds people. One per service."""
 
@@ -80,24 +88,26 @@ class FindPeople:
             await self._withheld(caller, decision, words, None)
         return shown
 
-    async def at_address(self, caller: Caller, asked: Particulars) -> int:
+    async def at_address(self, caller: Caller, asked: Particulars) -> Household:
         """Return how many people with a plan live at the address of the incident that a crew attends.
 
-        An address alone opens nobody (hazard H2). A crew that was sent to it learns this number and no more, so that
-        it asks whom it meets; everybody else, and whoever asks about another address, gets 0. Who objects to sharing,
-        and who has a flag for protected location, is not counted.
+        An address alone opens nobody (hazard H2). A crew that was sent to it learns this number, and the telephone of
+        the place where all of several give the same one, so that it asks whom it meets or rings the home; everybody
+        else, and whoever asks about another address, learns of nobody. Who objects to sharing, and who has a flag for
+        protected location, is not counted.
         """
         principal = caller.principal
         if principal.incident is None or not asked.dwellings:
-            return 0
+            return Household()
         moment = instant(caller.at or self.access.clock())
         told = await self.access.register.about(principal.organisation, principal.incident, moment)
         if not any(lives_at(one.dwellings, asked.dwellings) for one in told):
-            return 0
+            return Household()
         there = await self._found(Particulars(), keys_for(Particulars(dwellings=asked.dwellings)))
         living = [one for one in there if lives_at(one.contents.person.dwellings, asked.dwellings)]
-        decisions = [await self.access.decide(caller, one, sent_there=True) for one in living]
-        return sum(decision.permitted for decision in decisions)
+        told_of = [one for one in living if (await self.access.decide(caller, one, sent_there=True)).permitted]
+        shared = set.intersection(*(set(one.contents.person.telephones) for one in told_of)) if told_of[1:] else set()
+        return Household(len(told_of), min(shared, default=""))
 
     async def _found(self, asked: Particulars, keys: Iterable[Key]) -> list[OpenRecord]:
         records = self.access.records

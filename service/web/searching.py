@@ -18,7 +18,7 @@ from security.scopes import require
 from service.plan.matching import Grade, keys_for
 from service.plan.particulars import Particulars, of_patient
 from service.record.errors import InvalidSearch
-from service.record.find import ENOUGH, Candidate
+from service.record.find import ENOUGH, Candidate, Household
 from service.web.crew import Crew, Visit, go
 from service.web.entering import must_sign_in
 from service.web.forms import read_form
@@ -89,7 +89,7 @@ async def who_may_be_meant(crew: Crew, visit: Visit, asked: Particulars, inciden
         found = await find(caller, asked)
     except InvalidSearch as problem:
         return _form(crew, visit, {"incident": incident}, problem.sentence, 422)
-    around = 0 if found else await find.at_address(caller, asked)
+    around = Household() if found else await find.at_address(caller, asked)
     shown = [await _shown(crew, visit, one, incident) for one in found]
     return crew.draw(visit, "candidates.html", people=[one for one in shown if one], around=around)
 

@@ -158,7 +158,18 @@ def test_a_crew_finds_whom_its_incident_is_about_and_nobody_else(service: Runnin
 
 def test_an_address_alone_opens_nobody_and_tells_a_crew_that_was_sent_there_how_many(service: Running) -> None:
     home = {**HOME, "line": ["77 Placeholder Row"], "postalCode": "ZZ99 7WW"}
-    lives = [admitted_as(service, 40 + number, address=[home]) for number in range(3)]
+    lives = [
+        admitted_as(
+            service,
+            40 + number,
+            address=[home],
+            telecom=[
+                {"system": "phone", "value": "01632 960777", "use": "home"},
+                {"system": "phone", "value": f"07700 90010{number}", "use": "mobile"},
+            ],
+        )
+        for number in range(3)
+    ]
     objects = admitted_as(service, 44, address=[home])
     withdrawn = service.call("POST", "/Consent", gp(service), sharing(objects, "deny"))
     assert withdrawn.status_code == 201, withdrawn.text
@@ -169,7 +180,9 @@ def test_an_address_alone_opens_nobody_and_tells_a_crew_that_was_sent_there_how_
     (outcome,) = answer.json()["entry"]
     assert answer.json()["total"] == 0
     assert outcome["search"]["mode"] == "outcome"
-    assert outcome["resource"]["issue"][0]["details"]["text"].startswith("3 with a plan at this address.")
+    text = outcome["resource"]["issue"][0]["details"]["text"]
+    assert text.startswith("3 with a plan at this address.")
+    assert text.endswith("All of them give this telephone: 01632960777.")
     for one in lives:
         assert one.nhs_number not in answer.text
         assert service.emergency(crew, one.nhs_number).status_code == 404
