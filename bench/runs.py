@@ -44,7 +44,7 @@ class Plan:
     def usual(cls, *, full: bool) -> Plan:
         """Return the plan behind the promised numbers."""
         more = 100_000 if full else None
-        return cls(10_000, 1_000, more, runs=5, seconds=5, cold_seconds=2, warm_up_seconds=10, loaded=4_000)
+        return cls(10_000, 1_000, more, runs=5, seconds=5, cold_seconds=2, warm_up_seconds=10, loaded=10_000)
 
     @classmethod
     def quick(cls) -> Plan:

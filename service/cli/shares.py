@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from service.cli.common import plain_lines
 
-AT_ONCE = 64
+AT_ONCE = 256
 """Plans that one process writes at the same time. Half of them are on their way to the disk, together, while the other
 half is being made: the more of them, the fewer times the same pages of the store are written, and the more memory."""
 
