@@ -120,7 +120,7 @@ async def test_items_are_written_together_and_made_only_when_a_hand_is_free() ->
 
     def items() -> Iterator[int]:
         nonlocal made
-        while made < 100:
+        while made < 3 * AT_ONCE:
             made += 1
             yield made
 
@@ -133,7 +133,7 @@ async def test_items_are_written_together_and_made_only_when_a_hand_is_free() ->
         writing -= 1
 
     await together(write, items())
-    assert (made, most) == (100, AT_ONCE)
+    assert (made, most) == (3 * AT_ONCE, AT_ONCE)
 
 
 async def test_what_fails_among_items_written_together_is_raised_as_it_is() -> None:
