@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from service.people.traits import Traits
-from service.people.who.identity import Contact
+from service.people.who.contacts import Contact
 from service.people.who.shared_homes import SharedHome
 from service.people.who.streets import property_of
 from service.people.who.traditions import TRADITIONS, Foreign
@@ -138,7 +138,7 @@ CAST = (
             "landline": None,
             "with_uprn": False,
             "born": date(1974, 8, 30),
-            "contacts": (Contact("Howard", "Protocombe", "FRND", "07700 900461", "mobile"),),
+            "contacts": (Contact("Howard", "Protocombe", "FRND", "07700 900462", "mobile"),),
         },
     ),
     Persona(

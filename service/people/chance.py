@@ -1,7 +1,8 @@
 """Cheap draws that depend on a seed, a number and a topic alone: no state, so person i is the same in any order.
 
 `random.Random` costs ten microseconds to seed, more than half of what a whole identity may cost. A `Chance` is one
-hash."""
+hash.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 Which is likely depends on age and on where somebody lives: dementia and frailty in care homes, cancer in hospices,
 liver disease in hostels. A year of deaths in England has about 28 in a hundred from cancer, 25 from heart and
 circulation, 13 from lungs and 12 from dementia as underlying cause; people with cancer are more likely to have a
-plan, so they are more here."""
+plan, so they are more here.
+"""
 
 from __future__ import annotations
 

@@ -22,8 +22,9 @@ from service.people.illnesses import DIAGNOSES, OTHER_DIAGNOSES, illness_of
 from service.people.localities import LOCALITIES, Locality
 from service.people.traits import Traits, drawn
 from service.people.values import Json
+from service.people.who.contacts import Contact
 from service.people.who.given_names import given_name
-from service.people.who.identity import Contact, Identity, identity
+from service.people.who.identity import Identity, identity
 from service.people.who.ordinary import someone
 from service.people.who.patient import HOSPITAL_NUMBER, patient
 from service.people.who.surnames import surname

@@ -25,6 +25,7 @@ PLACES = (
     "not-recorded",
 )
 ATTORNEYS = ("life-sustaining", "welfare", "deputy")
+_YOUNGEST_WITH_DOSES = 8
 MEDICINES_HELD = ("active", "on-hold", "stopped")
 
 
@@ -77,7 +78,8 @@ def drawn(random: Random, who: Identity | None = None) -> Traits:
         place=chance.one_of(_PLACES.get(who.setting if who else "", _PLACES_AT_HOME)),
         sharing="given" if chance.happens(800) else "not-recorded",
         allergy=chance.one_of(_ALLERGIES),
-        medicines=chance.one_of(_HOW_MANY),
+        # the doses written here are for adults and half-grown children
+        medicines=0 if who is not None and who.age < _YOUNGEST_WITH_DOSES else chance.one_of(_HOW_MANY),
         box=chance.happens(700),
         attorney=chance.happens(420) and not child,
         advance_decision=chance.happens(80) and not child,

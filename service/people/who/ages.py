@@ -3,7 +3,8 @@
 Two thirds of those who die are 75 or older and a third of these are 90 or older (Public Health England, *Death in
 people aged 75 years and older in England in 2017*); children and young people are about one in a hundred. In care
 homes people are older, in hostels and without an address much younger (people who die homeless: 45 on average, ONS).
-Ages are those on a fixed day, so that a birth date depends on no clock."""
+Ages are those on a fixed day, so that a birth date depends on no clock.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The bones of an identity: where somebody lives, gender, birth date and name; and who is tied to whom.
 
 One person is drawn from seed and index alone. Then an odd one may be tied to the even one before: twins, a couple, or
-two people whom only a careful eye tells apart. Such a tie costs a second draw, and needs nobody else."""
+two people whom only a careful eye tells apart. Such a tie costs a second draw, and needs nobody else.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ The order of names in a decade is that of the lists of the Office for National S
 Wales: historical data, 1904-1994*, then its yearly lists); Margaret leads girls born in 1924, 1934 and 1944, John the
 boys. These lists give ranks and no numbers. Shares are therefore ours: the first of a decade has `_TOP` per cent, the
 others fall as 1/(rank + 4), and a fifth of people bear a name of `_LATER`, which are many and of many languages. In
-2024 the first boys' name had about 1.5 per cent."""
+2024 the first boys' name had about 1.5 per cent.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 The same whatever else is made, by however many processes. Nobody exists: invented family names, towns and postcodes
 that no mail uses, telephones and NHS numbers of ranges that nobody has. What is awkward in life occurs here: no NHS
-number, a birth date known in part, two people whom only a careful eye tells apart, a name in another script."""
+number, a birth date known in part, two people whom only a careful eye tells apart, a name in another script.
+"""
 
 from __future__ import annotations
 
@@ -13,25 +14,16 @@ import msgspec
 from service.people.chance import Chance
 from service.people.invented import nhs_number
 from service.people.who.ages import age
+from service.people.who.contacts import Contact, contacts_of, mobile
 from service.people.who.core import Core, core
 from service.people.who.given_names import FORMS, SHORT, given_name
 from service.people.who.shared_homes import SharedHome, home_of
-from service.people.who.streets import PROPERTIES, Property, landline, property_of
+from service.people.who.streets import Property, landline, property_of
 from service.people.who.surnames import surname
 from service.people.who.traditions import Foreign
 
 NO_NUMBER = ("nhs-number-not-known", "overseas-patient", "devolved-nation")
 """Why somebody has no NHS number (UK Core)."""
-
-
-class Contact(msgspec.Struct, frozen=True):
-    """Somebody close to a person; `relation` is a code of HL7 v3 RoleCode, `use` that of the phone."""
-
-    given: str
-    family: str
-    relation: str
-    phone: str
-    use: str
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -109,9 +101,9 @@ def identity(index: int, seed: int = 1) -> Identity:
         home=home,
         shared=shared,
         landline=_landline(person, shared, chance),
-        mobile=_mobile(chance) if person.setting != "care-home" and chance.happens(550) else None,
+        mobile=mobile(chance) if person.setting != "care-home" and chance.happens(550) else None,
         with_uprn=home is not None and chance.happens(700),
-        contacts=_contacts(person, seed),
+        contacts=contacts_of(person, seed),
         protected=chance.happens(4),
         tie=person.tie,
     )
@@ -156,58 +148,3 @@ def _landline(person: Core, shared: SharedHome | None, chance: Chance) -> str | 
         if person.setting != "no-fixed-address" and chance.happens(likely)
         else None
     )
-
-
-def _mobile(chance: Chance) -> str:
-    """Return a number of one's own; few can be of the thousand mobile numbers that are kept for fiction."""
-    if chance.happens(30):
-        return f"07700 900{chance.below(1000):03}"
-    return landline(chance.below(2), chance.below(PROPERTIES))
-
-
-def _contacts(person: Core, seed: int) -> tuple[Contact, ...]:
-    chance = Chance(seed, person.index, "contacts")
-    years = age(person.born)
-    count = (0, 1, 1, 1, 1, 2, 2, 2, 3, 3)[chance.below(10)]
-    kinds: tuple[str, ...]
-    if years < 18:
-        kinds = ("MTH", "FTH", "GRMTH")
-    elif person.setting in ("hostel", "no-fixed-address"):
-        kinds, count = ("FRND", "BRO", "SIS"), min(count, 1)
-    else:
-        kinds = ("SPS", "DAUC", "SONC") if years < 80 or person.tie == "couple" else ("DAUC", "SONC", "FRND")
-        turn = chance.below(3)
-        kinds = (*kinds[turn:], *kinds[:turn])
-    return tuple(_contact(person, relation, chance) for relation in kinds[:count])
-
-
-_OLDER = {"MTH": 30, "FTH": 32, "GRMTH": 58, "SPS": 0, "DAUC": -28, "SONC": -28, "FRND": 0, "BRO": 2, "SIS": -2}
-_GENDERS = {
-    "MTH": "female",
-    "FTH": "male",
-    "GRMTH": "female",
-    "DAUC": "female",
-    "SONC": "male",
-    "BRO": "male",
-    "SIS": "female",
-}
-_SAME_NAME = {
-    "SPS": 900,
-    "SONC": 850,
-    "DAUC": 400,
-    "MTH": 800,
-    "FTH": 900,
-    "BRO": 900,
-    "SIS": 500,
-    "GRMTH": 500,
-    "FRND": 0,
-}
-
-
-def _contact(person: Core, relation: str, chance: Chance) -> Contact:
-    gender = _GENDERS.get(relation) or ("male" if person.gender == "female" else "female")
-    given = given_name(chance, gender, person.born.replace(year=person.born.year - _OLDER[relation], day=1))
-    family = person.family if chance.happens(_SAME_NAME[relation]) else surname(chance)
-    if relation in ("SPS", "MTH") and person.setting == "home" and chance.happens(600):
-        return Contact(given, family, relation, landline(person.locality, person.place), "home")
-    return Contact(given, family, relation, _mobile(chance), "mobile")

@@ -13,7 +13,8 @@ _FROM = 800_000
 
 def someone(random: Random, number: str, name: tuple[str, str, str] | None = None) -> Identity:
     """Return an adult of the first locality with this NHS number; `name` is (given, family, gender) where it is
-    given."""
+    given.
+    """
     while True:
         who = identity(_FROM + random.randrange(90_000), seed=0)
         known = who.born_known == "day" and who.nhs_number and who.foreign is None and not who.tie

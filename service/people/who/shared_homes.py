@@ -3,7 +3,8 @@
 People are dealt out in blocks of 400 neighbours: each block has one care home in each locality, and its residents are
 people of that block. So a home has as many residents as it should, whoever else is made, and one person's home needs
 nobody else. A fifth of people live in one, as a fifth of deaths in England are in care homes (21.8 % in 2016;
-hospices 5.7 %: Public Health England, End of Life Care Profiles, February 2018)."""
+hospices 5.7 %: Public Health England, End of Life Care Profiles, February 2018).
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ Postcodes are of the area ZZ, which no mail uses. Each has 32 properties along o
 
 Telephones are of the code 01632, which belongs to no place (Ofcom keeps 01632 960 for drama); mobiles of 07700 900,
 kept for drama. Of these there are a thousand only, shared by nobody who should be found by them: most people have the
-former."""
+former.
+"""
 
 from __future__ import annotations
 

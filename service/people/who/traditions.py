@@ -1,7 +1,8 @@
 """Names of other languages: with diacritics, and in other scripts with the Latin form that a practice writes.
 
 Family names are put together from parts in both scripts alike, so that they are pronounceable and nobody's. Each part
-is (Latin, own script); where the script is Latin itself, the two differ by diacritics, which many systems drop."""
+is (Latin, own script); where the script is Latin itself, the two differ by diacritics, which many systems drop.
+"""
 
 # ruff: noqa: RUF001 - letters of other scripts are what this file is about
 

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from collections import Counter
 from io import BytesIO
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -89,6 +90,12 @@ def test_the_cast_is_stable_unlike_the_crowd_and_worth_looking_at():
     assert cast[0].nhs_number == "9999988881"
     assert all(validate(one) == [] for person in cast for one in resources(person.bundle))
     assert all(person.look_at and number_of(person.bundle) == person.nhs_number for person in cast)
+
+
+def test_the_page_of_people_has_the_whole_cast():
+    page = (Path(__file__).parents[3] / "docs" / "people.md").read_text()
+    for person in demo_people(NOW):
+        assert f"| {person.nhs_number} | {person.name} | {person.look_at} |" in page
 
 
 def test_a_heavy_person_is_as_heavy_as_asked():

@@ -1,5 +1,6 @@
 """The shares of names, ages and streets against those published, and nobody's name among them. Prints histograms
-(`-s`)."""
+(`-s`).
+"""
 
 from __future__ import annotations
 
