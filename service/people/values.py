@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from fhir_profiles.terminology import display_of
@@ -14,10 +15,16 @@ USER_ID = "https://fhir.nhs.uk/Id/sds-user-id"
 
 def concept(system: str, code: str) -> Json:
     """Return a CodeableConcept of a code that our terminology holds, in its words."""
+    display = _words(system, code)
+    return {"coding": [{"system": system, "code": code, "display": display}], "text": display}
+
+
+@cache
+def _words(system: str, code: str) -> str:
     display = display_of(system, code)
     if display is None:
         raise LookupError(f"{system}|{code} is not in our terminology")
-    return {"coding": [{"system": system, "code": code, "display": display}], "text": display}
+    return display
 
 
 def absent(code: str, text: str) -> Json:

@@ -7,7 +7,7 @@ Wright 0.32, Thompson, Walker and White 0.31, Edwards, Green, Hall and Wood 0.30
 electoral register of 1996 has Smith at 1.20 and Jones at 0.90.) Each share belongs here to an invented name of the
 same rank.
 
-Behind them shares fall as (rank + 40)^-1.08 (Zipf and Mandelbrot): 0.11 % at rank 100, 0.025 % at 500, and some 180,000
+Behind them shares fall as (rank + 40)^-1.08 (Zipf and Mandelbrot): 0.10 % at rank 100, 0.026 % at 500, and some 180,000
 names in all. Names of the tail are put together from sounds, so that phonetic codes are as various as they are in life.
 """
 
@@ -54,6 +54,11 @@ _ENDINGS = (
 _NAMES = len(_ONSETS) * len(_VOWELS) * len(_CODAS) * len(_ENDINGS)
 _STRIDE = 104_729  # a prime that shares no factor with _NAMES, so that neighbours in rank are not neighbours in sound
 
+_DOUBLE, _PLAIN_FROM = 25, 45
+"""Of a thousand names of the tail, those below the first are double-barrelled, those below the second have a prefix."""
+_PREFIXES = ("O'", "Mac", "St ", "de ")
+_COMMON_ENOUGH = 5_000
+
 _BEND = 40.0
 _FALL = 1.08
 _FIRST = len(COMMONEST) + 0.5
@@ -71,7 +76,13 @@ def surname(chance: Chance) -> str:
         return COMMONEST[bisect_right(_ENDS, drawn)][0]
     depth = (drawn - _HEAD) / (1 - _HEAD)
     rank = (_NEAR - depth * (_NEAR - _FAR)) ** (1 / (1 - _FALL)) - _BEND
-    return name_of_rank(int(rank - _FIRST))
+    name = name_of_rank(int(rank - _FIRST))
+    shape = chance.below(1000)
+    if shape >= _PLAIN_FROM:
+        return name
+    if shape < _DOUBLE:
+        return f"{name}-{name_of_rank(chance.below(_COMMON_ENOUGH))}"
+    return f"{_PREFIXES[shape % len(_PREFIXES)]}{name}"
 
 
 def name_of_rank(place: int) -> str:

@@ -121,6 +121,12 @@ def test_names_are_of_every_kind():
         assert re.search(pattern, texts), pattern
 
 
+def test_family_names_have_hyphens_apostrophes_and_spaces():
+    for mark, most in (("-", 0.05), ("'", 0.02), (" ", 0.02)):
+        share = sum(mark in who.family for who in EVERYBODY) / MANY
+        assert 0.002 < share < most, mark
+
+
 def test_some_have_a_property_number():
     keyed = [one for one in PATIENTS if ADDRESS_KEY in str(one["address"])]
     assert 0.5 < len(keyed) / len(PATIENTS) < 0.8
