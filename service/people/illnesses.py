@@ -1,9 +1,8 @@
 """What people are ill with: cancer, failing organs, frailty, dementia, and what children die of.
 
 Which is likely depends on age and on where somebody lives: dementia and frailty in care homes, cancer in hospices,
-liver disease in hostels. A year of deaths in England has about 28 in a hundred from cancer, 25 from heart and
-circulation, 13 from lungs and 12 from dementia as underlying cause; people with cancer are more likely to have a
-plan, so they are more here.
+liver disease in hostels. How likely is our own guess at people who have a plan, among whom those with cancer are more
+than among all who die.
 """
 
 from __future__ import annotations

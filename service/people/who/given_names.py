@@ -1,11 +1,13 @@
-"""First names as each decade gave them, the commonest far more often than the rest, and what such names are shortened
-to.
+"""First names as each decade gave them, the commonest far more often than the rest, and what they are shortened to.
 
-The order of names in a decade is that of the lists of the Office for National Statistics (*Baby names in England and
-Wales: historical data, 1904-1994*, then its yearly lists); Margaret leads girls born in 1924, 1934 and 1944, John the
-boys. These lists give ranks and no numbers. Shares are therefore ours: the first of a decade has `_TOP` per cent, the
-others fall as 1/(rank + 4), and a fifth of people bear a name of `_LATER`, which are many and of many languages. In
-2024 the first boys' name had about 1.5 per cent.
+The first name of each decade is the one published by the Office for National Statistics (*Baby names in England and
+Wales: historical data, 1904-1994*, then its yearly lists): Margaret leads girls born in 1924, 1934 and 1944, Susan
+those of 1954 and 1964, John the boys up to 1944. The order behind the first is near that of the lists, not checked
+name by name.
+
+These lists give ranks and no numbers, so the shares are ours: the first of a decade has `_TOP` per cent, those behind
+it fall as 1/(rank + 4). What sixteen or so leave belongs to the names of the neighbouring decades and to those of
+`_LATER`, which are many and of many languages.
 """
 
 from __future__ import annotations
