@@ -10,7 +10,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from tests.running import REPOSITORY, Running, parameters
 
@@ -18,6 +18,7 @@ CHROMIUM = which("chromium") or which("chromium-browser") or ""
 """The machine's own Chromium, as Debian packages it: Playwright's download is not used."""
 SCREENS = REPOSITORY / "build" / "screens"
 AXE = REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
+_TRIES = 4
 PHONE, TABLET, DESKTOP = (360, 640), (768, 1024), (1280, 800)
 
 
@@ -74,7 +75,14 @@ def keep(page: Page, name: str) -> Path:
     """Keep a screenshot of what fits on the screen."""
     SCREENS.mkdir(parents=True, exist_ok=True)
     path = SCREENS / f"{name}.png"
-    page.screenshot(path=path)
+    for _ in range(_TRIES):
+        try:
+            page.screenshot(path=path)
+        except Error:  # on a busy machine Chromium sometimes has no frame to give yet; the picture is no assertion
+            continue
+        break
+    else:
+        page.screenshot(path=path)
     return path
 
 

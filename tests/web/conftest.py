@@ -14,9 +14,12 @@ from tests.running import running
 from tests.web.browsing import CHROMIUM, chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium. Where there is none the tests are skipped and say so; where one is required they fail."""
+    """A headless Chromium. Where there is none the tests are skipped and say so; where one is required they fail.
+
+    One for each module and none beyond it: while Playwright runs, no other test of this process can have an event loop.
+    """
     if not CHROMIUM:
         if os.environ.get("REQUIRE_CHROMIUM"):
             pytest.fail("no chromium was found, and REQUIRE_CHROMIUM is set")
