@@ -20,7 +20,7 @@ from service.record import directory
 Json = dict[str, Any]
 
 FHIR_VERSION = "4.0.1"
-STATED = "2026-11-23"
+STATED = "2026-11-28"
 """When the statement last changed in substance."""
 BASE_R4_ONLY = frozenset({"Endpoint", "Goal"})
 """Types for which UK Core has no profile."""

@@ -76,10 +76,11 @@ class OpenNow:
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Who answers at a moment, longest first; when nobody does, who is next."""
+    """Who answers at a moment, longest first; when nobody does, who is next. `unread`: it could not be found out."""
 
     open_now: tuple[OpenNow, ...]
     next: tuple[datetime, Cover] | None = None
+    unread: bool = False
 
     @property
     def next_words(self) -> str:

@@ -37,7 +37,7 @@ class StyleSheet:
         designed = vendored.is_file()
         plain = (vendored.read_bytes() if designed else b"") + (static / "crew.css").read_bytes()
         digest = hashlib.sha256(plain).hexdigest()[:16]
-        return cls(plain, gzip.compress(plain, 9, mtime=0), f"{PREFIX}{digest}.css", designed)
+        return cls(plain, gzip.compress(plain, 6, mtime=0), f"{PREFIX}{digest}.css", designed)
 
     def answer(self, request: Request) -> Response:
         """Answer the address; 404 for the digest of other rules."""

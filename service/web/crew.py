@@ -6,6 +6,7 @@ case with the same audit entry, and the note afterwards is written like any othe
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -121,8 +122,8 @@ class Crew:
             found = await directory.covering(access, visit.person, ODS_SYSTEM, practice)
             covers = covers_of(json.decode(bytes(item.body)) for item in found.items)
         except Exception as problem:  # whatever is wrong with the rota, the plan was read and is to be shown
-            logs.event("rota-not-read", reason=type(problem).__name__)
-            return None
+            logs.event("rota-not-read", logging.ERROR, reason=type(problem).__name__)
+            return Answering((), unread=True)
         return who_answers(covers, visit.now) if covers else None
 
 

@@ -212,7 +212,7 @@ def _ceiling(part: Part) -> Words:
     told: list[str] = []
     for item in part.items:
         said = (item.words[0] if item.words else item.title).rpartition(", decided ")[0] or item.title
-        told += [piece for piece in said.removeprefix("Level of treatment: ").split(". ") if piece]
+        told += [_upper(piece) for piece in said.removeprefix("Level of treatment: ").split(". ") if piece]
     return _fitting(told, _CEILING_FITS)
 
 
@@ -279,6 +279,8 @@ def _calls(part: Part, answering: Answering | None) -> tuple[tuple[Call, ...], s
         return tuple(calls), ""
     if not part.recorded and not answering:
         return (), _sentence(part)
+    if answering and answering.unread:
+        return (), "WHO ANSWERS NOW COULD NOT BE READ. Contacts: see Details."
     opens = f" Next: {answering.next_words}." if answering and answering.next_words else ""
     return (), f"NO NUMBER IS KNOWN TO BE OPEN NOW.{opens} Contacts: see Details."
 

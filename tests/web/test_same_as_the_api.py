@@ -50,6 +50,16 @@ def test_nothing_is_on_the_screen_that_the_api_does_not_give(service: Running) -
     assert someone.resource("Condition")["code"]["text"] not in pages
 
 
+def test_words_of_a_plan_are_shown_as_words_and_never_run(service: Running) -> None:
+    someone = admitted(service, 794, alert="<img src=x onerror=alert(1)> NOT <b>safe</b>")
+    link = crew_link(service, someone.nhs_number)
+    with visitor(service) as bryn:
+        pages = bryn.get(link.url).text + bryn.get(f"{link.url}/details").text
+    assert "<img" not in pages
+    assert "<b>" not in pages
+    assert "&lt;img src=x" in pages
+
+
 def test_each_look_is_one_audit_entry(service: Running) -> None:
     """Counted by what the service reports of itself: an entry is appended for each answer, of pages as of the API."""
     someone = admitted(service, 792)

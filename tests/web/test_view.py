@@ -108,7 +108,7 @@ def test_what_does_not_fit_is_counted(name: str) -> None:
     whole = document(name)
     ceiling = view_of(whole, None).ceiling
     said = whole.parts[Slot.CEILING].items[0].words[0].rpartition(", decided ")[0]
-    pieces = said.removeprefix("Level of treatment: ").split(". ")
+    pieces = [one[:1].upper() + one[1:] for one in said.removeprefix("Level of treatment: ").split(". ")]
     assert ceiling.text.split(". ") == pieces[: len(pieces) - ceiling.more]
 
 
@@ -123,6 +123,7 @@ def test_whom_to_call() -> None:
     nobody = view_of(document("Ada", nothing=True), Answering((), (NOW, Cover("Day team", "01632 960111", ()))))
     assert nobody.calls == ()
     assert "Next: Day team, 01632 960111, from Saturday 03:00" in nobody.no_call
+    assert "COULD NOT BE READ" in view_of(document("Ada", nothing=True), Answering((), unread=True)).no_call
 
 
 def test_medicines_whose_authorisation_has_ended_say_so() -> None:
