@@ -46,7 +46,7 @@ database's own. |
 an empty home. The start of its processes is counted. |
 | verify | What the command prints, with both CPUs, of the home as it was loaded: its records are plans and incident \
 registers. |
-| found by name and birth date | The use case behind `Patient/$match` in this process, one question after the other, for \
+| found by name and birth date | The use case behind `Patient/$match` in this process, one question after another, for \
 people in turn among so many, audit entry included; one run. |
 | resident memory | Of the process that served everything but the cold runs and those without audit. |
 | start-up to ready | From exec of `epaccs serve` to the first 200 of `/health/ready`. |
