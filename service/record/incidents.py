@@ -124,10 +124,11 @@ class IncidentRegister:
         self, caller: Caller, register: OpenRecord, interaction: str, edit: _Edit, now: datetime
     ) -> Incident:
         async with self.locks.hold(register.record_id):
-            manifest = register.manifest
-            current = [one for one in manifest.incidents if one.expires > instant(now - KEPT_AFTER)]
-            manifest.incidents, incident = edit(current)
-            manifest.identifiers = sorted(_identifier(one.id) for one in manifest.incidents)
+            current = [one for one in register.manifest.incidents if one.expires > instant(now - KEPT_AFTER)]
+            incidents, incident = edit(current)
+            identifiers = sorted(_identifier(one.id) for one in incidents)
+            # A new one: what the commit finds in it and not in the register's own gets its look-up token.
+            manifest = msgspec.structs.replace(register.manifest, incidents=incidents, identifiers=identifiers)
             decision = impersonal(REGISTER_RULE, caller.principal.role, self.access.policy, new_decision_id())
             asked = Asked(interaction, (f"Incident/{incident.id}",))
             audit = self.access.entry(caller, decision, asked, register, makes=register.following)

@@ -77,6 +77,13 @@ def test_closing_one_of_two_incidents_leaves_the_other_open(service: Running) ->
     assert service.emergency(crew(service), someone.nhs_number).status_code == 200
 
 
+def test_a_second_incident_of_a_person_is_found_by_its_id_as_well(service: Running) -> None:
+    number = invented.nhs_number(FIRST + 217)
+    ids = [_opened(service, number, reference)["id"] for reference in ("CAD-217", "CAD-218", "CAD-219")]
+    assert len(set(ids)) == 3
+    assert [_closed(service, one) for one in ids] == [200, 200, 200]
+
+
 def test_closing_again_says_the_same(service: Running) -> None:
     incident = _opened(service, invented.nhs_number(FIRST + 207), "CAD-207")
     assert _closed(service, incident["id"]) == _closed(service, incident["id"]) == 200

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fhir_profiles.build_definitions.assets import copy_nhsuk_frontend
 from service.web.assets import STATIC, StyleSheet
 from service.web.pages import TEMPLATES
 from tests.running import Running
@@ -63,3 +64,16 @@ def test_no_template_has_a_script_or_an_inline_style() -> None:
         assert "<script" not in text
         assert " style=" not in text
         assert "|safe" not in text
+
+
+def test_set_up_takes_the_rules_without_fonts_and_drawings(tmp_path: Path) -> None:
+    assert not copy_nhsuk_frontend(tmp_path, tmp_path / "out")
+    source = tmp_path / "nhsuk-frontend" / "dist" / "nhsuk"
+    source.mkdir(parents=True)
+    rules = (
+        "@font-face{font-family:F;src:url(https://assets.example/f.woff2)}.nhsuk-a{background:url(/b.svg);color:red}"
+    )
+    (source / "nhsuk-frontend-10.6.1.min.css").write_text(rules)
+    (source / "nhsuk-frontend-dynamic-type-10.6.1.min.css").write_text(".other{}")
+    assert copy_nhsuk_frontend(tmp_path, tmp_path / "out")
+    assert (tmp_path / "out" / "nhsuk.css").read_text() == ".nhsuk-a{background:none;color:red}"
