@@ -49,7 +49,7 @@ def must_sign_in(crew: Crew, visit: Visit, path: str = "", draft: Draft | None =
         401,
         {"WWW-Authenticate": "Session"},
         people=PERSONAS.values() if crew.demo else (),
-        next=path or visit.path,
+        next=ours(path or visit.path),
         draft="" if draft is None else _sealed(crew, draft),
         again=visit.known and bool(visit.session.person),
     )

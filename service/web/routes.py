@@ -14,7 +14,7 @@ from service.record.access import Refused
 from service.web import answer, entering, find, searching, telling
 from service.web.answer import LinkClosed
 from service.web.assets import PREFIX, StyleSheet
-from service.web.crew import Crew, Handler, Visit
+from service.web.crew import Crew, Handler, Visit, ours
 from service.web.forms import ForeignForm
 from service.web.pages import Pages
 
@@ -54,7 +54,7 @@ def _handled(crew: Callable[[], Crew | None], pages: Pages, name: str, handler: 
         request.scope["interaction"] = name
         opened = crew()
         if opened is None:
-            return pages.draw("unreachable.html", 503, headers=outcomes.RETRY_AFTER, path=request.url.path)
+            return pages.draw("unreachable.html", 503, headers=outcomes.RETRY_AFTER, path=ours(request.url.path))
         visit = opened.visit(request)
         if visit.person is not None:
             one = visit.person

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
+import httpx
 import pytest
 
+from service.app import create_app
 from tests.journeys.people import TimeMachine, admitted, person
-from tests.running import Running, parameters
+from tests.running import Running, demo_settings, parameters
 from tests.web.browsing import crew_link
 from tests.web.visits import path_of, visitor
 
@@ -117,3 +120,14 @@ def test_far_too_much_is_not_read(service: Running) -> None:
         page = bryn.post("/crew/find", form=bryn.form(), nhs_number="9" * 20_000)
     assert page.status_code == 413
     assert "THIS WAS NOT DONE" in page.text
+
+
+async def test_before_the_service_is_open_it_says_that_it_cannot_answer(tmp_path: Path) -> None:
+    app = create_app(demo_settings(tmp_path, 8000))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000") as client:
+        page = await client.get(f"/crew/i/{'A' * 32}")
+    assert page.status_code == 503
+    assert page.headers["retry-after"]
+    assert page.headers["cache-control"] == "no-store"
+    assert "THE SERVICE CANNOT ANSWER NOW" in page.text
+    assert "Do not infer that there is no plan" in page.text
