@@ -52,6 +52,7 @@ def must_sign_in(crew: Crew, visit: Visit, path: str = "", draft: Draft | None =
         next=ours(path or visit.path),
         draft="" if draft is None else _sealed(crew, draft),
         again=visit.known and bool(visit.session.person),
+        no_cookies=visit.request.method == "POST" and not visit.known,
     )
 
 

@@ -112,6 +112,15 @@ def test_after_signing_in_one_is_where_one_was_and_nowhere_else(service: Running
             assert somebody.post("/crew/sign-in", next=elsewhere, **sent).headers["location"] == "/crew"
 
 
+def test_a_browser_without_cookies_is_told_so(service: Running) -> None:
+    with visitor(service, None) as somebody:
+        form = form_of(somebody.get("/crew/sign-in"))
+        somebody.client.cookies.clear()
+        page = somebody.post("/crew/sign-in", form=form, persona="bryn", next="/crew", draft="")
+    assert page.status_code == 401
+    assert "Allow cookies" in page.text
+
+
 def test_signing_out_ends_it_and_a_sign_in_gets_a_new_session(service: Running) -> None:
     with visitor(service) as bryn:
         form = bryn.form()
