@@ -69,7 +69,7 @@ def test_the_answer_has_the_order_in_which_a_crew_reads(browser: Browser, links:
     with visiting(browser) as page:
         sign_in(page, links["full"])
         text = page.locator("main").inner_text()
-    order = ["NHS 999", "DO NOT ATTEMPT CPR", "Ceiling", "Place", "Medicines", "CALL ", "Changed", "Plan followed"]
+    order = ["NHS 999", "DO NOT ATTEMPT CPR", "Ceiling", "Place ", "Medicines", "CALL ", "Changed", "Plan followed"]
     places = [text.index(one) for one in order]
     assert places == sorted(places)
 

@@ -22,7 +22,7 @@ WORDING = Wording.of("Call the number below.")
 
 def document(name: str, withheld: frozenset[Section] = frozenset(), *, nothing: bool = False) -> Document:
     """Return the document about one of the demo's cast, as the service puts it together."""
-    (found,) = [one for one in demo_people(NOW) if one.name.startswith(name)]
+    found = next(one for one in demo_people(NOW) if one.name.startswith(name))  # two of the cast are namesakes
     text = msgspec.json.encode(found.bundle).decode()
     for number, entry in enumerate(found.bundle["entry"]):
         text = text.replace(entry["fullUrl"], f"{entry['resource']['resourceType']}/{number}")
