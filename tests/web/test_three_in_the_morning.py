@@ -1,4 +1,4 @@
-"""A paramedic at three in the morning: a link, a poor network, a request that fails, an answer, one outcome."""
+"""A paramedic at three in the morning: a link, twins, a poor network, a request that fails, an answer, one outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.journeys.people import Person, admitted, gp
-from tests.running import Running, running
+from tests.journeys.test_crew_searches import opened
+from tests.journeys.test_finding_the_right_person import HOME, admitted_as, known
+from tests.running import Running, parameters, running
 from tests.web.browsing import crew_link, keep, sign_in, slowed, violations, visiting
 from tests.web.cases import fill_directory
 
@@ -47,12 +49,31 @@ def notes(service: Running, someone: Person) -> int:
     return int(answer.json()["total"])
 
 
+def link_about_twins(service: Running) -> tuple[str, Person, Person]:
+    """Return a crew's link to an incident whose control room knows a family name and a birth date, and the twins."""
+    family, born = "Nightworth", "1944-11-08"
+    one, other = (
+        admitted_as(
+            service,
+            780 + number,
+            name=[{"use": "official", "family": family, "given": [given]}],
+            birthDate=born,
+            address=[HOME],
+        )
+        for number, given in enumerate(("Iris", "Joan"))
+    )
+    incident = opened(service, known(name=[{"family": family}], birthDate=born), "INC-0300")
+    answer = service.call("POST", "/$crew-link", service.token("system", "ZZCAD1"), parameters(id=incident))
+    assert answer.status_code == 201, answer.text
+    found = {item["name"]: item["valueString"] for item in answer.json()["parameter"]}
+    return found["url"], one, other
+
+
 def test_from_the_link_to_one_outcome(browser: Browser, shaky: Running) -> None:
-    someone = admitted(shaky, 780, interpreter="Polish")
-    link = crew_link(shaky, someone.nhs_number)
+    link, twin, someone = link_about_twins(shaky)
     with visiting(browser, color_scheme="dark") as page:
         slowed(page)
-        page.goto(link.url)
+        page.goto(link)
         writer = writer_of(shaky)
         os.kill(writer, signal.SIGSTOP)
         try:
@@ -64,7 +85,13 @@ def test_from_the_link_to_one_outcome(browser: Browser, shaky: Running) -> None:
         finally:
             os.kill(writer, signal.SIGCONT)
         page.get_by_role("link", name="Try again").click()
+        expect(page.get_by_role("heading", name="Who is it?")).to_be_visible()
+        assert page.locator(".pick").count() == 2, "nobody is opened by themselves"
+        page.get_by_role("link", name="Joan Nightworth").click()
         expect(page.get_by_role("heading", name="DO NOT ATTEMPT CPR")).to_be_visible()
+        assert page.locator("h1").inner_text() == "Joan Nightworth"
+        picked = page.url
+        assert not {twin.nhs_number, someone.nhs_number} & set(picked.split("/"))
         assert page.get_by_role("link", name="CALL ").count() == 2
 
         page.get_by_role("link", name="Could not follow").click()
@@ -74,7 +101,7 @@ def test_from_the_link_to_one_outcome(browser: Browser, shaky: Running) -> None:
         page.get_by_role("button", name="Save").click()
         page.context.set_offline(False)
         page.go_back()
-        page.goto(f"{link.url}/outcome")
+        page.goto(f"{picked}/outcome")
         page.get_by_label("No service could come").check()
         page.get_by_label("In your own words").fill("Rang three times.")
         page.get_by_role("button", name="Save").dblclick()
@@ -82,7 +109,7 @@ def test_from_the_link_to_one_outcome(browser: Browser, shaky: Running) -> None:
         page.go_back()
         page.go_forward()
         page.reload()
-    assert notes(shaky, someone) == 1
+    assert (notes(shaky, someone), notes(shaky, twin)) == (1, 0)
 
 
 def test_how_long_it_takes_and_what_it_costs(browser: Browser, shaky: Running) -> None:
