@@ -256,14 +256,18 @@ _decode_contents = msgspec.msgpack.Decoder(Contents).decode
 _decode_superseded = msgspec.msgpack.Decoder(list[Superseded]).decode
 _LENGTH = 4
 _THOROUGH, _FAST = 3, 0
-"""Levels of LZ4. The lowest thorough one takes 0.13 ms for the emergency answer, which is read most and at the door;
-higher ones take more and save a hundredth. The fast one takes a fifth of that, and an eighth more room."""
+"""Levels of LZ4. The lowest thorough one takes 0.13 ms for the emergency answer; higher ones take more and save a
+hundredth. The fast one takes a fifth of that, and an eighth more room: it is for the first state of a record, which
+comes with many others when a practice is loaded, and mostly does not stay. What replaces it is packed thoroughly."""
 
 
-def pack(manifest: Manifest, front: bytes, contents: Contents, slices: bytes) -> bytes:
-    """Return the plaintext of a record: manifest, front as `compress` made it, then contents and slices compressed."""
+def pack(manifest: Manifest, front: bytes, contents: Contents, slices: bytes, *, thorough: bool) -> bytes:
+    """Return the plaintext of a record: manifest, front as `compress` made it, then contents and slices compressed.
+
+    `thorough`: see `compress`.
+    """
     encoded, listed = _encode(manifest), _encode(contents)
-    rest = compress(_prefix(listed) + listed + slices, thorough=False)
+    rest = compress(_prefix(listed) + listed + slices, thorough=thorough)
     return b"".join((_prefix(encoded), encoded, _prefix(front), front, rest))
 
 

@@ -206,8 +206,9 @@ class Records:
         telling = self.tokens_of(record_id, manifest, state.contents)
         manifest.padding = -len(telling) % TOKEN_BUCKET
         after, claims = telling | self._padding(record_id, manifest.padding), self.claims_of(manifest)
-        front = compress(state.front)
-        plaintext = pack(manifest, front, state.contents, state.slices)
+        changed = record.sequence > 0
+        front = compress(state.front, thorough=changed)
+        plaintext = pack(manifest, front, state.contents, state.slices, thorough=changed)
         sealed = self.envelope.seal(key, RECORDS, record_id, sequence, plaintext)
         replaced = None
         if state.replaced:
