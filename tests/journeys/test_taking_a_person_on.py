@@ -16,7 +16,7 @@ def _condition(nhs_number: str) -> dict[str, str]:
 
 
 def test_a_person_who_is_not_here_is_created_and_held_by_who_created_them(service: Running) -> None:
-    someone, token = person(700), service.token("hospice", "ZZHSP7")
+    someone, token = person(970), service.token("hospice", "ZZHSP7")
 
     answer = service.call("POST", "/Patient", token, bare_patient(someone), _condition(someone.nhs_number))
 
@@ -28,7 +28,7 @@ def test_a_person_who_is_not_here_is_created_and_held_by_who_created_them(servic
     assert service.call("GET", f"/Patient/{id}", service.token("hospital", "ZZHOS1")).status_code == 404
 
 
-@pytest.mark.parametrize(("index", "conditional"), [(701, True), (702, False)])
+@pytest.mark.parametrize(("index", "conditional"), [(971, True), (972, False)])
 def test_a_person_who_is_here_gives_the_id_alone_and_a_relationship(
     service: Running, index: int, conditional: bool
 ) -> None:
@@ -47,7 +47,7 @@ def test_a_person_who_is_here_gives_the_id_alone_and_a_relationship(
 
 
 def test_taking_on_again_says_the_same(service: Running) -> None:
-    someone, token = admitted(service, 703), service.token("community", "ZZCOM1")
+    someone, token = admitted(service, 973), service.token("community", "ZZCOM1")
 
     answers = [service.call("POST", "/Patient", token, bare_patient(someone)) for _ in range(2)]
 
@@ -57,7 +57,7 @@ def test_taking_on_again_says_the_same(service: Running) -> None:
 
 @pytest.mark.parametrize(
     ("index", "changed"),
-    [(704, {"name": [{"use": "official", "family": "Otherwise"}]}), (705, {"birthDate": "1901-01-01"})],
+    [(974, {"name": [{"use": "official", "family": "Otherwise"}]}), (975, {"birthDate": "1901-01-01"})],
 )
 def test_when_name_or_birth_date_disagree_the_person_is_not_taken_on(
     service: Running, index: int, changed: dict[str, Any]
@@ -76,7 +76,7 @@ def test_when_name_or_birth_date_disagree_the_person_is_not_taken_on(
 
 
 def test_spelling_in_capitals_is_the_same_name(service: Running) -> None:
-    someone, token = admitted(service, 706), service.token("hospice", "ZZHSP7")
+    someone, token = admitted(service, 976), service.token("hospice", "ZZHSP7")
     family = someone.resource("Patient")["name"][0]["family"].upper()
 
     answer = service.call(
@@ -87,7 +87,7 @@ def test_spelling_in_capitals_is_the_same_name(service: Running) -> None:
 
 
 def test_a_whole_plan_for_a_person_who_is_here_adds_to_their_record(service: Running) -> None:
-    someone, token = admitted(service, 707), service.token("hospice", "ZZHSP7")
+    someone, token = admitted(service, 977), service.token("hospice", "ZZHSP7")
     patient = bare_patient(someone)
     urn = "urn:uuid:6a4c1c2e-0000-4000-8000-000000000707"
     flag = {
@@ -113,7 +113,7 @@ def test_a_whole_plan_for_a_person_who_is_here_adds_to_their_record(service: Run
 
 
 def test_a_relationship_does_not_overcome_the_persons_objection(service: Running) -> None:
-    someone, token = admitted(service, 708, sharing="not-recorded"), service.token("hospice", "ZZHSP7")
+    someone, token = admitted(service, 978, sharing="not-recorded"), service.token("hospice", "ZZHSP7")
     assert service.call("POST", "/Consent", gp(service), sharing(someone, "deny")).status_code == 201
 
     answer = service.call("POST", "/Patient", token, bare_patient(someone))
@@ -124,7 +124,7 @@ def test_a_relationship_does_not_overcome_the_persons_objection(service: Running
 
 
 def test_a_condition_on_anything_but_an_identifier_is_refused(service: Running) -> None:
-    someone, token = person(709), service.token("hospice", "ZZHSP7")
+    someone, token = person(979), service.token("hospice", "ZZHSP7")
 
     answer = service.call("POST", "/Patient", token, bare_patient(someone), {"If-None-Exist": "name=Canary"})
 
