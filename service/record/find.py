@@ -73,17 +73,17 @@ class FindPeople:
         if not keys and not numbers:
             raise Unanswerable(ENOUGH)
         found = await self._found(asked, keys)
-        fits = ranked((record, fit(asked, record.contents.person)) for record in found)
+        least = Grade.CERTAIN if certain_only else Grade.POSSIBLE
+        all_fits = ranked((record, fit(asked, record.contents.person)) for record in found)
+        fits = [one for one in all_fits if one[1].grade >= least]
         shown: list[Candidate] = []
         for record, how in fits:
-            if certain_only and how.grade is not Grade.CERTAIN:
-                continue
             decision = await self.access.decide(caller, record, asked.nhs_number, request)
             if not decision.permitted:
                 await self._withheld(caller, decision, words, record)
             elif len(shown) < MOST_SHOWN:
                 shown.append(Candidate(await self._released(caller, decision, words, record), how))
-        if not shown and not fits:
+        if not fits:
             decision = await self.access.decide(caller, None, asked.nhs_number, request)
             await self._withheld(caller, decision, words, None)
         return shown
