@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from security.audit_batch import leaf_of, merkle_root
 from security.clock import Clock
 from security.epoch import Epoch, sign_epoch
+from service import logs
 from service.backup.errors import BackupRefused
 from service.store.epochs import MOST, StoredEpoch
 from service.store.port import RecordStore
@@ -52,9 +54,15 @@ class NewEpoch:
         return exported_in([*lines_of(self.outside.file), self.stored.statement], self.key.public_key(), self.tenant)
 
     def make_known(self) -> None:
-        """Append the statement to the heads file, synced, and send it to syslog; raise OSError when either fails."""
+        """Append the statement to the heads file, synced, or raise OSError; then send it to syslog.
+
+        A collector that is away must not hold up a restore: that is logged, and the line can be sent from the file.
+        """
         self.outside.append([self.stored.statement])
-        self.outside.send([self.stored.statement])
+        try:
+            self.outside.send([self.stored.statement])
+        except OSError:
+            logs.event("epoch-not-sent", logging.ERROR)
 
 
 async def new_epoch(
@@ -84,10 +92,11 @@ async def new_epoch(
 
 
 async def export_heads(store: RecordStore, epoch: NewEpoch, clock: Clock) -> None:
-    """Export every head of the restored database behind the statement: from here on it must not get shorter."""
-    exporter = HeadsExporter(store, epoch.key, epoch.tenant, clock, epoch.outside, timedelta(minutes=1))
-    await exporter.export()
-    await exporter.finish()
+    """Export every head of the restored database behind the statement: from here on it must not get shorter.
+
+    What cannot be written or sent is logged; the service exports them again when it starts.
+    """
+    await HeadsExporter(store, epoch.key, epoch.tenant, clock, epoch.outside, timedelta(minutes=1)).finish()
 
 
 def lines_of(heads: Path) -> list[bytes]:

@@ -216,7 +216,7 @@ def _make_known(begun: NewEpoch) -> None:
     try:
         begun.make_known()
     except OSError:
-        fail("The statement of the restore could not be written to the heads file or sent to syslog.")
+        fail("The statement of the restore could not be written to the heads file.")
 
 
 class _Progress:

@@ -337,3 +337,14 @@ def test_a_database_restored_by_other_tools_begins_an_epoch_where_it_lies(quick:
     verified = quick.done("verify")
     assert "a backup of the database's own" in verified
     assert "Nothing is wrong." in verified
+
+
+def test_a_collector_that_is_away_holds_up_no_restore(quick: Site, tmp_path: Path) -> None:
+    quick.done("load", "--people", "1")
+    quick.back_up()
+    quick.lose_the_database()
+    quick.settings["EPACCS_SYSLOG"] = str(tmp_path / "no-such-socket")
+    assert "Epoch 1 begins" in quick.restore("--epoch", "1")
+    assert b'"epoch"' in (quick.home / "heads.jsonl").read_bytes()
+    del quick.settings["EPACCS_SYSLOG"]
+    assert "Nothing is wrong." in quick.done("verify")
