@@ -111,6 +111,8 @@ def move_into_place(made: Path, target: Path) -> None:
     with _translated():
         if any(path.exists() for path in files_of(target)):
             raise StoreUnavailable(f"{target}: there is a database; move it away first, with the files beside it")
+        if any(path.exists() and path.stat().st_size for path in files_of(made)[1:]):
+            raise StoreUnavailable(f"{made}: is still open, or was not closed in order")
         made.rename(target)
         remove(made)
         folder = os.open(target.parent, os.O_RDONLY)

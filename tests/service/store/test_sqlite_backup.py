@@ -118,6 +118,11 @@ async def test_a_database_is_moved_where_none_is(store: SqliteStore, tmp_path: P
         with pytest.raises(StoreUnavailable, match="there is a database"):
             move_into_place(target, tmp_path / "place.sqlite")
         beside.unlink()
+    unfinished = files_of(target)[1]
+    unfinished.write_bytes(b"not yet in the file")
+    with pytest.raises(StoreUnavailable, match="still open"):
+        move_into_place(target, tmp_path / "place.sqlite")
+    unfinished.unlink()
     move_into_place(target, tmp_path / "place.sqlite")
     assert places(tmp_path) == ["place.sqlite"]
     assert not target.exists()
