@@ -105,7 +105,14 @@ class FindPeople:
             return Household()
         there = await self._found(Particulars(), keys_for(Particulars(dwellings=asked.dwellings)))
         living = [one for one in there if lives_at(one.contents.person.dwellings, asked.dwellings)]
-        told_of = [one for one in living if (await self.access.decide(caller, one, sent_there=True)).permitted]
+        told_of: list[OpenRecord] = []
+        for one in living:
+            decision = await self.access.decide(caller, one, sent_there=True)
+            if decision.permitted:
+                # Being counted is something about a person: their audit says so before anybody hears the number.
+                words = Asked(INTERACTION, (), ("address",))
+                await self.access.records.store.append_audit(self.access.entry(caller, decision, words, one))
+                told_of.append(one)
         shared = set.intersection(*(set(one.contents.person.telephones) for one in told_of)) if told_of[1:] else set()
         return Household(len(told_of), min(shared, default=""))
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from security.principal import Role
 from service.plan.particulars import Particulars, of_patient
+from service.record.access import Caller
 from service.record.find import FindPeople
 from tests.service.record.house import House, create, doctor, patient
 
@@ -27,3 +31,20 @@ async def test_a_question_has_an_entry(
     found = await find(doctor(organisation), asked(family), certain_only=certain_only)
     assert len(found) == (organisation == "ZZGP01" and family == "Testley" and not certain_only)
     assert sum(head.seq for head in await store.chain_heads()) == before + 1
+
+
+async def test_who_is_counted_at_an_address_has_an_entry_each(service_house: House) -> None:
+    home = {"line": ["7 Mock Lane"], "postalCode": "ZZ99 4AB"}
+    for index in (771, 772):
+        await service_house.write(create(patient(index, address=[home])[1]))
+    where = of_patient({"address": [home]})
+    operations, store = service_house.services.operations, service_house.opened.store
+    await operations.incidents.open(doctor("ZZCR01"), where, "ZZAMB1", "INC-1")
+    paramedic = doctor("ZZAMB1", Role.AMBULANCE)
+    crew = Caller(replace(paramedic.principal, incident="INC-1"), paramedic.request_id)
+    before = sum(head.seq for head in await store.chain_heads())
+    find = FindPeople(operations.read_record.access)
+    assert (await find.at_address(crew, where)).people == 2
+    assert sum(head.seq for head in await store.chain_heads()) == before + 2
+    assert (await find.at_address(paramedic, where)).people == 0
+    assert sum(head.seq for head in await store.chain_heads()) == before + 2
