@@ -13,7 +13,7 @@ from fhir_profiles.sections import Section, Tier
 from security import cells
 from security.consent_compile import CompiledConsents
 from security.labels import SFlag
-from security.principal import Principal, Purpose, Role
+from security.principal import Principal, Purpose, RoleWord
 from security.proxies import ProxyAuthority
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,7 +82,7 @@ class AccessRequest(msgspec.Struct, frozen=True):
     `id` becomes the decision's id, so that deciding itself is free of chance (I10).
     """
 
-    role: Role
+    role: RoleWord
     organisation: str
     purpose: Purpose | None
     user: str | None = None

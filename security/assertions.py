@@ -22,7 +22,7 @@ from typing import Any
 
 from fhir_profiles.identifiers import ODS_SYSTEM
 from security.errors import AssertionRefused
-from security.principal import NamedPerson, Principal, Purpose, Role
+from security.principal import NamedPerson, Principal, Purpose, Role, RoleWord
 from security.registry import RegisteredClient
 
 B2B = "hl7-b2b"
@@ -39,7 +39,7 @@ class Asserted:
     """Who acts, for whom and why. `role` is the person's, or `Role.SYSTEM` when `person` is None."""
 
     organisation: str
-    role: Role
+    role: RoleWord
     purpose: Purpose
     person: NamedPerson | None = None
     assurance: int = 1
@@ -122,6 +122,7 @@ def read_asserted(
 ) -> Asserted:
     """Judge the parts of an assertion by shape, wherever they came from; raise AssertionRefused.
 
+    Which roles there are is the registration's to say (`check_registered`): it holds known ones alone.
     `role` may be the word `system` or absent when no person is named. `circumstances` may hold `assurance`, `incident`
     and `self_claim_reason`.
     """
@@ -149,16 +150,16 @@ def check_registered(asserted: Asserted, client: RegisteredClient) -> None:
         raise AssertionRefused("the client is not registered for this role")
 
 
-def _person(user_id: object, user_name: object, role: object) -> tuple[NamedPerson | None, Role]:
+def _person(user_id: object, user_name: object, role: object) -> tuple[NamedPerson | None, RoleWord]:
     if user_id is None and user_name is None and role in (None, Role.SYSTEM):
         return None, Role.SYSTEM
     if not isinstance(user_id, str) or not isinstance(user_name, str):
         raise AssertionRefused("a named person has an id, a name and a role")
     if not _is_text(user_id, 128) or not _is_text(user_name, 200):
         raise AssertionRefused("a person's id is 1 to 128 characters, their name 1 to 200")
-    if not isinstance(role, str) or role not in set(Role) or role == Role.SYSTEM:
-        raise AssertionRefused("the role of the named person is not known")
-    return NamedPerson(user_id, user_name), Role(role)
+    if not isinstance(role, str) or role == Role.SYSTEM:
+        raise AssertionRefused("the role of the named person is missing, or that of nobody")
+    return NamedPerson(user_id, user_name), role
 
 
 def _single(value: object) -> object:

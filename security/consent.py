@@ -33,6 +33,7 @@ from security.consent_match import (
     Standing,
     closed_in_emergency,
     from_state,
+    named_cells,
     recorded_state,
     standing,
     withheld_from,
@@ -94,15 +95,19 @@ def admit(request: AccessRequest, policy: AccessPolicy) -> Decision | None:
     return None
 
 
-def decide(request: AccessRequest, facts: RecordFacts | None, policy: AccessPolicy, at: datetime) -> Decision:
+def decide(
+    request: AccessRequest, facts: RecordFacts | None, policy: AccessPolicy, at: datetime, *, admitted: bool = False
+) -> Decision:
     """Return the decision on a request, after the look-up (2.5 to 2.10).
 
     Args:
         request: what `admit` let through, its `relationship` now the one that was found; `admit` is asked again, so
             that nothing is decided for a request that it refuses.
         facts: what is known of the record; None when there is none.
-        policy: the policy in force.
+        policy: the policy that governs the record.
         at: the time of the decision, aware; Consents are in force, or not, at this time.
+        admitted: another policy, the deployment's own, let the request through before the look-up; that this one does
+            not is a 404 then, since which policy governs tells of the record (I4).
 
     """
     claimed = request
@@ -110,7 +115,7 @@ def decide(request: AccessRequest, facts: RecordFacts | None, policy: AccessPoli
         # found after the look-up, so it may not turn into a 403 (I4); step 5 refuses it below
         claimed = msgspec.structs.replace(request, relationship=None)
     if (refused := admit(claimed, policy)) is not None:
-        return refused
+        return msgspec.structs.replace(refused, status=404) if admitted else refused
     if facts is None:
         return _refuse(request, policy, "2.5", "there is no record")
     if (refused := _barred(request, facts, policy)) is not None:
@@ -121,6 +126,8 @@ def decide(request: AccessRequest, facts: RecordFacts | None, policy: AccessPoli
     # after a formal death nothing opens on a condition any more (2.7)
     explicit = cells.NONE if facts.life == Life.FORMAL_DEATH else sharing.explicit
     matrix = row.always | (row.with_explicit_consent & explicit)
+    if row.when_named and isinstance(facts.consents, CompiledConsents):
+        matrix |= row.when_named & named_cells(facts.consents, request, at)
     opened = matrix & sharing.permitted
     flaggable = row.flagged_when_closed
 

@@ -118,6 +118,36 @@ def closed_in_emergency(
     return shut & _GOVERNED
 
 
+def named_cells(consents: CompiledConsents, request: AccessRequest, at: datetime, *, by_role: bool = True) -> int:
+    """Return the cells that Consents in force permit to this caller by name: its organisation, its user, its role.
+
+    What other Consents deny is not taken away here. Without `by_role`, to be one of everybody in a role is no name.
+    """
+    now = _microseconds(at)
+    purposes = COVERED_BY[request.purpose] if request.purpose is not None else frozenset[str]()
+    found = cells.NONE
+    for consent in in_force(consents, now):
+        granted = _resolve(consent, request, purposes, now)[0]
+        if granted:
+            found |= granted & _permitted_by_name(consent, request, now, by_role=by_role)
+    return found
+
+
+def _permitted_by_name(consent: CompiledConsent, request: AccessRequest, now: int, *, by_role: bool) -> int:
+    cells_named = cells.NONE
+    under: list[bool] = []
+    for provision in consent.provisions:
+        here = (
+            request.organisation in provision.organisations
+            or request.user in provision.persons
+            or (by_role and request.role in provision.roles)
+        )
+        under.append(here or (provision.parent >= 0 and under[provision.parent]))
+        if provision.effect is Effect.PERMIT and under[-1] and _in_time(provision, now):
+            cells_named |= cells.unpack(provision.data)
+    return cells_named
+
+
 def recorded_state(consents: CompiledConsents, at: datetime) -> ConsentState:
     """Return what is recorded about sharing with everybody, for the patient, whom it does not bind."""
     rules = in_force(consents, _microseconds(at))

@@ -30,12 +30,13 @@ from security.consent_elements import Reference, identifier_value
 from security.decision import Decision, explain
 from security.errors import ConsentForAnotherPatient, DecideRequestError
 from security.labels import SFlag
-from security.principal import Purpose, Role
+from security.localities import Policies
+from security.principal import Purpose, Role, RoleWord
 from security.purposes import KNOWN_PURPOSES
 
 _KEYS = frozenset(
     "role org user purpose lr incident consent consents sflag life days_since_death owner_org assurance"
-    " self_claim_reason withheld break_glass sections".split()
+    " self_claim_reason withheld break_glass sections place".split()
 )
 _BREAK_GLASS_KEYS = frozenset({"basis", "reason", "senior", "echo_matches"})
 _PATIENT_REFUSES = "patient_refuses"
@@ -65,7 +66,7 @@ def read_requests(body: bytes) -> list[dict[str, Any]]:
     return requests
 
 
-def answer(request: Mapping[str, Any], policy: AccessPolicy, at: datetime) -> dict[str, Any]:
+def answer(request: Mapping[str, Any], policies: Policies, at: datetime) -> dict[str, Any]:
     """Return the decision on one request, as plain JSON.
 
     Raises:
@@ -74,15 +75,18 @@ def answer(request: Mapping[str, Any], policy: AccessPolicy, at: datetime) -> di
     """
     if unknown := sorted(set(request) - _KEYS):
         raise DecideRequestError(f"unknown key: {', '.join(unknown)}")
-    asked = _access_request(request)
+    asked = _access_request(request, policies.roles)
     facts = _facts(request)
     present = _sections(request)
-    decision = admit(asked, policy) or decide(asked, facts, policy, at)
+    policy = policies.governing(_places(request))
+    decision = admit(asked, policies.base) or decide(asked, facts, policy, at, admitted=policy is not policies.base)
     return _in_words(decision, policy, present)
 
 
-def _access_request(request: Mapping[str, Any]) -> AccessRequest:
-    role = _word(request, "role", Role, Role.SYSTEM)
+def _access_request(request: Mapping[str, Any], roles: frozenset[RoleWord]) -> AccessRequest:
+    role = _plain(request, "role", str, Role.SYSTEM.value)
+    if role not in roles:
+        raise DecideRequestError(f"role: unknown word; one of {', '.join(sorted(roles))}")
     return AccessRequest(
         role=role,
         organisation=_plain(request, "org", str, ""),
@@ -111,6 +115,15 @@ def _facts(request: Mapping[str, Any]) -> RecordFacts:
     )
 
 
+def _places(request: Mapping[str, Any]) -> list[str]:
+    """Return the person's places of care, whose locality's policy governs: an ODS code, or several in order."""
+    value = request.get("place", [])
+    places = [value] if isinstance(value, str) else value
+    if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
+        raise DecideRequestError("place: must be an ODS code or a list of them")
+    return places
+
+
 def _word(request: Mapping[str, Any], key: str, words: type[_Word], default: _Word) -> _Word:
     value = request.get(key)
     if value is None:
@@ -137,10 +150,10 @@ def _purpose(request: Mapping[str, Any]) -> Purpose | None:
     return Purpose(value) if value in frozenset(Purpose) else None
 
 
-def _user(request: Mapping[str, Any], role: Role) -> str | None:
+def _user(request: Mapping[str, Any], role: RoleWord) -> str | None:
     if "user" in request:
         return _plain(request, "user", str, "") or None
-    return None if role is Role.SYSTEM else f"stock-{role.value}"
+    return None if role == Role.SYSTEM else f"stock-{role}"
 
 
 def _break_glass(request: Mapping[str, Any]) -> BreakGlass | None:

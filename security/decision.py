@@ -11,7 +11,7 @@ from fhir_profiles.sections import DECISION_GROUP, TIER, Section, Tier
 from security import cells
 from security.access_policy import AccessPolicy, Cell
 from security.access_request import ConsentState
-from security.principal import Role
+from security.principal import RoleWord
 
 
 class Obligation(StrEnum):
@@ -55,7 +55,7 @@ class Decision(msgspec.Struct, frozen=True):
     status: Literal[200, 403, 404]
     rule: str
     reason: str
-    role: Role
+    role: RoleWord
     open_cells: int
     obligations: frozenset[Obligation]
     consent_state: ConsentState | None
@@ -90,7 +90,7 @@ DIRECTORY_RULE: Final = "directory"
 REGISTER_RULE: Final = "register"
 
 
-def impersonal(rule: Literal["directory", "register"], role: Role, policy: AccessPolicy, id: str) -> Decision:
+def impersonal(rule: Literal["directory", "register"], role: RoleWord, policy: AccessPolicy, id: str) -> Decision:
     """Return the decision under which something without a plan is used: the shared directory, the incident register.
 
     It opens no cell, so nothing of a person can be released under it.
@@ -126,13 +126,21 @@ _CELL_SENTENCE = {
     Cell.PERMIT: "the matrix permits this tier to the role",
     Cell.EXPLICIT: "this tier needs explicit consent or a best interests decision",
     Cell.BREAK_GLASS: "this tier opens in an emergency only",
+    Cell.NAMED: "this tier opens only where a Consent of the person permits it to the caller by name",
     Cell.NEVER: "this tier is never open to the role",
+}
+
+
+_BY_CONDITION = "this tier is open by explicit consent, a best interests decision or emergency access"
+_OPENED_SENTENCE = {
+    **dict.fromkeys(Cell, _BY_CONDITION),
+    Cell.NAMED: "a Consent of the person permits this tier to the caller by name",
 }
 
 
 def explain(decision: Decision, policy: AccessPolicy) -> dict[Section, SectionResult]:
     """Return for every section whether the decision opens it, and by which rule. `policy` is that of the decision."""
-    return {section: _explain(section, decision, policy.letter(decision.role, TIER[section])) for section in Section}
+    return {section: _explain(section, decision, policy.letter_of(decision.role, section)) for section in Section}
 
 
 def _explain(section: Section, decision: Decision, letter: Cell) -> SectionResult:
@@ -142,7 +150,7 @@ def _explain(section: Section, decision: Decision, letter: Cell) -> SectionResul
     elif decision.open_cells & own:
         rule, reason = "3", _CELL_SENTENCE[Cell.PERMIT]
         if letter is not Cell.PERMIT:
-            rule, reason = "3", "this tier is open by explicit consent, a best interests decision or emergency access"
+            rule, reason = "3", _OPENED_SENTENCE[letter]
     elif not stages.matrix & own:
         rule, reason = "3", _CELL_SENTENCE[letter]
     elif not stages.consent & own:

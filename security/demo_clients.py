@@ -15,7 +15,7 @@ from joserfc.jwk import ECKey
 from security.assertions import Asserted
 from security.errors import InvalidConfiguration
 from security.key_file import create_private, read_private
-from security.principal import NamedPerson, Purpose, Role
+from security.principal import BUILT_IN_ROLES, NamedPerson, Purpose, Role, RoleWord
 from security.registry import ClientRegistry, RegisteredClient, registration
 from security.scopes import DIRECTORY_WRITE, INCIDENT_WRITE, OPERATIONS_READ
 
@@ -46,6 +46,19 @@ DEFAULT_PURPOSE: Mapping[Role, Purpose] = {
     Role.ADMIN: Purpose.PATADMIN,
     Role.PRIVACY_OFFICER: Purpose.HCOMPL,
 }
+
+
+def stock_person(role: RoleWord) -> NamedPerson | None:
+    """Return who acts in a role when nobody is named; one of that role's own for a role that the policy adds."""
+    if role in BUILT_IN_ROLES:
+        return STOCK_PEOPLE.get(Role(role))
+    word = role.replace("_", "-")
+    return NamedPerson(f"zz-{word}-1", f"Demo {role.replace('_', ' ')} user")
+
+
+def usual_purpose(role: RoleWord) -> Purpose:
+    """Return what a role asks for when nothing is said."""
+    return DEFAULT_PURPOSE[Role(role)] if role in BUILT_IN_ROLES else Purpose.TREAT
 
 
 @dataclass(frozen=True, slots=True)

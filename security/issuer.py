@@ -26,7 +26,7 @@ from joserfc.jwk import ECKey
 from fhir_profiles.identifiers import is_ods_code
 from security.assertions import Asserted, read_asserted, read_extensions
 from security.clock import Clock
-from security.demo_clients import DEFAULT_PURPOSE, STOCK_PEOPLE
+from security.demo_clients import stock_person, usual_purpose
 from security.errors import AssertionRefused, DemoDoorClosed
 from security.grants import (
     ASSERTION_LIFETIME,
@@ -41,7 +41,7 @@ from security.grants import (
 )
 from security.issuers import OwnKeys, TrustedIssuer
 from security.jwks import read_public_keys
-from security.principal import NamedPerson, Role
+from security.principal import NamedPerson, Role, RoleWord
 from security.registry import ClientRegistry, RegisteredClient
 from security.scopes import ACTIONS
 from security.signed_jwt import LEEWAY
@@ -119,7 +119,7 @@ class Issuer:
 
     def mint(
         self,
-        role: Role,
+        role: RoleWord,
         organisation: str,
         *,
         user_id: str | None = None,
@@ -137,21 +137,21 @@ class Issuer:
         if not self._demo_doors:
             raise DemoDoorClosed("tokens for anyone exist in demo and sandbox only")
         peers = self._registry.of_organisation(organisation)
-        person = STOCK_PEOPLE.get(role)
-        if user_id is not None and role is not Role.SYSTEM:
+        person = stock_person(role)
+        if user_id is not None and role != Role.SYSTEM:
             person = NamedPerson(user_id, f"Demo {role.replace('_', ' ')} user")
         if not is_ods_code(organisation):
             raise AssertionRefused("the organisation is not an ODS code")
         asserted = read_asserted(
             organisation=organisation,
-            purpose=DEFAULT_PURPOSE[role],
+            purpose=usual_purpose(role),
             user_id=person.id if person else None,
             user_name=person.name if person else None,
             role=role,
             circumstances={"assurance": assurance, "incident": incident, "self_claim_reason": self_claim_reason},
         )
         registered = {role, Role.SYSTEM}
-        if role is Role.SYSTEM:
+        if role == Role.SYSTEM:
             registered |= {peer_role for peer in peers for peer_role in peer.roles}
         scopes = {"system/*.cruds"} | {scope for peer in peers for scope in peer.scopes & ACTIONS}
         extra: dict[str, Any] = {"registered_roles": sorted(registered)}

@@ -32,7 +32,7 @@ from joserfc import jwk
 from security.clock import Clock
 from security.errors import InvalidConfiguration, IssuerUnavailable
 from security.jwks import NO_KEYS, SIGNATURE_ALGORITHMS, PublicKeys, read_public_keys
-from security.principal import Role
+from security.principal import BUILT_IN_ROLES, RoleWord
 
 CLAIM_NAMES = frozenset(
     {
@@ -140,7 +140,7 @@ class TrustedIssuer:
     keys: IssuerKeys
     name: str | None = None
     claims: Mapping[str, str] = field(default_factory=dict)
-    roles: Mapping[str, Role] = field(default_factory=dict)
+    roles: Mapping[str, RoleWord] = field(default_factory=dict)
 
     def claim(self, claims: Mapping[str, Any], member: str) -> object:
         """Return the value that this issuer's claims hold for one of ours (`CLAIM_NAMES`), or None."""
@@ -152,7 +152,10 @@ class TrustedIssuer:
 
 
 def load_outside_issuers(
-    path: Path, fetch_from: Callable[[frozenset[str]], Fetch], clock: Clock
+    path: Path,
+    fetch_from: Callable[[frozenset[str]], Fetch],
+    clock: Clock,
+    known_roles: frozenset[RoleWord] = BUILT_IN_ROLES,
 ) -> list[TrustedIssuer]:
     """Read the file of outside issuers; raise InvalidConfiguration with every problem.
 
@@ -173,7 +176,7 @@ def load_outside_issuers(
     problems = [
         f"issuers[{position}]: {problem}"
         for position, entry in enumerate(entries)
-        for problem in _problems(entry, frozenset(hosts))
+        for problem in _problems(entry, frozenset(hosts), known_roles)
     ]
     for member in ("name", "issuer"):
         if len({str(entry.get(member)) for entry in entries}) < len(entries):
@@ -188,13 +191,13 @@ def load_outside_issuers(
             keys=FetchedKeys(entry["jwks_url"], fetch, clock),
             name=entry["name"],
             claims=entry.get("claims", {}),
-            roles={word: Role(role) for word, role in entry.get("roles", {}).items()},
+            roles=entry.get("roles", {}),
         )
         for entry in entries
     ]
 
 
-def _problems(entry: Mapping[str, Any], hosts: frozenset[str]) -> list[str]:
+def _problems(entry: Mapping[str, Any], hosts: frozenset[str], known_roles: frozenset[RoleWord]) -> list[str]:
     algorithms, claims, roles = entry.get("algorithms"), entry.get("claims", {}), entry.get("roles", {})
     checks = {
         "`name` is 1 to 64 characters": isinstance(entry.get("name"), str) and 0 < len(entry["name"]) <= 64,
@@ -208,7 +211,7 @@ def _problems(entry: Mapping[str, Any], hosts: frozenset[str]) -> list[str]:
         and claims.keys() <= CLAIM_NAMES
         and all(isinstance(name, str) for name in claims.values()),
         "`roles` maps words to our roles": isinstance(roles, dict)
-        and all(isinstance(role, str) and role in set(Role) for role in roles.values()),
+        and all(isinstance(role, str) and role in known_roles for role in roles.values()),
     }
     known = {"name", "issuer", "jwks_url", "algorithms", "claims", "roles"}
     unknown = [f"`{member}` is not a member of an issuer" for member in sorted(entry.keys() - known)]

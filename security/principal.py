@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+RoleWord = str
+"""The word of a role: one of `Role`, or one that the sharing policy adds (`AccessPolicy.added_roles`)."""
+
 
 class Role(StrEnum):
-    """A role of sharing rules section 1. A word that is not here is refused, never mapped to a neighbour."""
+    """The roles that rules speak of by name. A policy may add others, none of them clinical.
+
+    A word that is neither here nor added is refused, never mapped to a neighbour.
+    """
 
     GP = "gp"
     HOSPICE = "hospice"
@@ -24,6 +30,9 @@ class Role(StrEnum):
     PRIVACY_OFFICER = "privacy_officer"
     RESEARCHER = "researcher"
 
+
+BUILT_IN_ROLES = frozenset(role.value for role in Role)
+"""The words of the roles above."""
 
 CLINICAL_ROLES = frozenset({Role.GP, Role.HOSPICE, Role.COMMUNITY, Role.HOSPITAL, Role.AMBULANCE, Role.NHS111})
 """The six roles that the rules call CLIN."""
@@ -62,9 +71,9 @@ class Principal:
 
     client_id: str
     organisation: str
-    role: Role
+    role: RoleWord
     purpose: Purpose
-    registered_roles: frozenset[Role]
+    registered_roles: frozenset[RoleWord]
     scopes: frozenset[str]
     token_id: str
     issuer: str

@@ -22,7 +22,7 @@ import msgspec
 from fhir_profiles.identifiers import is_ods_code
 from security.errors import InvalidConfiguration
 from security.jwks import NO_KEYS, PublicKeys, read_public_keys
-from security.principal import Role
+from security.principal import BUILT_IN_ROLES, RoleWord
 from security.scopes import is_scope
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,63}")
@@ -48,7 +48,7 @@ class RegisteredClient:
     client_id: str
     name: str
     organisation: str
-    roles: frozenset[Role]
+    roles: frozenset[RoleWord]
     scopes: frozenset[str]
     other_organisations: frozenset[str] = frozenset()
     max_assurance: int = 1
@@ -76,9 +76,9 @@ class RegisteredClient:
         return {member: value for member, value in full.items() if value not in (None, [])}
 
 
-def registration(document: Mapping[str, Any]) -> RegisteredClient:
-    """Make a client from its document; raise InvalidConfiguration with every problem."""
-    problems = _problems(document)
+def registration(document: Mapping[str, Any], roles: frozenset[RoleWord] = BUILT_IN_ROLES) -> RegisteredClient:
+    """Make a client from its document; raise InvalidConfiguration with every problem. `roles` are those known."""
+    problems = _problems(document, roles)
     keys, key_problems = NO_KEYS, list[str]()
     if document.get("issuer") is None:
         keys, key_problems = read_public_keys(document.get("jwks"))
@@ -90,7 +90,7 @@ def registration(document: Mapping[str, Any]) -> RegisteredClient:
         client_id=document["client_id"],
         name=document["name"],
         organisation=document["organisation"],
-        roles=frozenset(Role(role) for role in document["roles"]),
+        roles=frozenset(document["roles"]),
         scopes=frozenset(document["scopes"]),
         other_organisations=frozenset(document.get("other_organisations", ())),
         max_assurance=document.get("max_assurance", 1),
@@ -101,17 +101,26 @@ def registration(document: Mapping[str, Any]) -> RegisteredClient:
 
 
 class ClientRegistry:
-    """The registered clients, in memory. `refresh` follows the file; look-ups never touch it."""
+    """The registered clients, in memory. `refresh` follows the file; look-ups never touch it.
 
-    def __init__(self, clients: Iterable[RegisteredClient] = (), path: Path | None = None) -> None:
+    `roles` are the roles of this deployment, those that its sharing policy adds among them.
+    """
+
+    def __init__(
+        self,
+        clients: Iterable[RegisteredClient] = (),
+        path: Path | None = None,
+        roles: frozenset[RoleWord] = BUILT_IN_ROLES,
+    ) -> None:
+        self.roles = roles
         self._clients = {client.client_id: client for client in clients}
         self._path = path
         self._seen: tuple[int, int, int] | None = None
 
     @classmethod
-    def load(cls, path: Path) -> ClientRegistry:
+    def load(cls, path: Path, roles: frozenset[RoleWord] = BUILT_IN_ROLES) -> ClientRegistry:
         """Read the file; raise InvalidConfiguration with every problem in it."""
-        registry = cls(path=path)
+        registry = cls(path=path, roles=roles)
         registry.refresh()
         return registry
 
@@ -150,7 +159,7 @@ class ClientRegistry:
             seen = (status.st_mtime_ns, status.st_size, status.st_ino)
             if seen == self._seen:
                 return False
-            clients = _read(self._path.read_bytes())
+            clients = _read(self._path.read_bytes(), self.roles)
         except OSError as error:
             raise InvalidConfiguration([f"the file of clients cannot be read ({error.strerror})"]) from None
         self._clients = {
@@ -179,7 +188,7 @@ def _replace(path: Path, content: bytes) -> None:
     fresh.replace(path)
 
 
-def _read(content: bytes) -> list[RegisteredClient]:
+def _read(content: bytes, roles: frozenset[RoleWord]) -> list[RegisteredClient]:
     try:
         document = msgspec.json.decode(content)
     except msgspec.DecodeError:
@@ -191,7 +200,7 @@ def _read(content: bytes) -> list[RegisteredClient]:
     problems: list[str] = []
     for position, entry in enumerate(entries):
         try:
-            client = registration(entry if isinstance(entry, dict) else {})
+            client = registration(entry if isinstance(entry, dict) else {}, roles)
         except InvalidConfiguration as error:
             problems += [f"clients[{position}]: {problem}" for problem in error.problems]
             continue
@@ -203,7 +212,7 @@ def _read(content: bytes) -> list[RegisteredClient]:
     return clients
 
 
-def _problems(document: Mapping[str, Any]) -> list[str]:
+def _problems(document: Mapping[str, Any], roles: frozenset[RoleWord]) -> list[str]:
     """List what is wrong with a registration, its keys apart. Names of members are ours to show; values are not."""
     checks = {
         "`client_id` is 2 to 64 letters, digits, `.`, `_` or `-`": _is_text(document.get("client_id"), 64)
@@ -212,7 +221,7 @@ def _problems(document: Mapping[str, Any]) -> list[str]:
         "`organisation` is an ODS code": is_ods_code(document.get("organisation")),
         "`other_organisations` is a list of ODS codes": _all(document.get("other_organisations", []), is_ods_code),
         "`roles` is a list of one or more known roles": bool(document.get("roles"))
-        and _all(document.get("roles"), lambda role: role in set(Role)),
+        and _all(document.get("roles"), lambda role: role in roles),
         "`scopes` is a list of one or more known scopes": bool(document.get("scopes"))
         and _all(document.get("scopes"), lambda scope: isinstance(scope, str) and is_scope(scope)),
         "`max_assurance` is 1, 2 or 3": type(document.get("max_assurance", 1)) is int

@@ -53,7 +53,7 @@ def may_write(
     """
     if authorship.break_glass:
         return WriteVerdict(False, "4", "emergency access never writes")
-    if principal.role is Role.PROXY:
+    if principal.role == Role.PROXY:
         return WriteVerdict(False, "5.9", "a proxy proposes changes and does not write them")
     rows = _rows(principal, policy)
     if not any(_covers(row, section, authorship) for row in rows):
@@ -70,14 +70,14 @@ def asks_who(section: Section | None, policy: AccessPolicy) -> bool:
 
 def may_take_on(principal: Principal) -> WriteVerdict:
     """Return whether this caller may create a person's record, and so hold it (5.9a)."""
-    roles = principal.registered_roles if principal.role is Role.SYSTEM else frozenset({principal.role})
+    roles = principal.registered_roles if principal.role == Role.SYSTEM else frozenset({principal.role})
     if roles & PLAN_OWNING_ROLES:
         return WriteVerdict(True, "5.9a", "organisations of this kind take people on")
     return WriteVerdict(False, "5.9a", "only a GP, hospice, community or hospital organisation takes a person on")
 
 
 def _rows(principal: Principal, policy: AccessPolicy) -> list[WriteRow]:
-    if principal.user is not None and principal.role is not Role.SYSTEM:
+    if principal.user is not None and principal.role != Role.SYSTEM:
         return list(policy.writes.roles.get(principal.role, ()))
     return [
         row for role in principal.registered_roles for row in policy.writes.roles.get(role, ()) if row.without_person

@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapters.http import key_set_fetch
-from security.access_policy import AccessPolicy, base_policy, load
 from security.audit import AuditSealer
 from security.audit_batch import signing_key
 from security.blind_index import BlindIndex
@@ -26,6 +25,7 @@ from security.heads import Heads
 from security.issuer import Endpoints, Issuer
 from security.issuers import load_outside_issuers
 from security.keys import FileKeyRing, open_keys
+from security.localities import Policies, load_policies
 from security.registry import ClientRegistry
 from security.service_seal import ServiceSeal
 from security.tokens import TokenVerifier
@@ -78,7 +78,7 @@ class Opened:
     settings: Settings
     clock: Clock
     keys: FileKeyRing
-    policy: AccessPolicy
+    policies: Policies
     registry: ClientRegistry
     store: RecordStore
     records: Records
@@ -158,9 +158,9 @@ async def open_service(settings: Settings, *, worker: bool = False) -> Opened:
     """Open keys, policy, clients and store; raise the first thing that is wrong, in its own words."""
     clock = clock_of(settings)
     keys = open_keys(settings.keys)
-    policy = load(settings.policy) if settings.policy else base_policy()
-    registry = ClientRegistry.load(settings.clients)
-    outside = load_outside_issuers(settings.issuers, key_set_fetch, clock) if settings.issuers else []
+    policies = load_policies(settings.policy, settings.localities)
+    registry = ClientRegistry.load(settings.clients, policies.roles)
+    outside = load_outside_issuers(settings.issuers, key_set_fetch, clock, policies.roles) if settings.issuers else []
     store = await (open_worker_store if worker else open_store)(settings, keys, clock)
     index = BlindIndex(keys.index, settings.tenant)
 
@@ -173,7 +173,7 @@ async def open_service(settings: Settings, *, worker: bool = False) -> Opened:
         [issuer.trusted(), *outside], registry, settings.fhir_base, clock, demo_doors=settings.has_demo_doors
     )
     records = Records(store, Envelope(keys, settings.tenant), Heads(keys.head, settings.tenant), index)
-    return Opened(settings, clock, keys, policy, registry, store, records, issuer, verifier)
+    return Opened(settings, clock, keys, policies, registry, store, records, issuer, verifier)
 
 
 Subscribing = Callable[[Opened], Subscribers]
@@ -189,7 +189,7 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     """Wire the use cases of an open service."""
     settings = opened.settings
     sealer = AuditSealer(opened.keys.audit_seal, settings.tenant)
-    access = Access(opened.records, opened.policy, sealer, opened.clock, Register(opened.records))
+    access = Access(opened.records, opened.policies, sealer, opened.clock, Register(opened.records))
     kept = Kept(opened.store, ServiceSeal(opened.keys.service, settings.tenant), opened.records.index, opened.clock)
     limits = Limits(settings.record_limit, settings.attachment_limit, settings.resource_limit)
     read_record = ReadRecord(access)

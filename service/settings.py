@@ -70,6 +70,7 @@ SETTINGS = (
     Setting("EPACCS_CLIENTS", "<home>/clients.json", "file of the registered clients"),
     Setting("EPACCS_ISSUERS", "", "file of outside token issuers; empty: only our own"),
     Setting("EPACCS_POLICY", "", "file of the sharing policy; empty: the one shipped"),
+    Setting("EPACCS_LOCALITIES", "", "folder with the policies of localities that differ (`*.json`); empty: none does"),
     Setting("EPACCS_CONFLICT_TEXT", CONFLICT_INSTRUCTION, "what the locality tells a crew when decisions disagree"),
     Setting("EPACCS_RECORD_LIMIT", str(8 * MIB), "largest record in bytes, attachments apart"),
     Setting("EPACCS_ATTACHMENT_LIMIT", str(25 * MIB), "largest single attachment in bytes"),
@@ -109,6 +110,7 @@ class Settings:
     clients: Path
     issuers: Path | None
     policy: Path | None
+    localities: Path | None
     conflict_text: str
     record_limit: int
     attachment_limit: int
@@ -151,6 +153,7 @@ class Settings:
             clients=Path(reader.text("EPACCS_CLIENTS").replace("<home>", str(home))),
             issuers=_optional_path(reader.text("EPACCS_ISSUERS")),
             policy=_optional_path(reader.text("EPACCS_POLICY")),
+            localities=_optional_path(reader.text("EPACCS_LOCALITIES")),
             conflict_text=reader.text("EPACCS_CONFLICT_TEXT"),
             record_limit=reader.number("EPACCS_RECORD_LIMIT", 64 * 1024, 64 * MIB),
             attachment_limit=reader.number("EPACCS_ATTACHMENT_LIMIT", 64 * 1024, 256 * MIB),

@@ -17,7 +17,6 @@ import httpx
 
 from security.demo_clients import make_demo_clients
 from security.keys import FileKeyRing, key_path, open_keys
-from security.principal import Role
 from security.registry import ClientRegistry
 from service.app import issuer_of
 from service.settings import Settings
@@ -60,7 +59,7 @@ class Running:
         settings = self.settings
         registry = ClientRegistry.load(settings.clients)
         issuer = issuer_of(settings, open_keys(settings.keys), registry, clock_of(settings), _spends_nothing)
-        return issuer.mint(Role(role), organisation, **claims)
+        return issuer.mint(role, organisation, **claims)
 
     def call(
         self, method: str, path: str, token: str | None, body: Any = None, headers: Mapping[str, str] | None = None

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import click
 
-from security.access_policy import base_policy, load
 from security.clock import LONDON, MovableClock, instant
 from security.decide_request import answer, read_requests
 from security.demo_clients import DEMO_CLIENTS
 from security.errors import DecideRequestError
 from security.keys import open_keys
-from security.principal import Role
+from security.localities import load_policies
 from security.registry import ClientRegistry
 from service.app import issuer_of
 from service.cli.common import fail, plain_errors, read_settings, require_demo_doors
@@ -57,7 +56,7 @@ def release() -> None:
 
 @click.command()
 @click.argument("client", required=False)
-@click.option("--as", "role", type=click.Choice([role.value for role in Role]), help="Role of anyone.")
+@click.option("--as", "role", help="Role of anyone, such as ambulance.")
 @click.option("--org", "organisation", help="ODS code of the organisation.")
 @click.option("--user", help="Id of the person; without it the stock person of the role acts.")
 @click.option("--assurance", type=click.IntRange(1, 3), default=1, show_default=True, help="Factors of sign-in.")
@@ -78,7 +77,10 @@ def token(
     require_demo_doors(settings)
     if (client is None) == (role is None) or (role is not None and organisation is None):
         raise click.UsageError("Name a demo client, or give --as ROLE with --org ODS.")
-    registry = ClientRegistry.load(settings.clients)
+    policies = load_policies(settings.policy, settings.localities)
+    if role is not None and role not in policies.roles:
+        raise click.UsageError(f"Roles are: {', '.join(sorted(policies.roles))}.")
+    registry = ClientRegistry.load(settings.clients, policies.roles)
     issuer = issuer_of(settings, open_keys(settings.keys), registry, clock_of(settings), _no_register)
     if client is not None:
         demo, registered = DEMO_CLIENTS.get(client), registry.get(client)
@@ -87,7 +89,7 @@ def token(
         click.echo(issuer.issue(registered, demo.asserted(), registered.scopes))
         return
     minted = issuer.mint(
-        Role(role or ""), organisation or "", user_id=user, assurance=assurance, purpose=purpose, incident=incident
+        role or "", organisation or "", user_id=user, assurance=assurance, purpose=purpose, incident=incident
     )
     click.echo(minted)
 
@@ -101,10 +103,10 @@ def decide(file: Path, at: str, as_json: bool) -> None:
     """Run the sharing decision alone on a request file: JSON, or NDJSON for many. Words: docs/decide.md."""
     settings = read_settings()
     require_demo_doors(settings)
-    policy = load(settings.policy) if settings.policy else base_policy()
+    policies = load_policies(settings.policy, settings.localities)
     moment = _moment(at)
     try:
-        answers = [answer(request, policy, moment) for request in read_requests(file.read_bytes())]
+        answers = [answer(request, policies, moment) for request in read_requests(file.read_bytes())]
     except DecideRequestError as error:
         click.echo(str(error), err=True)
         sys.exit(2)

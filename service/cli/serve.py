@@ -14,9 +14,9 @@ import click
 from adapters.errors import OutsideError
 from adapters.fhir_rest import FhirClient
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
-from security.access_policy import load
 from security.demo_clients import DEMO_CLIENTS
 from security.keys import open_keys
+from security.localities import load_policies
 from security.registry import ClientRegistry
 from service import logs
 from service.app import Subscribing, create_app, no_subscribers, open_store
@@ -71,9 +71,8 @@ def run(settings: Settings, workers: int, subscribing: Subscribing = no_subscrib
 def check_files(settings: Settings) -> None:
     """Raise what is wrong with keys, policy, clients or the store now: inside the server the sentence would be lost."""
     keys = open_keys(settings.keys)
-    ClientRegistry.load(settings.clients)
-    if settings.policy:
-        load(settings.policy)
+    policies = load_policies(settings.policy, settings.localities)
+    ClientRegistry.load(settings.clients, policies.roles)
 
     async def open_and_close() -> None:
         await (await open_store(settings, keys, clock_of(settings))).close()

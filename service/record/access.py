@@ -16,8 +16,10 @@ from security.access_request import AccessRequest, BreakGlass, Life, RecordFacts
 from security.audit import AuditEntry, AuditSealer, EventKind, Outcome, kind_of
 from security.clock import Clock, instant, parse_instant
 from security.consent import admit, decide
+from security.consent_match import named_cells
 from security.decision import Decision, Obligation, enforceable
 from security.labels import SFlag
+from security.localities import Policies
 from security.principal import Principal, Role
 from service.plan.matching import Grade, fit
 from service.record.errors import Problem
@@ -94,11 +96,20 @@ class Access:
     """Decides and writes down. One per service."""
 
     records: Records
-    policy: AccessPolicy
+    policies: Policies
     sealer: AuditSealer
     clock: Clock
     register: Register
     _known: set[tuple[str, bytes]] = field(default_factory=set, repr=False)
+
+    @property
+    def policy(self) -> AccessPolicy:
+        """The deployment's own policy: for what is asked before anybody is looked up, and for what is of nobody."""
+        return self.policies.base
+
+    def governing(self, record: OpenRecord | None) -> AccessPolicy:
+        """Return the policy that governs a record: that of the person's place of care (rules section 1)."""
+        return self.policies.base if record is None else self.policies.governing(record.manifest.places)
 
     async def admit(self, caller: Caller, asked: Asked) -> AccessRequest:
         """Apply steps 1 to 4, which look at the token and the request alone; return the request. Raise Refused."""
@@ -133,7 +144,12 @@ class Access:
         else:
             request = msgspec.structs.replace(admitted, relationship=relationship)
         facts = None if record is None else self._facts(caller, record, now)
-        return enforceable(decide(request, facts, self.policy, now), PERFORMED)
+        policy = self.governing(record)
+        # What the deployment's own policy refuses is a 403, with a record and without; what a locality's does, a 404.
+        own = policy is self.policies.base
+        if not own and (refused := admit(_before_look_up(request), self.policy)) is not None:
+            return refused
+        return enforceable(decide(request, facts, policy, now, admitted=not own), PERFORMED)
 
     async def refuse(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord | None) -> NoReturn:
         """Write the refusal down, then raise Refused."""
@@ -142,7 +158,7 @@ class Access:
             # Looked up for absent people too, so that the two cost the same (rule 9a).
             known = await self.records.store.is_known(self.known_token(caller, record))
             if known and decision.known_partner_notice:
-                explained = self.policy.texts.not_shared_with_you
+                explained = self.governing(record).texts.not_shared_with_you
         await self.records.store.append_audit(self.entry(caller, decision, asked, record))
         raise Refused(decision, explained=explained)
 
@@ -228,7 +244,7 @@ class Access:
             nhs_number = record.manifest.identity.nhs_number
         if caller.principal.role in PERSONAL_ROLES:
             # The organisation whose sign-in they use gives them nobody's plan but their own.
-            own = caller.principal.role is Role.PATIENT and user is not None and user.id == nhs_number != ""
+            own = caller.principal.role == Role.PATIENT and user is not None and user.id == nhs_number != ""
             return Relationship.ESTABLISHED if own else Relationship.NONE
         if record is not None and organisation in record.manifest.relations:
             return Relationship.ESTABLISHED
@@ -238,9 +254,23 @@ class Access:
                 return Relationship.ESTABLISHED
         if record is not None and await self._attends(caller.principal, record, now):
             return Relationship.ESTABLISHED
+        if record is not None and self._serves(caller.principal, record, now):
+            return Relationship.ESTABLISHED
         if caller.principal.self_claim_reason is not None:
             return Relationship.SELF_CLAIMED
         return Relationship.NONE
+
+    def _serves(self, principal: Principal, record: OpenRecord, now: datetime) -> bool:
+        """Say whether a role that the policy adds has its own kind of relationship to the person (rule 3)."""
+        policy = self.governing(record)
+        role = policy.added_roles.get(principal.role)
+        if role is None:
+            return False
+        if role.relationship == "locality":
+            return principal.organisation in policy.locality.serving.get(principal.role, ())
+        request = AccessRequest.of(principal)
+        consents = record.manifest.consents
+        return role.relationship == "named" and bool(named_cells(consents, request, now, by_role=False))
 
     async def _attends(self, principal: Principal, record: OpenRecord, now: datetime) -> bool:
         """Say whether the incident that a crew names was registered about this person, though without their number.
@@ -263,6 +293,11 @@ class Access:
             days_since_death=days,
             owner_org=manifest.holder == caller.principal.organisation,
         )
+
+
+def _before_look_up(request: AccessRequest) -> AccessRequest:
+    claimed = request.relationship == Relationship.SELF_CLAIMED
+    return request if claimed else msgspec.structs.replace(request, relationship=None)
 
 
 def _day(died: str) -> date:

@@ -100,6 +100,13 @@ def relations_of(resources: Mapping[str, Resource], holder: str) -> list[str]:
     return sorted(found)
 
 
+def places_of(patient: Resource, resources: Mapping[str, Resource]) -> list[str]:
+    """Return the ODS codes of the person's places of care, the deciding one first: where they are placed, their
+    practice. They say which locality's policy governs (rules section 1)."""
+    named = [patient.get("managingOrganization", {}), *patient.get("generalPractitioner", ())]
+    return list(dict.fromkeys(code for one in named if (code := organisation_of(one, resources))))
+
+
 def _related(resource: Resource) -> Iterator[Mapping[str, Any]]:
     if resource["resourceType"] == "Patient":
         yield from resource.get("generalPractitioner", ())

@@ -183,6 +183,7 @@ class Draft:
             critical=derive.critical_places(entries),
             incidents=old.incidents,
             registered=self._registered,
+            places=[] if patient is None else derive.places_of(patient, resources),
         )
         slices, front = bytes(body), b""
         urgent: tuple[Urgent, ...] = ()

@@ -210,6 +210,8 @@ class Manifest(msgspec.Struct, array_like=True):
     critical: tuple[tuple[int, int], ...] = ()
     incidents: list[Incident] = []
     registered: list[str] = []
+    places: list[str] = []
+    """ODS codes of the person's places of care, the deciding one first: they say which policy governs."""
 
 
 class Contents(msgspec.Struct, array_like=True):

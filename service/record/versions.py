@@ -27,7 +27,7 @@ async def check_version(
     if entry is None:
         raise Gone
     hidden = decision is not None and not is_open(entry, decision)
-    if hidden and not (writer.role is Role.SYSTEM and entry.author.organisation == writer.organisation):
+    if hidden and not (writer.role == Role.SYSTEM and entry.author.organisation == writer.organisation):
         raise NotHere
     if entry.deleted:
         raise Gone

@@ -149,6 +149,7 @@ def _check_authority(
 ) -> None:
     issues: list[Issue] = []
     authors = Authors(after)
+    policy = access.governing(draft.record)
     verdicts: dict[tuple[Section | None, Authorship], WriteVerdict] = {}
     for change in changes:
         reference = change.reference
@@ -156,12 +157,12 @@ def _check_authority(
         resource = after.get(reference) or draft.resource(reference)
         section = sections[reference] if reference in sections else section_of(resource)
         touched = {section} if before is None or before.follows else {section, SECTIONS[before.section]}
-        if any(asks_who(section, access.policy) for section in touched):
+        if any(asks_who(section, policy) for section in touched):
             authorship = authors.of(resource, change.method.value)
         else:
             authorship = Authorship(resource["resourceType"], change.method.value)
         for asked in ((section, authorship) for section in touched):
-            verdict = verdicts.get(asked) or may_write(caller.principal, *asked, access.policy)
+            verdict = verdicts.get(asked) or may_write(caller.principal, *asked, policy)
             verdicts[asked] = verdict
             if not verdict.permitted:
                 issues.append(error("forbidden", change.at, f"Not allowed: {verdict.reason} (rule {verdict.rule})."))

@@ -26,6 +26,12 @@ proxy       P P P P E X X X P
 system      P P P X X X X X P
 admin       P X X X X X X X P
 """
+ADDED_ROWS = """
+coordination P P P P P P P X P
+support     P N X N X X X X N
+education   P N X X X X X X X
+bereavement X N X X X X X X X
+"""
 
 
 def document() -> dict[str, Any]:
@@ -35,11 +41,11 @@ def document() -> dict[str, Any]:
 
 def test_the_shipped_matrix_is_the_table_of_rule_3():
     shipped = load(BASE_POLICY)
-    for line in MATRIX.split("\n"):
+    for line in (MATRIX + ADDED_ROWS).split("\n"):
         if line:
             role, *letters = line.split()
-            assert [shipped.letter(Role(role), tier).value for tier in Tier] == letters, role
-    assert set(shipped.rows) == {Role(line.split()[0]) for line in MATRIX.splitlines() if line}
+            assert [shipped.letter(role, tier).value for tier in Tier] == letters, role
+    assert set(shipped.rows) == {line.split()[0] for line in (MATRIX + ADDED_ROWS).splitlines() if line}
 
 
 def test_the_table_in_the_documentation_is_the_shipped_matrix():
@@ -48,9 +54,9 @@ def test_the_table_in_the_documentation_is_the_shipped_matrix():
     table = [
         line.strip("| ").split(" | ")
         for line in text.splitlines()
-        if re.fullmatch(r"\| [a-z0-9_, ]+( \| [PEBX]){9} \|", line)
+        if re.fullmatch(r"\| [a-z0-9_, ]+( \| [PEBNX]){9} \|", line)
     ]
-    told = {Role(role): letters for names, *letters in table for role in names.split(", ")}
+    told = {role: letters for names, *letters in table for role in names.split(", ")}
     assert told == {role: [letter.value for letter in row.letters] for role, row in shipped.rows.items()}
 
 

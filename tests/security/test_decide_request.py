@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from fhir_profiles.sections import Section, Tier
+from security.access_policy import BASE_POLICY, parse
 from security.consent import ConsentState, explain
 from security.decide_request import answer, read_requests
 from security.errors import DecideRequestError
+from security.localities import Policies
 from security.principal import Role
 from tests.security.sharing import NOW, OPEN_GATES, PURPOSE_OF, SHIPPED, consent, decision, provision
 
@@ -17,7 +19,7 @@ GLASS = {"basis": "unable_to_ask", "reason": "found unconscious", "echo_matches"
 
 
 def ask(under=SHIPPED, **given):
-    return answer(given, under, NOW)
+    return answer(given, Policies.of(under), NOW)
 
 
 @pytest.mark.parametrize("state", ConsentState)
@@ -169,3 +171,22 @@ def test_a_file_that_is_neither_is_refused(body):
 def test_every_role_of_the_rules_is_a_word():
     for role in Role:
         assert ask(role=role.value)["http"] in (403, 404)
+
+
+def test_a_role_that_the_policy_adds_is_a_word_and_others_are_not():
+    assert ask(role="coordination", lr="established")["http"] == 200
+    with pytest.raises(DecideRequestError, match="role"):
+        ask(role="porter")
+
+
+def test_the_place_of_care_says_whose_policy_governs():
+    text = msgspec.json.decode(BASE_POLICY.read_bytes())
+    text["id"], text["locality"] = "north", {"name": "north", "places": ["ZZGP01"]}
+    text["matrix"]["nhs111"]["T3"] = "P"
+    policies = Policies.of(SHIPPED, [parse(msgspec.json.encode(text))])
+    asked = {"role": "nhs111", "lr": "established"}
+    north, elsewhere = (answer({**asked, "place": place}, policies, NOW) for place in ("ZZGP01", ["ZZGP02"]))
+    assert [told["policy"]["id"] for told in (north, elsewhere)] == ["north", "epaccs-base"]
+    assert [told["tiers"]["T3"] for told in (north, elsewhere)] == ["open", "closed"]
+    with pytest.raises(DecideRequestError, match="place"):
+        answer({**asked, "place": 7}, policies, NOW)

@@ -104,7 +104,7 @@ CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
         {"user_id": None, "user_name": None},
         "a named person has an id, a name and a role",
     ),
-    "a person without a role": ({"role": None}, "the role of the named person is not known"),
+    "a person without a role": ({"role": None}, "the role of the named person is missing, or that of nobody"),
 }
 
 
@@ -419,7 +419,7 @@ def test_outside_issuers_are_read_from_their_file(tmp_path, world):
     path.write_text(json.dumps({"hosts": ["cis2.test"], "issuers": [ISSUER_DOCUMENT]}))
     [issuer] = load_outside_issuers(path, no_fetch, world.clock)
     assert (issuer.name, issuer.url, issuer.algorithms) == ("cis2", "https://cis2.test", ("RS512",))
-    assert issuer.role("R8000") is Role.GP
+    assert issuer.role("R8000") == Role.GP
 
 
 @pytest.mark.parametrize(
