@@ -29,6 +29,8 @@ from service.record.read import EmergencySummary, ReadRecord
 from service.record.urgent import Style
 
 SMALL_BODY = 16 * 1024
+MOST_SENT = 20
+"""People whom one incident names as its crew."""
 _PATIENT = re.compile(r"Patient/[A-Za-z0-9.-]{1,64}")
 CREW_LINK = "/crew/i/"
 """Where a link for a crew begins; `service.web` answers there."""
@@ -72,9 +74,9 @@ class Operations:
 
     async def open_incident(self, call: Call) -> Answer:
         """POST $open-incident: whom (`nhsNumber`, or `patient` with what is known), `organization` (the service that
-        attends), `incident` (your number).
+        attends), `incident` (your number), `crew` (user ids of those who are sent; none: anybody of the service).
         """
-        parameters = await _parameters(call)
+        parameters = await _parameters(call, repeating="crew")
         whom: str | Particulars
         if "patient" in parameters and "nhsNumber" not in parameters:
             whom = particulars(parameters, "patient")
@@ -83,7 +85,7 @@ class Operations:
             whom = _nhs_number(parameters, "nhsNumber")
         organisation = _organisation(parameters, "organization")
         reference = _text(parameters, "incident")
-        incident = await self.incidents.open(call.caller, whom, organisation, reference)
+        incident = await self.incidents.open(call.caller, whom, organisation, reference, _crew(parameters))
         return answers.parameters({"id": incident.id, "expires": incident.expires}, status=201)
 
     async def close_incident(self, call: Call) -> Answer:
@@ -107,8 +109,11 @@ class Operations:
         return answers.refused_text(await self.kept.refused(call.caller.principal, kept_as))
 
 
-async def _parameters(call: Call) -> dict[str, dict[str, Any]]:
-    """Return the Parameters of a body by name; raise for another resource, a missing name or one that comes twice."""
+async def _parameters(call: Call, *, repeating: str = "") -> dict[str, dict[str, Any]]:
+    """Return the Parameters of a body by name; raise for another resource, a missing name or one that comes twice.
+
+    Of a `repeating` one all are in the `part` of what is returned.
+    """
     negotiation.check_content_type(call.request)
     body = await negotiation.read_body(call.request, SMALL_BODY)
     try:
@@ -121,6 +126,9 @@ async def _parameters(call: Call) -> dict[str, dict[str, Any]]:
         raise Unparseable([error("structure", "", "The body must be a Parameters resource.")])
     for item in items:
         name = item.get("name") if isinstance(item, dict) else None
+        if name and name == repeating:
+            found.setdefault(name, {"part": []})["part"].append(item)
+            continue
         if not isinstance(name, str) or name in found:
             raise Unparseable(
                 [error("structure", "Parameters.parameter", "Each parameter has a name, and comes once.")]
@@ -138,6 +146,14 @@ def _text(parameters: dict[str, dict[str, Any]], name: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= 256:
         raise InvalidContent([_missing(name)])
     return value
+
+
+def _crew(parameters: dict[str, dict[str, Any]]) -> tuple[str, ...]:
+    """Return the user ids of a crew, each once, in the order given."""
+    sent = parameters.get("crew", {}).get("part", ())
+    if len(sent) > MOST_SENT:
+        raise InvalidContent([error("too-costly", _place("crew"), f"A crew has {MOST_SENT} people at most.")])
+    return tuple(dict.fromkeys(_text({"crew": one}, "crew") for one in sent))
 
 
 def _nhs_number(parameters: dict[str, dict[str, Any]], name: str) -> str:

@@ -49,6 +49,12 @@ class Particulars(msgspec.Struct, frozen=True, array_like=True):
     telephones: tuple[str, ...] = ()
 
     @property
+    def is_place_alone(self) -> bool:
+        """Whether an address is all that is known: nothing of the person themselves."""
+        said = (self.nhs_number, self.elsewhere, self.families, self.givens, self.called, self.born, self.telephones)
+        return bool(self.dwellings) and not any(said)
+
+    @property
     def year(self) -> int:
         """The year of birth; 0 where none is known."""
         return int(self.born[:4]) if self.born else 0

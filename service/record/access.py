@@ -21,7 +21,7 @@ from security.decision import Decision, Obligation, enforceable
 from security.labels import SFlag
 from security.localities import Policies
 from security.principal import Principal, Role
-from service.plan.matching import Grade, fit
+from service.plan.matching import Grade, fit, lives_at
 from service.record.errors import Problem
 from service.record.manifest import Author
 from service.record.records import OpenRecord, Records
@@ -250,7 +250,8 @@ class Access:
             return Relationship.ESTABLISHED
         if nhs_number:
             seen = None if record is None else record.register
-            if await self.register.names(nhs_number, organisation, instant(now), seen):
+            user_id = None if user is None else user.id
+            if await self.register.names(nhs_number, organisation, user_id, instant(now), seen):
                 return Relationship.ESTABLISHED
         if record is not None and await self._attends(caller.principal, record, now):
             return Relationship.ESTABLISHED
@@ -275,13 +276,20 @@ class Access:
     async def _attends(self, principal: Principal, record: OpenRecord, now: datetime) -> bool:
         """Say whether the incident that a crew names was registered about this person, though without their number.
 
-        What the control room registered must fit the person well: an address alone fits everybody who lives there and
-        establishes nothing (hazard H2).
+        What the control room registered must fit the person well, or be an address alone, which names all who live
+        there: the crew then says whom it is with, by number or by name and birth date, for nobody is opened by where
+        they live (hazard H2). Somebody with a flag for protected location is reached by no address (5.6).
         """
         if principal.incident is None:
             return False
-        told = await self.register.about(principal.organisation, principal.incident, instant(now))
-        return any(fit(one, record.contents.person).grade >= Grade.PROBABLE for one in told)
+        user = None if principal.user is None else principal.user.id
+        told = await self.register.about(principal.organisation, user, principal.incident, instant(now))
+        person, flagged = record.contents.person, record.manifest.sflag not in ("", SFlag.UNRESTRICTED)
+        return any(
+            fit(one, person).grade >= Grade.PROBABLE
+            or (one.is_place_alone and not flagged and lives_at(one.dwellings, person.dwellings))
+            for one in told
+        )
 
     def _facts(self, caller: Caller, record: OpenRecord, now: datetime) -> RecordFacts:
         manifest = record.manifest

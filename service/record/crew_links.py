@@ -117,11 +117,16 @@ class CrewLinks:
         if meaning.organisation != principal.organisation or meaning.user not in ("", user) or meaning.expires <= now:
             raise NotHere
         register = self.access.register
-        if not meaning.user and meaning.whom and not await register.names(meaning.whom, meaning.organisation, now):
+        sent = user or None
+        if (
+            not meaning.user
+            and meaning.whom
+            and not await register.names(meaning.whom, meaning.organisation, sent, now)
+        ):
             raise NotHere
         about = meaning.about
         if not meaning.user and not meaning.whom:
-            told = await register.about(meaning.organisation, meaning.incident, now)
+            told = await register.about(meaning.organisation, sent, meaning.incident, now)
             if not told:
                 raise NotHere
             about = told[0]

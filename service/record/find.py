@@ -100,7 +100,8 @@ class FindPeople:
         if principal.incident is None or not asked.dwellings:
             return Household()
         moment = instant(caller.at or self.access.clock())
-        told = await self.access.register.about(principal.organisation, principal.incident, moment)
+        user = None if principal.user is None else principal.user.id
+        told = await self.access.register.about(principal.organisation, user, principal.incident, moment)
         if not any(lives_at(one.dwellings, asked.dwellings) for one in told):
             return Household()
         there = await self._found(Particulars(), keys_for(Particulars(dwellings=asked.dwellings)))

@@ -2,9 +2,10 @@
 
 A control room's own client says that it has an open incident for an NHS number, or for somebody of whom it knows other
 things, and which ambulance or 111 organisation attends. That organisation then has an established relationship with the
-person until the incident is closed, or twelve hours have passed. Without a number, what was told of the person must fit
-them well (`plan.matching`), and the crew must name the incident. The answer is the same whether or not the person has a
-plan: the register does not look.
+person until the incident is closed, or twelve hours have passed; where it names its crew, those people alone have, and
+the organisation's systems. Without a number, what was told of the person must fit them well (`plan.matching`), or is
+the address where they live, and the crew must name the incident. The answer is the same whether or not the person has
+a plan: the register does not look.
 """
 
 from __future__ import annotations
@@ -49,10 +50,12 @@ class IncidentRegister:
         whom: str | Particulars,
         organisation: str,
         reference: str,
+        crew: tuple[str, ...] = (),
     ) -> Incident:
         """Register an incident that names `organisation`; the same reference again gives the same incident.
 
-        `whom`: the NHS number, or what is known of somebody whose number is not.
+        `whom`: the NHS number, or what is known of somebody whose number is not, an address alone among it. `crew`: the
+        user ids of those who are sent, without which anybody of the organisation is; named again, the new ones count.
         """
         now = self.access.clock()
         about = whom if isinstance(whom, Particulars) else None
@@ -65,10 +68,11 @@ class IncidentRegister:
             opened=instant(now),
             expires=instant(now + LIFETIME),
             about=about,
+            crew=crew,
         )
 
         def add(incidents: list[Incident]) -> tuple[list[Incident], Incident]:
-            for known in incidents:
+            for number, known in enumerate(incidents):
                 same = (known.reference, known.organisation, known.opened_by, known.about) == (
                     reference,
                     organisation,
@@ -76,7 +80,8 @@ class IncidentRegister:
                     about,
                 )
                 if same and not known.closed and known.expires > new.opened:
-                    return incidents, known
+                    now_sent = msgspec.structs.replace(known, crew=crew)
+                    return [*incidents[:number], now_sent, *incidents[number + 1 :]], now_sent
             return [*incidents, new], new
 
         for _ in range(_TRIES):

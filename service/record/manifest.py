@@ -184,6 +184,13 @@ class Incident(msgspec.Struct, array_like=True, frozen=True):
     closed: str = ""
     about: Particulars | None = None
     """Whom it is about, where the control room knows no NHS number; None where it does."""
+    crew: tuple[str, ...] = ()
+    """User ids of those who were sent; empty: anybody of the organisation."""
+
+    def stands(self, organisation: str, user: str | None, moment: str) -> bool:
+        """Say whether it is open at `moment` (FHIR instant) and names this caller; `user` is None for a system."""
+        named = not self.crew or user is None or user in self.crew
+        return self.organisation == organisation and named and not self.closed and self.expires > moment
 
 
 class Manifest(msgspec.Struct, array_like=True):

@@ -26,18 +26,18 @@ class Register:
         self._records = records
         self._opened: dict[bytes, tuple[Head, list[Incident]]] = {}
 
-    async def names(self, nhs_number: str, organisation: str, moment: str, seen: SeenRegister | None = None) -> bool:
+    async def names(
+        self, nhs_number: str, organisation: str, user: str | None, moment: str, seen: SeenRegister | None = None
+    ) -> bool:
         """Say whether an incident of a person that is open at `moment` (FHIR instant) names an organisation.
 
-        `seen` is what the look-up of the person's record saw of the register; without it, it is looked up here.
+        One that names its crew names nobody else of the organisation; `user` is None for a system. `seen` is what the
+        look-up of the person's record saw of the register; without it, it is looked up here.
         """
-        return any(
-            incident.organisation == organisation and not incident.closed and incident.expires > moment
-            for incident in await self._incidents(nhs_number, seen)
-        )
+        return any(incident.stands(organisation, user, moment) for incident in await self._incidents(nhs_number, seen))
 
-    async def about(self, organisation: str, reference: str, moment: str) -> list[Particulars]:
-        """Return whom the open incidents with this number that name an organisation are about, as far as was told.
+    async def about(self, organisation: str, user: str | None, reference: str, moment: str) -> list[Particulars]:
+        """Return whom the open incidents with this number that name a caller are about, as far as was told.
 
         Only incidents for whom no NHS number was known; the others are asked for by `names`.
         """
@@ -49,7 +49,7 @@ class Register:
         return [
             incident.about
             for incident in opened.manifest.incidents
-            if incident.about is not None and not incident.closed and incident.expires > moment
+            if incident.about is not None and incident.stands(organisation, user, moment)
         ]
 
     async def _incidents(self, nhs_number: str, seen: SeenRegister | None) -> list[Incident]:

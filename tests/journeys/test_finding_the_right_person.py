@@ -183,14 +183,32 @@ def test_an_address_alone_opens_nobody_and_tells_a_crew_that_was_sent_there_how_
     text = outcome["resource"]["issue"][0]["details"]["text"]
     assert text.startswith("3 with a plan at this address.")
     assert text.endswith("All of them give this telephone: 01632960777.")
-    for one in lives:
-        assert one.nhs_number not in answer.text
-        assert service.emergency(crew, one.nhs_number).status_code == 404
+    assert not any(one.nhs_number in answer.text for one in lives)
     elsewhere = match(service, crew, known(address=[{**home, "line": ["78 Placeholder Row"]}]))
     assert "entry" not in elsewhere.json()
     assert "entry" not in match(service, attending(service, None), known(address=[home])).json()
-    name = {"name": [{"family": lives[0].resource("Patient")["name"][0]["family"]}]}
-    assert shown(match(service, crew, known(address=[home], **name))) == [], "the control room was told no name"
+
+
+def test_a_crew_that_was_sent_to_an_address_says_whom_it_is_with(service: Running) -> None:
+    home = {**HOME, "line": ["79 Placeholder Row"], "postalCode": "ZZ99 7WX"}
+    lives, objects = (admitted_as(service, number, address=[home]) for number in (46, 47))
+    moved = admitted_as(service, 48, address=[{**home, "line": ["80 Placeholder Row"]}])
+    withdrawn = service.call("POST", "/Consent", gp(service), sharing(objects, "deny"))
+    assert withdrawn.status_code == 201, withdrawn.text
+    opened(service, known(address=[home]), "INC-7046")
+    crew = attending(service, "INC-7046")
+
+    assert service.emergency(crew, lives.nhs_number).status_code == 200
+    assert [whom for whom, _ in shown(match(service, crew, named(lives)))] == [lives.patient]
+    for stranger in (
+        attending(service, None),
+        attending(service, "INC-7047"),
+        attending(service, "INC-7046", "ZZAMB2"),
+    ):
+        assert service.emergency(stranger, lives.nhs_number).status_code == 404
+    for other in (objects, moved):
+        assert service.emergency(crew, other.nhs_number).status_code == 404
+        assert shown(match(service, crew, named(other))) == []
 
 
 def test_a_person_with_no_number_and_a_year_of_birth_is_found_by_what_they_are_called(service: Running) -> None:

@@ -7,12 +7,15 @@ from datetime import timedelta
 import pytest
 
 from service.people import invented
-from tests.journeys.people import FIRST, TimeMachine, admitted, crew, issues_of, summary
+from tests.journeys.people import FIRST, TimeMachine, admitted, crew, gp, issues_of, sharing, summary
 from tests.running import Running, parameters
 
 
-def _opened(service: Running, nhs_number: str, reference: str, organisation: str = "ZZAMB1") -> dict[str, str]:
+def _opened(
+    service: Running, nhs_number: str, reference: str, organisation: str = "ZZAMB1", crew: tuple[str, ...] = ()
+) -> dict[str, str]:
     body = parameters(nhsNumber=nhs_number, organization=organisation, incident=reference)
+    body["parameter"] += [{"name": "crew", "valueString": one} for one in crew]
     answer = service.call("POST", "/$open-incident", service.token("system", "ZZCAD1"), body)
     assert answer.status_code == 201, answer.text
     return {item["name"]: item["valueString"] for item in answer.json()["parameter"]}
@@ -147,6 +150,47 @@ def test_an_incident_ends_by_itself_after_twelve_hours(later: TimeMachine) -> No
     later.clock.advance(timedelta(minutes=2))
     assert service.emergency(crew(service), someone.nhs_number).status_code == 404
     assert service.emergency(service.token("gp", "ZZGP01"), someone.nhs_number).status_code == 200
+
+
+def test_an_incident_that_names_its_crew_names_nobody_else_of_the_service(service: Running) -> None:
+    someone = admitted(service, 218)
+    ada, bryn, nobody = (service.token("ambulance", "ZZAMB1", user_id=user) for user in ("zz-ada", "zz-bryn", "zz-cai"))
+    _opened(service, someone.nhs_number, "CAD-218", crew=("zz-ada", "zz-bryn"))
+    assert [service.emergency(one, someone.nhs_number).status_code for one in (ada, bryn, nobody)] == [200, 200, 404]
+    assert service.emergency(service.token("system", "ZZAMB1"), someone.nhs_number).status_code == 200
+
+    _opened(service, someone.nhs_number, "CAD-218", crew=("zz-cai",))
+
+    assert [service.emergency(one, someone.nhs_number).status_code for one in (ada, bryn, nobody)] == [404, 404, 200]
+
+
+def test_whom_the_person_barred_stays_barred_on_an_incident(service: Running) -> None:
+    someone = admitted(service, 219)
+    barred, other = (service.token("ambulance", "ZZAMB1", user_id=user) for user in ("zz-barred", "zz-other"))
+    participation = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+    denied = {
+        "type": "deny",
+        "actor": [
+            {
+                "role": {"coding": [{"system": participation, "code": "IRCP"}]},
+                "reference": {"type": "Practitioner", "identifier": {"system": "urn:x", "value": "zz-barred"}},
+            }
+        ],
+    }
+    consent = sharing(someone, "permit", provision={"provision": [denied]})
+    assert service.call("POST", "/Consent", gp(service), consent).status_code == 201
+    _opened(service, someone.nhs_number, "CAD-219", crew=("zz-barred", "zz-other"))
+
+    assert [service.emergency(one, someone.nhs_number).status_code for one in (barred, other)] == [404, 200]
+
+
+def test_a_crew_of_too_many_or_of_nobody_is_refused(service: Running) -> None:
+    for crew_ids in (tuple(f"zz-{n}" for n in range(21)), ("",)):
+        body = parameters(nhsNumber=invented.nhs_number(FIRST + 220), organization="ZZAMB1", incident="CAD-220")
+        body["parameter"] += [{"name": "crew", "valueString": one} for one in crew_ids]
+        answer = service.call("POST", "/$open-incident", service.token("system", "ZZCAD1"), body)
+        assert answer.status_code == 422
+        assert "crew" in issues_of(answer)[0]["expression"][0]
 
 
 @pytest.mark.parametrize(

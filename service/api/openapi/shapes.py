@@ -106,7 +106,9 @@ SHAPES: Mapping[str, Shape] = {
         refusals=_ASKED,
         words=(
             "By a control room, for the organisation that attends. Whom it is about is said by NHS number or, if that "
-            "is not known, by `patient`, a Patient with what is known. The answer is the same with or without a plan."
+            "is not known, by `patient`, a Patient with what is known, an address alone at the least. `crew`, which "
+            "may come several times, names the people who are sent by their user ids; without it anybody of the "
+            "organisation is. The answer is the same with or without a plan."
         ),
     ),
     "$close-incident": Shape(
