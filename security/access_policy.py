@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     days_after_death: Annotated[int, msgspec.Meta(ge=0)]
     purposes_without_consent: frozenset[Purpose]
     break_glass_minutes: Annotated[int, msgspec.Meta(ge=1)]
+    break_glass_tries: Annotated[int, msgspec.Meta(ge=1)]
+    break_glass_lock_minutes: Annotated[int, msgspec.Meta(ge=1)]
     break_glass_opens: Literal["emergency_summary", "plan"]
     break_glass_opens_reserved: Literal["no", "yes"]
     emergency_summary_sections: frozenset[Section]

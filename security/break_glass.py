@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from security import cells
 from security.access_policy import AccessPolicy
 from security.access_request import AccessRequest, Basis, BreakGlass, Relationship
+from security.decision import Decision, Obligation
 from security.principal import CLINICAL_ROLES, Purpose
 
 MINIMUM_REASON = 10
 MINIMUM_ASSURANCE = 2
+
+
+def locked(request: AccessRequest, policy: AccessPolicy) -> Decision:
+    """Return the refusal of a caller who was refused emergency access too often, whomever they ask for (I4)."""
+    return Decision(
+        id=request.id,
+        permitted=False,
+        status=403,
+        rule="4",
+        reason="emergency access is locked for this caller after tries that were refused",
+        role=request.role,
+        relationship=request.relationship or "",
+        open_cells=cells.NONE,
+        obligations=frozenset({Obligation.AUDIT, Obligation.NOTIFY_PRIVACY_OFFICER}),
+        consent_state=None,
+        policy_id=policy.id,
+        policy_version=policy.version,
+        policy_hash=policy.hash,
+    )
 
 
 def preconditions_fail(request: AccessRequest, asked: BreakGlass, policy: AccessPolicy) -> str | None:

@@ -41,6 +41,7 @@ from service.api.public import Public, public_routes
 from service.api.routes import Services, operations
 from service.api.routing import Application, FhirRoute
 from service.record.access import Access
+from service.record.break_glass import EmergencyAccess
 from service.record.crew_links import CrewLinks
 from service.record.directory import Directory
 from service.record.find import FindPeople
@@ -205,7 +206,8 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     incidents = IncidentRegister(access)
     links = CrewLinks(access, incidents, kept)
     matching = Matching(FindPeople(access), settings.fhir_base)
-    named = Operations(read_record, incidents, links, kept, style, matching, settings.base_url)
+    emergency = EmergencyAccess(read_record, kept)
+    named = Operations(read_record, incidents, links, emergency, kept, style, matching, settings.base_url)
     return Services(interactions, DirectoryInteractions(Directory(access), interactions), named)
 
 

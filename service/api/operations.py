@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from fhir_profiles import json
 from fhir_profiles.errors import InvalidJson, InvalidNhsNumber, InvalidOdsCode
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM, NhsNumber, OdsCode
 from fhir_profiles.issues import Issue, error
+from security.access_request import Basis, BreakGlass
 from security.clock import instant
 from service.api import answers, negotiation
 from service.api.answers import Answer
@@ -19,16 +21,18 @@ from service.api.errors import BadParameter
 from service.api.matching import Matching, particulars
 from service.api.routing import Call
 from service.plan.particulars import Particulars
-from service.record.access import Caller
+from service.record.access import Caller, Echo
+from service.record.break_glass import INTERACTION, EmergencyAccess
 from service.record.crew_links import CrewLinks
 from service.record.emergency import document
 from service.record.errors import InvalidContent, Unparseable
 from service.record.incidents import IncidentRegister
 from service.record.kept import Kept
-from service.record.read import EmergencySummary, ReadRecord
+from service.record.read import Answered, EmergencySummary, ReadRecord
 from service.record.urgent import Style
 
 SMALL_BODY = 16 * 1024
+LONGEST_REASON = 500
 MOST_SENT = 20
 """People whom one incident names as its crew."""
 _PATIENT = re.compile(r"Patient/[A-Za-z0-9.-]{1,64}")
@@ -43,6 +47,7 @@ class Operations:
     read_record: ReadRecord
     incidents: IncidentRegister
     links: CrewLinks
+    emergency_access: EmergencyAccess
     kept: Kept
     style: Style
     matching: Matching
@@ -59,11 +64,38 @@ class Operations:
             return await self.summary_of(call.caller, _patient(parameters, "patient"))
         return await self.summary_of(call.caller, _nhs_number(parameters, "nhsNumber"))
 
+    async def break_glass(self, call: Call) -> Answer:
+        """POST Patient/$break-glass: `nhsNumber`, `birthDate`, `basis`, `reason`, `senior` in, emergency answer out.
+
+        Its header Emergency-Access is what to send with what is read next.
+        """
+        parameters = await _parameters(call)
+        number, born = _nhs_number(parameters, "nhsNumber"), _birth_date(parameters)
+        asked = BreakGlass(
+            basis=_basis(parameters),
+            reason=_optional(parameters, "reason", LONGEST_REASON),
+            senior=_optional(parameters, "senior", 200) or None,
+        )
+        now = call.caller.at or self.read_record.access.clock()
+        question = EmergencySummary(number, now, self.style, interaction=INTERACTION)
+        given = await self.emergency_access(call.caller, asked, Echo(number, born), question)
+        answer = self._document(given.answered, now)
+        answer.headers["Emergency-Access"] = given.grant
+        answer.headers["Emergency-Access-Until"] = given.expires
+        return answer
+
+    async def under(self, caller: Caller, grant: str) -> Caller:
+        """Return the caller as one who reads under emergency access that was given before."""
+        return await self.emergency_access.under(caller, grant)
+
     async def summary_of(self, caller: Caller, whom: str) -> Answer:
         """Return the emergency answer about an NHS number or a `Patient/id`; the pages for crews are drawn from it."""
         now = caller.at or self.read_record.access.clock()
         number, reference = ("", whom) if whom.startswith("Patient/") else (whom, "")
         answered = await self.read_record(caller, EmergencySummary(number, now, self.style, reference))
+        return self._document(answered, now)
+
+    def _document(self, answered: Answered, now: datetime) -> Answer:
         return answers.document(
             answered.released,
             *document(answered, self.style, now),
@@ -171,6 +203,30 @@ def _patient(parameters: dict[str, dict[str, Any]], name: str) -> str:
     if not isinstance(stated, str) or not _PATIENT.fullmatch(stated):
         raise InvalidContent([error("value", _place(name), "Name the person as Patient/id.")])
     return stated
+
+
+def _birth_date(parameters: dict[str, dict[str, Any]]) -> str:
+    item = parameters.get("birthDate", {})
+    stated = item.get("valueDate") or item.get("valueString")
+    try:
+        return date.fromisoformat(stated or "").isoformat()
+    except (TypeError, ValueError):
+        raise InvalidContent([error("value", _place("birthDate"), "Give the whole birth date, YYYY-MM-DD.")]) from None
+
+
+def _basis(parameters: dict[str, dict[str, Any]]) -> Basis | None:
+    """Return why glass is broken; None for what is no basis, which is refused and alerted like no word at all (4)."""
+    item = parameters.get("basis", {})
+    stated = item.get("valueCode") or item.get("valueString")
+    return Basis(stated) if stated in list(Basis) else None
+
+
+def _optional(parameters: dict[str, dict[str, Any]], name: str, longest: int) -> str:
+    """Return a text that may be missing or empty."""
+    value = parameters.get(name, {}).get("valueString", "")
+    if not isinstance(value, str) or len(value) > longest:
+        raise InvalidContent([error("value", _place(name), f"Give {name} as a text of at most {longest} characters.")])
+    return value
 
 
 def _organisation(parameters: dict[str, dict[str, Any]], name: str) -> str:

@@ -20,6 +20,7 @@ from service.api import errors as request_errors
 from service.api.answers import Answer
 from service.record import errors
 from service.record.access import Refused
+from service.record.break_glass import EmergencyAccessEnded, EmergencyAccessLocked
 from service.store.errors import StoreError
 
 DO_NOT_INFER = "The service cannot answer now. Do not infer that there is no plan or no decision."
@@ -117,6 +118,14 @@ def _unavailable(problem: Exception) -> Answer:
     return answers.outcome(503, [Issue("fatal", "transient", "", DO_NOT_INFER)], headers=RETRY_AFTER)
 
 
+def _locked(problem: EmergencyAccessLocked) -> Answer:
+    text = (
+        "Emergency access is locked for you after tries that were refused; your privacy officer was told. It opens "
+        f"again after {problem.minutes} minutes. Ask your control room or a senior colleague meanwhile."
+    )
+    return answers.outcome(403, [error("throttled", "", text)], details="emergency-access-locked")
+
+
 def _plain(status: int, code: str, text: str) -> Callable[[Any], Answer]:
     return lambda problem: answers.outcome(status, [error(code, "", text)])
 
@@ -143,6 +152,11 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], Answer]], ...] = (
     (errors.RivalDecision, _rival),
     (errors.ManyMatches, _plain(412, "multiple-matches", "The condition fits more than one resource.")),
     (errors.RepeatedKey, _plain(422, "business-rule", "This Idempotency-Key was used for another request.")),
+    (
+        EmergencyAccessEnded,
+        _plain(403, "forbidden", "This emergency access has ended, or is not yours. Ask again, with a new reason."),
+    ),
+    (EmergencyAccessLocked, _locked),
     (errors.TooLarge, lambda problem: answers.outcome(413, [error("too-long", "", problem.what)])),
     (errors.TooBusy, _unavailable),
     (errors.Unavailable, _unavailable),

@@ -33,6 +33,7 @@ def operations() -> list[Operation]:
     """Return every authenticated route; the emergency answer comes first, for routes are tried in order."""
     named = [
         ("$emergency-summary", "POST", "/Patient/$emergency-summary", "emergency_summary", "r", "Patient"),
+        ("$break-glass", "POST", "/Patient/$break-glass", "break_glass", "r", "Patient"),
         ("$match", "POST", "/Patient/$match", "match", "s", "Patient"),
         ("$open-incident", "POST", "/$open-incident", "open_incident", INCIDENT_WRITE, ""),
         ("$close-incident", "POST", "/$close-incident", "close_incident", INCIDENT_WRITE, ""),
@@ -60,6 +61,7 @@ def operations() -> list[Operation]:
 
 _SUMMARIES = {
     "$emergency-summary": "What a crew at the door needs, in one answer",
+    "$break-glass": "Emergency access to one person's plan, with a reason",
     "$match": "Who may be meant by what is known of a person",
     "$open-incident": "Register an open incident for a person",
     "$close-incident": "Close an incident",

@@ -41,6 +41,9 @@ class Call:
         return str(self.request.path_params[name])
 
 
+READS = frozenset({"read", "vread", "history-instance", "search-type", "$emergency-summary"})
+"""Interactions that a grant of emergency access counts for (header Emergency-Access)."""
+
 Handler = Callable[[Call], Awaitable[Answer]]
 Services = Any
 """What handlers are taken from; `service.api.routes.Services`."""
@@ -92,6 +95,7 @@ class FhirRoute(APIRoute):
         self.operation = operation
         self._handler: Handler | None = None
         self._verifier: TokenVerifier | None = None
+        self._under: Callable[[Caller, str], Awaitable[Caller]] | None = None
         self._clock: Clock = system_clock
         tag = operation.resource_type or "Operations"
         super().__init__(
@@ -114,6 +118,7 @@ class FhirRoute(APIRoute):
         """Take the handler from services that are open now."""
         self._handler = self.operation.handler(services)
         self._verifier = verifier
+        self._under = services.operations.under if self.operation.interaction in READS else None
         self._clock = clock
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -133,7 +138,11 @@ class FhirRoute(APIRoute):
                 "purpose": principal.purpose,
             }
             negotiation.check_accept(request)
-            answer = await handler(Call(Caller(principal, scope["request_id"], at=now), request))
+            caller = Caller(principal, scope["request_id"], at=now)
+            # Emergency access never writes (rule 4): only reading looks at the grant.
+            if self._under is not None and (grant := request.headers.get("emergency-access")) is not None:
+                caller = await self._under(caller, grant)
+            answer = await handler(Call(caller, request))
             if not isinstance(answer, Answer):
                 raise TypeError("a FHIR route answers with an Answer")
         except Exception as problem:  # every failure becomes HTTP in the one table

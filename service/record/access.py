@@ -6,7 +6,7 @@ Nothing about a person answers before its audit entry is durable, refusals inclu
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NoReturn
 
 import msgspec
@@ -22,10 +22,12 @@ from security.labels import SFlag
 from security.localities import Policies
 from security.principal import Principal, Role
 from service.plan.matching import Grade, fit, lives_at
+from service.record.caller import Asked, Caller, Echo
 from service.record.errors import Problem
-from service.record.manifest import Author
 from service.record.records import OpenRecord, Records
 from service.record.register import Register
+
+__all__ = ["Access", "Asked", "Caller", "Echo", "Refused"]
 
 PERFORMED = frozenset(
     {
@@ -36,6 +38,14 @@ PERFORMED = frozenset(
         Obligation.DEATH_UNCONFIRMED_WARNING,
         Obligation.DECEASED_BANNER,
         Obligation.STATIC_WITHHOLDING_NOTICE,
+        # What follows is carried out by the audit entry that names it (the person's log; the officer's alert, which
+        # asks for a review), by the grant's own end (`break_glass`), and by the words of the answer.
+        Obligation.NOTIFY_PRIVACY_OFFICER,
+        Obligation.PATIENT_LOG_ENTRY,
+        Obligation.REVIEW_TASK,
+        Obligation.TTL_24H,
+        Obligation.TTL_BREAK_GLASS,
+        Obligation.DISSENT_OVERRIDDEN,
     }
 )
 """Obligations that this service carries out. A decision with any other becomes a refusal (rule 6)."""
@@ -50,27 +60,10 @@ PERSONAL_ROLES = frozenset({Role.PATIENT, Role.PROXY})
 """Roles whose relationship is to one person, and does not come from an organisation's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """A verified caller with what this one request says besides."""
+_AT_THE_GRANT = frozenset({Obligation.NOTIFY_PRIVACY_OFFICER, Obligation.REVIEW_TASK})
+"""What is due once for emergency access, when it is given, and not again for each thing that is read by it (I8)."""
 
-    principal: Principal
-    request_id: str
-    break_glass: BreakGlass | None = None
-    at: datetime | None = None
-    """When the request came; None lets each step ask the clock."""
-
-    def author(self) -> Author:
-        """Return the caller as the author of what it writes."""
-        principal = self.principal
-        user = principal.user
-        return Author(
-            principal.organisation,
-            principal.client_id,
-            principal.role,
-            "" if user is None else user.id,
-            "" if user is None else user.name,
-        )
+SELF_CLAIM_LASTS = timedelta(hours=24)
 
 
 class Refused(Problem):
@@ -80,15 +73,6 @@ class Refused(Problem):
         super().__init__(decision.rule)
         self.decision = decision
         self.explained = explained
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked, in words for the audit entry: interaction, and the references it touched."""
-
-    interaction: str
-    references: tuple[str, ...] = ()
-    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +97,22 @@ class Access:
 
     async def admit(self, caller: Caller, asked: Asked) -> AccessRequest:
         """Apply steps 1 to 4, which look at the token and the request alone; return the request. Raise Refused."""
-        claimed = Relationship.SELF_CLAIMED if caller.principal.self_claim_reason is not None else None
-        request = AccessRequest.of(caller.principal, claimed, caller.break_glass)
+        request = self.request_of(caller)
         decision = admit(request, self.policy)
         if decision is not None:
             await self.refuse(caller, decision, asked, None)
+        return request
+
+    def request_of(self, caller: Caller) -> AccessRequest:
+        """Return the request before anybody was looked up: its relationship is what the caller claims.
+
+        Who asks for emergency access claims one by that, with the same reason, if that is switched on.
+        """
+        principal = caller.principal
+        claims = principal.self_claim_reason is not None or caller.break_glass is not None
+        request = AccessRequest.of(principal, Relationship.SELF_CLAIMED if claims else None, caller.break_glass)
+        if caller.break_glass is not None and principal.self_claim_reason is None:
+            request = msgspec.structs.replace(request, self_claim_reason=caller.break_glass.reason)
         return request
 
     async def decide(
@@ -139,17 +134,21 @@ class Access:
         relationship = (
             Relationship.ESTABLISHED if sent_there else await self._relationship(caller, record, nhs_number, now)
         )
-        if admitted is None:
-            request = AccessRequest.of(caller.principal, relationship, caller.break_glass)
-        else:
-            request = msgspec.structs.replace(admitted, relationship=relationship)
+        request = msgspec.structs.replace(admitted or self.request_of(caller), relationship=relationship)
+        if request.break_glass is not None:
+            request = msgspec.structs.replace(request, break_glass=_for_this(caller, request.break_glass, record))
         facts = None if record is None else self._facts(caller, record, now)
         policy = self.governing(record)
         # What the deployment's own policy refuses is a 403, with a record and without; what a locality's does, a 404.
         own = policy is self.policies.base
         if not own and (refused := admit(_before_look_up(request), self.policy)) is not None:
             return refused
-        return enforceable(decide(request, facts, policy, now, admitted=not own), PERFORMED)
+        decision = enforceable(decide(request, facts, policy, now, admitted=not own), PERFORMED)
+        if caller.granted and request.break_glass is not None:
+            decision = msgspec.structs.replace(decision, obligations=decision.obligations - _AT_THE_GRANT)
+        elif record is not None and Obligation.TTL_24H in decision.obligations:
+            decision = await self._claimed_before(caller, decision, record, now)
+        return decision
 
     async def refuse(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord | None) -> NoReturn:
         """Write the refusal down, then raise Refused."""
@@ -226,6 +225,8 @@ class Access:
                 consents=() if manifest is None else manifest.consents.versions,
                 incident=principal.incident or "",
                 self_claim_reason=principal.self_claim_reason or "",
+                break_glass_basis="" if caller.break_glass is None else caller.break_glass.basis or "",
+                break_glass_reason="" if caller.break_glass is None else caller.break_glass.reason,
                 obligations=tuple(sorted(decision.obligations)),
                 patient="" if manifest is None else manifest.patient,
                 record="" if record is None else record.record_id.hex(),
@@ -257,9 +258,18 @@ class Access:
             return Relationship.ESTABLISHED
         if record is not None and self._serves(caller.principal, record, now):
             return Relationship.ESTABLISHED
-        if caller.principal.self_claim_reason is not None:
+        if caller.principal.self_claim_reason is not None or caller.break_glass is not None:
             return Relationship.SELF_CLAIMED
         return Relationship.NONE
+
+    async def _claimed_before(self, caller: Caller, decision: Decision, record: OpenRecord, now: datetime) -> Decision:
+        """Return the decision without a second alert for the same claim: one holds for 24 hours (rule 1, `lr`)."""
+        user = caller.principal.user
+        who = f"{caller.principal.organisation}|{'' if user is None else user.id}|{record.record_id.hex()}"
+        claim = self.records.index.token("self-claim", who)
+        if decision.rule == "4" or await self.records.store.lease(claim, decision.id.encode(), now + SELF_CLAIM_LASTS):
+            return decision
+        return msgspec.structs.replace(decision, obligations=decision.obligations - _AT_THE_GRANT)
 
     def _serves(self, principal: Principal, record: OpenRecord, now: datetime) -> bool:
         """Say whether a role that the policy adds has its own kind of relationship to the person (rule 3)."""
@@ -301,6 +311,21 @@ class Access:
             days_since_death=days,
             owner_org=manifest.holder == caller.principal.organisation,
         )
+
+
+def _for_this(caller: Caller, asked: BreakGlass, record: OpenRecord | None) -> BreakGlass | None:
+    """Return emergency access as it stands for one record: a grant is for its own, and what is asked now is for the
+    person whose number and birth date were repeated."""
+    if caller.granted:
+        return asked if record is not None and record.record_id.hex() == caller.granted else None
+    echo, known = caller.echo, None if record is None else record.manifest.identity
+    same = (
+        echo is not None
+        and known is not None
+        and known.nhs_number != ""
+        and (echo.nhs_number, echo.birth_date) == (known.nhs_number, known.birth_date)
+    )
+    return msgspec.structs.replace(asked, echo_matches=same)
 
 
 def _before_look_up(request: AccessRequest) -> AccessRequest:

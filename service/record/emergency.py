@@ -16,7 +16,11 @@ from service.record.urgent import Style, document_entry
 DEATH_BANNER = "This person has died. What follows is history and not for action."
 DEATH_UNCONFIRMED = "A death was reported for this person and is not confirmed. Check before you rely on either."
 PROMPT_CONSENT = "No consent to share is recorded: ask the person, or record why it cannot be asked."
+DISSENT_OVERRIDDEN = (
+    "Emergency access: this person has refused to share their plan. Use it for this emergency alone; it is reviewed."
+)
 _NOTICES = (
+    (Obligation.DISSENT_OVERRIDDEN, DISSENT_OVERRIDDEN),
     (Obligation.DECEASED_BANNER, DEATH_BANNER),
     (Obligation.DEATH_UNCONFIRMED_WARNING, DEATH_UNCONFIRMED),
     (Obligation.PROMPT_CONSENT_DISCUSSION, PROMPT_CONSENT),

@@ -203,10 +203,11 @@ class EmergencySummary:
     style: Style
     reference: str = ""
     type: str = "Patient"
+    interaction: str = "$emergency-summary"
 
     def asked(self) -> Asked:
         """Return the words for the audit entry."""
-        return Asked("$emergency-summary")
+        return Asked(self.interaction)
 
     async def find(self, access: Access) -> OpenRecord | None:
         """Find the record by NHS number, or by the reference of its Patient for who has none."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 import httpx
 import msgspec
 import pytest
 
-from security.audit import AuditEntry, AuditSealer, EventKind, Outcome
-from security.keys import open_keys
+from security.audit import EventKind, Outcome
+from tests.journeys.audit import entries_of
 from tests.journeys.people import (
     DR_TESTWICK,
     Person,
@@ -34,17 +33,6 @@ def someone(service: Running) -> Person:
     return found
 
 
-def _entries_of(service: Running, answer: httpx.Response) -> list[AuditEntry]:
-    """Return the audit entries of one request, read from the store as it lies on the disk."""
-    settings = service.settings
-    sealer = AuditSealer(open_keys(settings.keys).audit_seal, settings.tenant)
-    with sqlite3.connect(f"file:{settings.store.removeprefix('sqlite://')}?mode=ro", uri=True) as database:
-        rows = database.execute("SELECT sealed FROM audit ORDER BY filed DESC LIMIT 5").fetchall()
-    database.close()
-    entries = [sealer.open(sealed) for (sealed,) in rows]
-    return [entry for entry in entries if entry.request_id == answer.headers["x-request-id"]]
-
-
 _STALE = {"If-Match": 'W/"1"'}
 _READS: dict[str, Callable[[Running, Person], httpx.Response]] = {
     "read": lambda service, one: service.call("GET", f"/{one.cpr()}", gp(service)),
@@ -59,7 +47,7 @@ _READS: dict[str, Callable[[Running, Person], httpx.Response]] = {
 def test_what_was_read(service: Running, someone: Person, interaction: str) -> None:
     answer = _READS[interaction](service, someone)
 
-    (entry,) = _entries_of(service, answer)
+    (entry,) = entries_of(service, answer)
 
     assert answer.status_code == 200
     assert (entry.outcome, entry.permitted, entry.interaction) == (Outcome.SUCCESS, True, interaction)
@@ -95,7 +83,7 @@ def test_who_was_refused(service: Running, someone: Person, who: str) -> None:
     status, ask = _REFUSALS[who]
     answer = ask(service, someone)
 
-    (entry,) = _entries_of(service, answer)
+    (entry,) = entries_of(service, answer)
 
     assert answer.status_code == status
     assert (entry.kind, entry.outcome, entry.permitted) == (EventKind.DECISION, Outcome.REFUSED, False)
@@ -158,7 +146,7 @@ def test_what_was_told_to_a_writer_who_broke_a_rule(service: Running, someone: P
     status, write = _BROKEN_RULES[rule]
     answer = write(service, someone)
 
-    (entry,) = _entries_of(service, answer)
+    (entry,) = entries_of(service, answer)
 
     assert answer.status_code == status, answer.text
     assert (entry.outcome, entry.patient) == (Outcome.REFUSED, someone.patient)
@@ -167,7 +155,7 @@ def test_what_was_told_to_a_writer_who_broke_a_rule(service: Running, someone: P
 def test_what_was_written(service: Running, someone: Person) -> None:
     answer = service.call("POST", "/Flag", gp(service), _flag(someone))
 
-    (entry,) = _entries_of(service, answer)
+    (entry,) = entries_of(service, answer)
 
     assert (entry.kind, entry.outcome) == (EventKind.CREATE, Outcome.SUCCESS)
     assert entry.references == (f"Flag/{answer.json()['id']}/_history/1",)
@@ -176,7 +164,7 @@ def test_what_was_written(service: Running, someone: Person) -> None:
 def test_nothing_of_the_plan_stands_in_an_entry(service: Running, someone: Person) -> None:
     answer = service.call("GET", f"/Observation?patient={someone.patient}&code=304251008", gp(service))
 
-    (entry,) = _entries_of(service, answer)
+    (entry,) = entries_of(service, answer)
 
     words = msgspec.json.encode(entry).decode()
     assert entry.search_parameters == ("code", "patient")

@@ -234,6 +234,14 @@ def _crew_link(service: Running) -> None:
     assert "/crew/i/" in _expect(made, 201).text
 
 
+def _break_glass(service: Running) -> None:
+    someone = admitted(service, SYSTEM_INDEX + 6)
+    said = {"nhsNumber": someone.nhs_number, "birthDate": someone.resource("Patient")["birthDate"]}
+    asked = parameters(**said, basis="unable_to_ask", reason="Found unconscious at home")
+    token = service.token("ambulance", "ZZAMB1", user_id="zz-every-1", assurance=2)
+    _expect(service.call("POST", "/Patient/$break-glass", token, asked), 200)
+
+
 def _refused_text(service: Running) -> None:
     someone = admitted(service, SYSTEM_INDEX + 4)
     reference, token = someone.reference("AllergyIntolerance"), gp(service)
@@ -249,6 +257,7 @@ def _refused_text(service: Running) -> None:
 SYSTEM: dict[Pair, Callable[[Running], None]] = {
     ("", "transaction"): _transaction,
     ("Patient", "$emergency-summary"): _emergency_summary,
+    ("Patient", "$break-glass"): _break_glass,
     ("Patient", "$match"): _match,
     ("", "$open-incident"): _open_incident,
     ("", "$close-incident"): _close_incident,

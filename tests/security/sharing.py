@@ -51,6 +51,7 @@ def policy(settings: Mapping[str, Any] | None = None, *, gates: bool = True) -> 
 
 
 OPEN_GATES = policy()
+SHUT_GATES = policy(gates=False)
 SHIPPED = parse(BASE_POLICY.read_bytes())
 
 

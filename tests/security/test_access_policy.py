@@ -64,9 +64,9 @@ def test_a_role_without_a_row_reads_nothing():
     assert {load(BASE_POLICY).letter(Role.RESEARCHER, tier) for tier in Tier} == {Cell.NEVER}
 
 
-def test_break_glass_proxies_and_self_claims_are_shipped_switched_off():
+def test_emergency_access_and_self_claims_are_shipped_switched_on_and_proxies_off():
     gates = load(BASE_POLICY).gates
-    assert (gates.break_glass, gates.proxy, gates.self_claim) == (False, False, False)
+    assert (gates.break_glass, gates.proxy, gates.self_claim) == (True, False, True)
 
 
 def test_only_purposes_of_individual_care_are_allowed():

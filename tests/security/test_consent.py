@@ -30,7 +30,7 @@ from tests.security.sharing import (
     GLASS,
     NOW,
     OPEN_GATES,
-    SHIPPED,
+    SHUT_GATES,
     compiled,
     consent,
     decision,
@@ -203,8 +203,8 @@ def test_a_relationship_that_was_not_found_never_makes_a_403(relationship):
         ({"relationship": Relationship.SELF_CLAIMED, "self_claim_reason": "called to the house"}, 404, "2.5"),
     ],
 )
-def test_what_is_shipped_switched_off_is_refused(given, status, rule):
-    decided = decision(under=SHIPPED, **given)
+def test_what_is_switched_off_is_refused(given, status, rule):
+    decided = decision(under=SHUT_GATES, **given)
     assert (decided.permitted, decided.status, decided.rule) == (False, status, rule)
 
 

@@ -12,7 +12,7 @@ from security.decide_request import answer, read_requests
 from security.errors import DecideRequestError
 from security.localities import Policies
 from security.principal import Role
-from tests.security.sharing import NOW, OPEN_GATES, PURPOSE_OF, SHIPPED, consent, decision, provision
+from tests.security.sharing import NOW, OPEN_GATES, PURPOSE_OF, SHIPPED, SHUT_GATES, consent, decision, provision
 
 GP = {"role": "gp", "lr": "established"}
 GLASS = {"basis": "unable_to_ask", "reason": "found unconscious", "echo_matches": True}
@@ -87,7 +87,7 @@ def test_purposes_that_are_never_served_are_answered_with_403(purpose):
 
 def test_the_gates_are_those_of_the_policy():
     asked = GP | {"assurance": 2, "consent": "dissent", "break_glass": GLASS}
-    assert (ask(**asked)["http"], ask(**asked)["rule"]) == (403, "2.3")
+    assert (ask(SHUT_GATES, **asked)["http"], ask(SHUT_GATES, **asked)["rule"]) == (403, "2.3")
     opened = ask(OPEN_GATES, **asked)
     assert opened["http"] == 200
     assert "dissent_overridden" in opened["obligations"]
@@ -97,8 +97,8 @@ def test_the_gates_are_those_of_the_policy():
 
 def test_a_relationship_that_is_claimed_answers_like_none_while_that_is_switched_off():
     claimed = {"role": "ambulance", "lr": "self_claimed"}
-    assert ask(**claimed)["http"] == 403
-    assert ask(**claimed, self_claim_reason="called to the house")["http"] == 404
+    assert ask(SHUT_GATES, **claimed)["http"] == 403
+    assert ask(SHUT_GATES, **claimed, self_claim_reason="called to the house")["http"] == 404
 
 
 def test_what_the_person_closed_is_told_for_each_section():

@@ -102,6 +102,7 @@ def _examples(operations: Sequence[Operation]) -> dict[str, Json]:
         "transaction-response": messages.transaction_response(),
         "emergency-question": messages.asked_of_emergency_summary(),
         "emergency-answer": messages.emergency_answer(),
+        "break-glass": messages.break_glass(),
         "history": messages.history(examples()["Observation"]),
         "match-question": messages.match_question(),
         "matches": messages.matches(),

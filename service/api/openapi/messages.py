@@ -106,6 +106,17 @@ def asked_of_emergency_summary() -> Json:
     return parameters(("nhsNumber", {"system": NHS_NUMBER_SYSTEM, "value": NHS_NUMBER}))
 
 
+def break_glass() -> Json:
+    """Return the question of a paramedic who is refused, and whose patient cannot be asked."""
+    asked = parameters(("nhsNumber", {"system": NHS_NUMBER_SYSTEM, "value": NHS_NUMBER}))
+    asked["parameter"] += [
+        {"name": "birthDate", "valueDate": "1940-05-06"},
+        {"name": "basis", "valueCode": "unable_to_ask"},
+        {"name": "reason", "valueString": "Found unconscious at home, nobody else there"},
+    ]
+    return asked
+
+
 def match_question() -> Json:
     """Return what is known of somebody at the door who has no NHS number at hand."""
     known = {

@@ -91,9 +91,18 @@ HEADERS: dict[str, Json] = {
     "ETag": {"description": "The version, for If-Match.", "schema": TEXT, "example": 'W/"1"'},
     "LastModified": {"description": "When this version was recorded.", "schema": TEXT},
     "Location": {"description": "Where this version can be read.", "schema": TEXT},
+    "EmergencyAccess": {"description": "What to send with what is read next, under the same name.", "schema": TEXT},
+    "EmergencyAccessUntil": {"description": "When that ends (FHIR instant).", "schema": TEXT},
     "RequestId": {"description": "Quote it when you report a problem.", "schema": TEXT},
 }
-_SENT_AS = {"ETag": "ETag", "LastModified": "Last-Modified", "Location": "Location", "RequestId": "X-Request-Id"}
+_SENT_AS = {
+    "ETag": "ETag",
+    "EmergencyAccess": "Emergency-Access",
+    "EmergencyAccessUntil": "Emergency-Access-Until",
+    "LastModified": "Last-Modified",
+    "Location": "Location",
+    "RequestId": "X-Request-Id",
+}
 
 
 def parameter_ref(name: str) -> Json:

@@ -88,6 +88,20 @@ SHAPES: Mapping[str, Shape] = {
             "unavailable; then the resources that it was made from."
         ),
     ),
+    "$break-glass": Shape(
+        200,
+        Content("emergency-answer", "Bundle"),
+        Content("break-glass", "Parameters"),
+        headers=("EmergencyAccess", "EmergencyAccessUntil"),
+        refusals=(*_ASKED, 404),
+        words=(
+            "By a named clinician who signed in with two factors. Number and birth date are repeated, and must be the "
+            "record's; `basis` is lacks_capacity, unable_to_ask or public_interest (with `senior`); `reason` has ten "
+            "characters or more. Nobody needs to know whether there is a plan. The answer's header Emergency-Access, "
+            "sent with what is read next, opens as much of this person's record until the other header says. Every "
+            "use and every refusal reaches a privacy officer."
+        ),
+    ),
     "$match": Shape(
         200,
         Content("matches", "Bundle"),

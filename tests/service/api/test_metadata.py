@@ -83,7 +83,7 @@ def test_what_depends_on_a_route_goes_with_it() -> None:
     assert not resource(stated(without("create", "Patient")), "Patient")["conditionalCreate"]
     assert not resource(stated(without("vread", "Patient")), "Patient")["readHistory"]
     without_summary = resource(stated(without("$emergency-summary", "Patient")), "Patient")
-    assert [one["name"] for one in without_summary["operation"]] == ["match"]
+    assert [one["name"] for one in without_summary["operation"]] == ["break-glass", "match"]
 
 
 def test_a_type_without_routes_is_not_stated() -> None:
@@ -119,7 +119,11 @@ def test_search_parameters_are_those_of_the_search_itself() -> None:
 def test_operations_stand_where_they_are_called() -> None:
     statement = stated()
     rest = statement["rest"][0]
-    assert [one["name"] for one in resource(statement, "Patient")["operation"]] == ["emergency-summary", "match"]
+    assert [one["name"] for one in resource(statement, "Patient")["operation"]] == [
+        "emergency-summary",
+        "break-glass",
+        "match",
+    ]
     assert {one["name"] for one in rest["operation"]} == {
         "open-incident",
         "close-incident",

@@ -1,0 +1,56 @@
+"""Who asks and what this one request says besides: what every use case is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from security.access_request import BreakGlass
+from security.principal import Principal
+from service.record.manifest import Author
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """The identity that a caller repeats: whom they mean, as they see it (rule 4, hazard H2)."""
+
+    nhs_number: str = field(repr=False)
+    birth_date: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A verified caller with what this one request says besides.
+
+    `break_glass`: emergency access, asked for now for the person whom `echo` repeats, or `granted` before for the
+    record with this id (hexadecimal).
+    """
+
+    principal: Principal
+    request_id: str
+    break_glass: BreakGlass | None = None
+    echo: Echo | None = None
+    granted: str = ""
+    at: datetime | None = None
+    """When the request came; None lets each step ask the clock."""
+
+    def author(self) -> Author:
+        """Return the caller as the author of what it writes."""
+        principal = self.principal
+        user = principal.user
+        return Author(
+            principal.organisation,
+            principal.client_id,
+            principal.role,
+            "" if user is None else user.id,
+            "" if user is None else user.name,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked, in words for the audit entry: interaction, and the references it touched."""
+
+    interaction: str
+    references: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
