@@ -238,7 +238,7 @@ async def _load_one(services: Services, bundle: Any, loaded: dict[str, int]) -> 
     await operations.incidents.open(caller("demo-control-room", Role.SYSTEM), number, AMBULANCE, "INC-1")
     access = operations.read_record.access
     record = await access.records.by_nhs_number(number)
-    decision = await access.decide(caller("demo-ambulance", Role.AMBULANCE), record, number)
+    decision = await access.decide(caller("demo-ambulance", Role.AMBULANCE), record)
     if not decision.permitted:
         raise BenchFailed(f"a crew on an open incident was refused by rule {decision.rule}")
     loaded[number] = len(bundle["entry"])

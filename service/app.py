@@ -40,6 +40,7 @@ from service.api.operations import Operations
 from service.api.public import Public, public_routes
 from service.api.routes import Services, operations
 from service.api.routing import Application, FhirRoute
+from service.decoy import make_decoy
 from service.record.access import Access
 from service.record.break_glass import EmergencyAccess
 from service.record.crew_links import CrewLinks
@@ -58,7 +59,7 @@ from service.record.write import WriteRecord
 from service.settings import Settings
 from service.store.document_store import DocumentStore
 from service.store.errors import StoreUnavailable
-from service.store.port import RecordStore
+from service.store.port import RecordStore, StoredRecord
 from service.store.sqlite import SqliteStore
 from service.store.sqlite_worker import SqliteWorkerStore
 from service.verify.epochs import read_epoch
@@ -85,6 +86,7 @@ class Opened:
     records: Records
     issuer: Issuer
     verifier: TokenVerifier
+    decoy: StoredRecord
 
     async def tidy_store(self) -> None:
         """Finish, every half minute, what processes that died left behind, and forget what has expired."""
@@ -174,7 +176,12 @@ async def open_service(settings: Settings, *, worker: bool = False) -> Opened:
         [issuer.trusted(), *outside], registry, settings.fhir_base, clock, demo_doors=settings.has_demo_doors
     )
     records = Records(store, Envelope(keys, settings.tenant), Heads(keys.head, settings.tenant), index)
-    return Opened(settings, clock, keys, policies, registry, store, records, issuer, verifier)
+    decoy = await make_decoy(records, settings.fhir_base, _style(settings), clock())
+    return Opened(settings, clock, keys, policies, registry, store, records, issuer, verifier, decoy)
+
+
+def _style(settings: Settings) -> Style:
+    return Style.of(settings.fhir_base, settings.conflict_text)
 
 
 Subscribing = Callable[[Opened], Subscribers]
@@ -190,11 +197,12 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     """Wire the use cases of an open service."""
     settings = opened.settings
     sealer = AuditSealer(opened.keys.audit_seal, settings.tenant)
-    access = Access(opened.records, opened.policies, sealer, opened.clock, Register(opened.records))
+    register = Register(opened.records)
+    access = Access(opened.records, opened.policies, sealer, opened.clock, register, opened.decoy)
     kept = Kept(opened.store, ServiceSeal(opened.keys.service, settings.tenant), opened.records.index, opened.clock)
     limits = Limits(settings.record_limit, settings.attachment_limit, settings.resource_limit)
     read_record = ReadRecord(access)
-    style = Style.of(settings.fhir_base, settings.conflict_text)
+    style = _style(settings)
     interactions = Interactions(
         read_record,
         WriteRecord(access, kept, limits, settings.fhir_base, style, subscribers),

@@ -24,8 +24,9 @@ from security.principal import Principal, Role
 from service.plan.matching import Grade, fit, lives_at
 from service.record.caller import Asked, Caller, Echo
 from service.record.errors import Problem
-from service.record.records import OpenRecord, Records
+from service.record.records import OpenRecord, Records, SeenRegister
 from service.record.register import Register
+from service.store.port import StoredRecord
 
 __all__ = ["Access", "Asked", "Caller", "Echo", "Refused"]
 
@@ -84,6 +85,8 @@ class Access:
     sealer: AuditSealer
     clock: Clock
     register: Register
+    decoy: StoredRecord
+    """A sealed record of nobody, which is opened wherever somebody is absent, so that absence costs as much time."""
     _known: set[tuple[str, bytes]] = field(default_factory=set, repr=False)
 
     @property
@@ -119,25 +122,27 @@ class Access:
         self,
         caller: Caller,
         record: OpenRecord | None,
-        nhs_number: str = "",
         admitted: AccessRequest | None = None,
         *,
         sent_there: bool = False,
+        by_reference: bool = False,
     ) -> Decision:
         """Apply steps 5 to 9 to a record, or to its absence.
 
-        `nhs_number` is what the caller named, if it did; `admitted` the request as `admit` let it through, without
-        which the decision gets an id of its own. `sent_there`: as if the incident that the crew attends were about this
-        person; nothing of the record may leave by such a decision.
+        `admitted` is the request as `admit` let it through, without which the decision gets an id of its own.
+        `sent_there`: as if the incident that the crew attends were about this person; nothing of the record may leave
+        by such a decision. `by_reference`: it was looked for by a reference, so one that is there was looked into.
         """
         now = caller.at or self.clock()
-        relationship = (
-            Relationship.ESTABLISHED if sent_there else await self._relationship(caller, record, nhs_number, now)
-        )
+        if record is None:
+            await self._as_if_there(caller, admitted, now, looked_into=by_reference)
+            absent = msgspec.structs.replace(admitted or self.request_of(caller), relationship=Relationship.NONE)
+            return enforceable(decide(absent, None, self.policy, now), PERFORMED)
+        relationship = Relationship.ESTABLISHED if sent_there else await self._relationship(caller, record, now)
         request = msgspec.structs.replace(admitted or self.request_of(caller), relationship=relationship)
         if request.break_glass is not None:
             request = msgspec.structs.replace(request, break_glass=_for_this(caller, request.break_glass, record))
-        facts = None if record is None else self._facts(caller, record, now)
+        facts = self._facts(caller, record, now)
         policy = self.governing(record)
         # What the deployment's own policy refuses is a 403, with a record and without; what a locality's does, a 404.
         own = policy is self.policies.base
@@ -146,7 +151,7 @@ class Access:
         decision = enforceable(decide(request, facts, policy, now, admitted=not own), PERFORMED)
         if caller.granted and request.break_glass is not None:
             decision = msgspec.structs.replace(decision, obligations=decision.obligations - _AT_THE_GRANT)
-        elif record is not None and Obligation.TTL_24H in decision.obligations:
+        elif Obligation.TTL_24H in decision.obligations:
             decision = await self._claimed_before(caller, decision, record, now)
         return decision
 
@@ -237,30 +242,38 @@ class Access:
             )
         )
 
-    async def _relationship(
-        self, caller: Caller, record: OpenRecord | None, nhs_number: str, now: datetime
-    ) -> Relationship:
+    async def _relationship(self, caller: Caller, record: OpenRecord, now: datetime) -> Relationship:
         organisation, user = caller.principal.organisation, caller.principal.user
-        if record is not None:
-            nhs_number = record.manifest.identity.nhs_number
+        nhs_number = record.manifest.identity.nhs_number
         if caller.principal.role in PERSONAL_ROLES:
             # The organisation whose sign-in they use gives them nobody's plan but their own.
             own = caller.principal.role == Role.PATIENT and user is not None and user.id == nhs_number != ""
             return Relationship.ESTABLISHED if own else Relationship.NONE
-        if record is not None and organisation in record.manifest.relations:
+        if organisation in record.manifest.relations:
             return Relationship.ESTABLISHED
         if nhs_number:
-            seen = None if record is None else record.register
             user_id = None if user is None else user.id
-            if await self.register.names(nhs_number, organisation, user_id, instant(now), seen):
+            if await self.register.names(nhs_number, organisation, user_id, instant(now), record.register):
                 return Relationship.ESTABLISHED
-        if record is not None and await self._attends(caller.principal, record, now):
+        if await self._attends(caller.principal, record, now):
             return Relationship.ESTABLISHED
-        if record is not None and self._serves(caller.principal, record, now):
+        if self._serves(caller.principal, record, now):
             return Relationship.ESTABLISHED
         if caller.principal.self_claim_reason is not None or caller.break_glass is not None:
             return Relationship.SELF_CLAIMED
         return Relationship.NONE
+
+    async def _as_if_there(
+        self, caller: Caller, admitted: AccessRequest | None, now: datetime, *, looked_into: bool
+    ) -> None:
+        """Do for an absent person what is done for one who is there and refused: open, compare, decide (I3)."""
+        record = await self.records.open(self.decoy)
+        if looked_into:
+            record.entry(record.manifest.patient)
+        record.register = SeenRegister(b"", None)
+        relationship = await self._relationship(caller, record, now)
+        request = msgspec.structs.replace(admitted or self.request_of(caller), relationship=relationship)
+        decide(request, self._facts(caller, record, now), self.policy, now)
 
     async def _claimed_before(self, caller: Caller, decision: Decision, record: OpenRecord, now: datetime) -> Decision:
         """Return the decision without a second alert for the same claim: one holds for 24 hours (rule 1, `lr`)."""

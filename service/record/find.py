@@ -78,13 +78,13 @@ class FindPeople:
         fits = [one for one in all_fits if one[1].grade >= least]
         shown: list[Candidate] = []
         for record, how in fits:
-            decision = await self.access.decide(caller, record, asked.nhs_number, request)
+            decision = await self.access.decide(caller, record, request)
             if not decision.permitted:
                 await self._withheld(caller, decision, words, record)
             elif len(shown) < MOST_SHOWN:
                 shown.append(Candidate(await self._released(caller, decision, words, record), how))
         if not fits:
-            decision = await self.access.decide(caller, None, asked.nhs_number, request)
+            decision = await self.access.decide(caller, None, request)
             await self._withheld(caller, decision, words, None)
         return shown
 

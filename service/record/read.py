@@ -38,8 +38,8 @@ class Question(Protocol):
         """The resource type that is asked about."""
 
     @property
-    def nhs_number(self) -> str:
-        """The NHS number the caller named, or an empty string."""
+    def reference(self) -> str:
+        """The reference that the record is found by; an empty string for another way."""
 
     def asked(self) -> Asked:
         """Return the words for the audit entry."""
@@ -77,7 +77,7 @@ class ReadRecord:
         record = await question.find(self.access)
         if record is not None and record.manifest.kind is not RecordKind.PERSON:
             record = None
-        decision = await self.access.decide(caller, record, question.nhs_number, request)
+        decision = await self.access.decide(caller, record, request, by_reference=bool(question.reference))
         if record is None or not decision.permitted:
             await self.access.refuse(caller, decision, asked, record)
         try:
@@ -110,7 +110,11 @@ class ReadResource:
 
     type: str
     id: str
-    nhs_number: str = ""
+
+    @property
+    def reference(self) -> str:
+        """The reference that the record is found by."""
+        return f"{self.type}/{self.id}"
 
     def asked(self) -> Asked:
         """Return the words for the audit entry."""
@@ -135,7 +139,11 @@ class ReadVersion:
     type: str
     id: str
     version: int
-    nhs_number: str = ""
+
+    @property
+    def reference(self) -> str:
+        """The reference that the record is found by."""
+        return f"{self.type}/{self.id}"
 
     def asked(self) -> Asked:
         """Return the words for the audit entry."""
@@ -169,7 +177,11 @@ class ReadHistory:
 
     type: str
     id: str
-    nhs_number: str = ""
+
+    @property
+    def reference(self) -> str:
+        """The reference that the record is found by."""
+        return f"{self.type}/{self.id}"
 
     def asked(self) -> Asked:
         """Return the words for the audit entry."""

@@ -206,10 +206,8 @@ class Records:
         telling = self.tokens_of(record_id, manifest, state.contents)
         manifest.padding = -len(telling) % TOKEN_BUCKET
         after, claims = telling | self._padding(record_id, manifest.padding), self.claims_of(manifest)
-        changed = record.sequence > 0
-        front = compress(state.front, thorough=changed)
-        plaintext = pack(manifest, front, state.contents, state.slices, thorough=changed)
-        sealed = self.envelope.seal(key, RECORDS, record_id, sequence, plaintext)
+        front = compress(state.front, thorough=record.sequence > 0)
+        stored = self.sealed(record, state, front)
         replaced = None
         if state.replaced:
             replaced = self.envelope.seal(key, VERSIONS, record_id, sequence, pack_superseded(state.replaced))
@@ -217,8 +215,8 @@ class Records:
             Commit(
                 record_id=record_id,
                 sequence=sequence,
-                sealed=sealed,
-                head=self.heads.make(record_id, sequence, sealed),
+                sealed=stored.sealed,
+                head=stored.head,
                 key=key.wrapped if sequence == 1 else None,
                 replaced=replaced,
                 pieces=tuple(self._pieces(key, record_id, state.elements)),
@@ -234,6 +232,14 @@ class Records:
         )
         rest = (state.contents, memoryview(state.slices))
         return OpenRecord(record_id, sequence, manifest, key, front, rest, _entries=entries)
+
+    def sealed(self, record: OpenRecord, state: NewState, front: bytes) -> StoredRecord:
+        """Return the next state as the store gets it; `front` is the ready answer, packed."""
+        sequence = record.following
+        plaintext = pack(state.manifest, front, state.contents, state.slices, thorough=record.sequence > 0)
+        sealed = self.envelope.seal(record.key, RECORDS, record.record_id, sequence, plaintext)
+        head = self.heads.make(record.record_id, sequence, sealed)
+        return StoredRecord(record.record_id, sequence, sealed, head, record.key.wrapped)
 
     async def superseded(self, record: OpenRecord, sequence: int) -> list[Superseded]:
         """Return the versions that commit `sequence` replaced."""
