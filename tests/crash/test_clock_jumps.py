@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from security.clock import MovableClock
 from tests.crash.faults import Trial
 from tests.crash.places import SQLITE, Place
 from tests.peers.mongo_servers import available
-from tests.running import REPOSITORY, Running
 
-JUMPS = ("3d", "-6d", "400d", "-400d", "30s", "-30s")
+JUMPS = (
+    timedelta(days=3),
+    timedelta(days=-6),
+    timedelta(days=400),
+    timedelta(days=-400),
+    timedelta(seconds=30),
+    timedelta(seconds=-30),
+)
 ON_ONE_SERVER = [kind for kind in available() if kind != "ferretdb"][:1]
-
-
-def advance(service: Running, by: str) -> None:
-    """Move the clock as an operator does."""
-    subprocess.run(
-        [sys.executable, "-m", "service.cli", "clock", "advance", "--", by],
-        cwd=REPOSITORY,
-        env={**os.environ, "EPACCS_ENV": "demo", "EPACCS_HOME": str(service.settings.home)},
-        check=True,
-        capture_output=True,
-    )
 
 
 @pytest.mark.parametrize("store", [SQLITE, *ON_ONE_SERVER])
@@ -37,8 +31,9 @@ def test_versions_follow_commits_whatever_the_clock_says(store: str, tmp_path: P
         with place.running() as service:
             trial = Trial(service)
             trial.begin()
+            clock = MovableClock(service.settings.home / "clock")
             for jump in JUMPS:
-                advance(service, jump)
+                clock.advance(jump)
                 assert trial.ready() == 200
                 trial.carries_on(f"after {jump}")
             assert_newest_first_by_version(trial)
