@@ -79,7 +79,9 @@ class AccessRequest(msgspec.Struct, frozen=True):
 
     `relationship` is what the caller claims until the record was looked up, and what was found after that: None before
     the look-up, where nothing is claimed. `purpose` is None for a purpose that is known to FHIR and never served here.
-    `id` becomes the decision's id, so that deciding itself is free of chance (I10).
+    `by_incident`: the relationship that was found rests on an open incident that the control room registered, and on
+    nothing else; what the person permits in emergencies alone opens to nobody else. `id` becomes the decision's id, so
+    that deciding itself is free of chance (I10).
     """
 
     role: RoleWord
@@ -91,6 +93,7 @@ class AccessRequest(msgspec.Struct, frozen=True):
     self_claim_reason: str | None = None
     assurance: int = 1
     break_glass: BreakGlass | None = None
+    by_incident: bool = False
     id: str = msgspec.field(default_factory=new_decision_id)
 
     @classmethod
@@ -99,6 +102,8 @@ class AccessRequest(msgspec.Struct, frozen=True):
         principal: Principal,
         relationship: Relationship | None = None,
         break_glass: BreakGlass | None = None,
+        *,
+        by_incident: bool = False,
     ) -> Self:
         """Return the request of a verified caller."""
         return cls(
@@ -111,6 +116,7 @@ class AccessRequest(msgspec.Struct, frozen=True):
             self_claim_reason=principal.self_claim_reason,
             assurance=principal.assurance,
             break_glass=break_glass,
+            by_incident=by_incident,
         )
 
 

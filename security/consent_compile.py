@@ -11,59 +11,25 @@ matches nobody. Only active Consents of scope `patient-privacy` are rules; every
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import IntEnum
 from typing import Any
 
 import msgspec
 
-from security import cells
 from security.consent_base import Base, base_of, supersession
 from security.consent_elements import (
     Reference,
-    action_applies,
     codings,
-    data_cells,
     identifier_value,
-    objects,
+    moment_of,
     period_of,
-    purposes_of,
-    read_actors,
 )
+from security.consent_times import Arrival, PastConsent, Period, overtaken
+from security.consent_tree import Effect, Provision, ProvisionTree
 from security.errors import ConsentForAnotherPatient
-from security.purposes import EMERGENCY_PURPOSES
+
+__all__ = ["CompiledConsent", "CompiledConsents", "Effect", "Provision", "compile_consents", "is_sharing_consent"]
 
 SCOPE_SYSTEM = "http://terminology.hl7.org/CodeSystem/consentscope"
-
-
-class Effect(IntEnum):
-    """What a provision does to the cells it matches."""
-
-    NOTHING = 0
-    PERMIT = 1
-    DENY = 2
-
-
-class Provision(msgspec.Struct, frozen=True, array_like=True):
-    """One provision: its place in the tree, whom and what it matches, and what it does then.
-
-    Provisions of a Consent are stored level by level; `parent` is a position in that order, -1 for the root. `data` are
-    the cells it speaks of, those of its parents already taken into account (`cells.pack`). Times are microseconds since
-    1970 in UTC, the end exclusive. Empty `purposes` match any; `named` is false where anybody matches.
-    """
-
-    effect: Effect
-    depth: int
-    parent: int
-    data: bytes = b""
-    start: int | None = None
-    end: int | None = None
-    purposes: frozenset[str] = frozenset()
-    named: bool = False
-    organisations: frozenset[str] = frozenset()
-    roles: frozenset[str] = frozenset()
-    persons: frozenset[str] = frozenset()
-    emergencies: bool = False
-    """A deny that names emergencies too, so that breaking glass does not open it."""
 
 
 class CompiledConsent(msgspec.Struct, frozen=True, array_like=True):
@@ -76,6 +42,9 @@ class CompiledConsent(msgspec.Struct, frozen=True, array_like=True):
     end: int | None
     provisions: tuple[Provision, ...]
     supersedes: frozenset[int] = frozenset()
+    arrival: Arrival = Arrival()
+    overtaken: tuple[Period, ...] = ()
+    """When its permissions open nothing, because they arrived late (`consent_times`)."""
 
     @property
     def limits(self) -> bool:
@@ -84,9 +53,10 @@ class CompiledConsent(msgspec.Struct, frozen=True, array_like=True):
 
 
 class CompiledConsents(msgspec.Struct, frozen=True, array_like=True):
-    """Every active sharing Consent of one person."""
+    """Every active sharing Consent of one person; `past` are those that were, kept for their times alone."""
 
     consents: tuple[CompiledConsent, ...] = ()
+    past: tuple[PastConsent, ...] = ()
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -106,14 +76,17 @@ def compile_consents(
     patient: str,
     organisation_of: Callable[[Reference], str | None],
     person_of: Callable[[Reference], str | None] = identifier_value,
+    before: CompiledConsents | None = None,
 ) -> CompiledConsents:
-    """Return the compiled form of one person's Consents; those that are not active sharing Consents are passed over.
+    """Return the compiled form of one person's Consents; of those that are not active sharing Consents only the times.
 
     Args:
         consents: Consent resources of the record, in any order.
         patient: the reference of the person whose record it is (`Patient/<id>`).
         organisation_of: returns the ODS code of an organisation that a reference names, None where it cannot be told.
         person_of: returns the user id of a human that a reference names, None where it cannot be told.
+        before: what the record held until now. It tells when a Consent was first received, and since when it says what
+            it says; `meta.lastUpdated`, which is ours, tells both of what is not in it.
 
     Raises:
         ConsentForAnotherPatient: one of them names somebody else.
@@ -127,11 +100,70 @@ def compile_consents(
     rules = [consent for consent in consents if is_sharing_consent(consent) and consent.get("status") == "active"]
     rules.sort(key=lambda consent: (str(consent.get("id", "")), msgspec.json.encode(consent, order="sorted")))
     replaced = supersession(rules)
+    before = before or CompiledConsents()
+    known = {consent.id: consent for consent in before.consents}
+    first = {past.id: past.arrival.received for past in before.past}
+    first |= {consent.id: consent.arrival.received for consent in before.consents}
+    compiled = [
+        _compile(consent, replaced[position], organisation_of, person_of) for position, consent in enumerate(rules)
+    ]
+    compiled = [
+        msgspec.structs.replace(one, arrival=_arrival(rules[position], first.get(one.id), known.get(one.id), one))
+        for position, one in enumerate(compiled)
+    ]
+    past = _past([consent for consent in consents if is_sharing_consent(consent)], before, first)
+    gone = [(one.arrival, (one.start, one.end)) for one in past]
+    there: list[tuple[Arrival, Period]] = [(one.arrival, (one.start, one.end)) for one in compiled]
     return CompiledConsents(
         tuple(
-            _compile(consent, replaced[position], organisation_of, person_of) for position, consent in enumerate(rules)
-        )
+            msgspec.structs.replace(
+                one, overtaken=overtaken(one.arrival, [*there[:position], *there[position + 1 :], *gone])
+            )
+            for position, one in enumerate(compiled)
+        ),
+        past,
     )
+
+
+def _arrival(
+    consent: Mapping[str, Any], received: int | None, before: CompiledConsent | None, now: CompiledConsent
+) -> Arrival:
+    recorded = _recorded(consent)
+    unchanged = before is not None and (before.base, before.start, before.end, before.provisions) == (
+        now.base,
+        now.start,
+        now.end,
+        now.provisions,
+    )
+    effective = moment_of(consent.get("dateTime"))
+    if before is not None and unchanged and before.arrival.effective == effective:
+        return Arrival(effective, before.arrival.received, before.arrival.said_since)
+    return Arrival(effective, recorded if received is None else received, recorded)
+
+
+def _recorded(consent: Mapping[str, Any]) -> int | None:
+    meta = consent.get("meta")
+    return moment_of(meta.get("lastUpdated")) if isinstance(meta, Mapping) else None
+
+
+def _past(
+    sharing: Sequence[Mapping[str, Any]], before: CompiledConsents, first: Mapping[str, int | None]
+) -> tuple[PastConsent, ...]:
+    """Return the Consents that were in force once: those made inactive, and those that are no longer there."""
+    found = {past.id: past for past in before.past}
+    found |= {one.id: PastConsent(one.id, one.arrival, one.start, one.end) for one in before.consents}
+    for consent in sharing:
+        id = str(consent.get("id", ""))
+        if consent.get("status") == "inactive":
+            root = consent.get("provision")
+            start, end, _ = period_of(root.get("period") if isinstance(root, Mapping) else None)
+            received = first.get(id)
+            arrival = Arrival(moment_of(consent.get("dateTime")), _recorded(consent) if received is None else received)
+            found[id] = PastConsent(id, arrival, start, end)
+        elif consent.get("status") in ("active", "entered-in-error"):
+            # in force, or never meant
+            found.pop(id, None)
+    return tuple(found[id] for id in sorted(found))
 
 
 def _compile(
@@ -144,7 +176,7 @@ def _compile(
     root = root if isinstance(root, Mapping) else {}
     base = base_of(consent)
     modified = bool(consent.get("modifierExtension") or consent.get("implicitRules"))
-    tree = _Tree(organisation_of, person_of)
+    tree = ProvisionTree(organisation_of, person_of)
     tree.add_root(root, base, modified=modified)
     start, end, understood = period_of(root.get("period"))
     meta = consent.get("meta")
@@ -157,115 +189,3 @@ def _compile(
         provisions=tuple(tree.provisions),
         supersedes=supersedes,
     )
-
-
-class _Tree:
-    """Walks a Consent's provisions level by level."""
-
-    def __init__(
-        self,
-        organisation_of: Callable[[Reference], str | None],
-        person_of: Callable[[Reference], str | None],
-    ) -> None:
-        self.provisions: list[Provision] = []
-        self._organisation_of = organisation_of
-        self._person_of = person_of
-
-    def add_root(self, root: Mapping[str, Any], base: Base, *, modified: bool) -> None:
-        """Add the root and everything below. `modified`: the Consent carries a modifier that is not known here."""
-        effect = _EFFECT[base]
-        bounded = root.get("type") == _WORD[effect]
-        # limits that stand beside another word than the base's, or beside none, could mean either
-        torn = not bounded and any(root.get(element) for element in _LIMITS)
-        period_is_dark = not period_of(root.get("period"))[2]
-        doubted = modified or period_is_dark or (torn and effect is not Effect.DENY)
-        own = {**root, "period": None}
-        if not bounded:
-            own |= dict.fromkeys(_LIMITS)
-        level = [(root, *self._add(own, effect, 0, -1, doubted=doubted))]
-        depth = 1
-        while level:
-            below = []
-            for provision, position, doubts in level:
-                for child in objects(provision.get("provision")):
-                    kind = Effect.PERMIT if child.get("type") == "permit" else Effect.DENY
-                    below.append((child, *self._add(child, kind, depth, position, doubted=doubts)))
-            level, depth = below, depth + 1
-
-    def _add(
-        self, provision: Mapping[str, Any], effect: Effect, depth: int, parent: int, *, doubted: bool
-    ) -> tuple[int, bool]:
-        """Add one provision; return its position and whether what stands below it can be trusted to permit.
-
-        `doubted`: something above was not understood, so a permit here opens nothing.
-        """
-        inherited = cells.unpack(self.provisions[parent].data) if parent >= 0 else cells.ALL
-        doubted = doubted or bool(provision.get("modifierExtension"))
-        if effect is Effect.DENY:
-            compiled = self._deny(provision, depth, parent, inherited)
-        else:
-            permit = None if doubted or effect is Effect.NOTHING else self._permit(provision, depth, parent, inherited)
-            doubted = doubted or (effect is Effect.PERMIT and permit is None)
-            compiled = permit or Provision(Effect.NOTHING, depth, parent, cells.pack(inherited))
-        self.provisions.append(compiled)
-        return len(self.provisions) - 1, doubted
-
-    def _deny(self, provision: Mapping[str, Any], depth: int, parent: int, inherited: int) -> Provision:
-        """Return a deny; whatever of it is not understood matches."""
-        if provision.get("modifierExtension"):
-            return Provision(Effect.DENY, depth, parent, cells.pack(inherited))
-        start, end, _ = period_of(provision.get("period"))
-        purposes, purposes_known = purposes_of(provision.get("purpose"))
-        reading, actions_known = action_applies(provision.get("action"))
-        if actions_known and not reading:
-            return Provision(Effect.NOTHING, depth, parent, cells.pack(inherited))
-        actors = read_actors(provision.get("actor"), self._organisation_of, self._person_of, widen=True)
-        data = data_cells(provision, widen=True)
-        return Provision(
-            Effect.DENY,
-            depth,
-            parent,
-            cells.pack(inherited if data is None else inherited & data),
-            start,
-            end,
-            purposes if purposes_known else frozenset(),
-            actors.named and actors.known,
-            actors.organisations,
-            actors.roles,
-            actors.persons,
-            emergencies=not purposes.isdisjoint(EMERGENCY_PURPOSES),
-        )
-
-    def _permit(self, provision: Mapping[str, Any], depth: int, parent: int, inherited: int) -> Provision | None:
-        """Return a permit, or None when what it permits cannot be told. Of alternatives, those understood count."""
-        start, end, period_known = period_of(provision.get("period"))
-        purposes, _ = purposes_of(provision.get("purpose"))
-        reading, _ = action_applies(provision.get("action"))
-        actors = read_actors(provision.get("actor"), self._organisation_of, self._person_of, widen=False)
-        data = data_cells(provision, widen=False)
-        if data is None or not period_known or not reading or (provision.get("purpose") and not purposes):
-            return None
-        return Provision(
-            Effect.PERMIT,
-            depth,
-            parent,
-            cells.pack(inherited & data),
-            start,
-            end,
-            purposes,
-            actors.named,
-            actors.organisations,
-            actors.roles,
-            actors.persons,
-        )
-
-
-_LIMITS = ("actor", "action", "securityLabel", "purpose", "class", "code", "data", "dataPeriod")
-_EFFECT = {
-    Base.EXPLICIT: Effect.PERMIT,
-    Base.BEST_INTERESTS: Effect.PERMIT,
-    Base.IMPLIED: Effect.PERMIT,
-    Base.DISSENT: Effect.DENY,
-    Base.UNSTATED: Effect.NOTHING,
-}
-_WORD = {Effect.PERMIT: "permit", Effect.DENY: "deny", Effect.NOTHING: None}

@@ -2,7 +2,8 @@
 
 Inside a Consent the deepest matching provision decides and, at one depth, deny wins. Across Consents deny wins,
 unless one supersedes the other. What no permission covers is not permitted, once any Consent says what is. Times
-outside its period make a Consent as if it did not exist (I11).
+outside its period make a Consent as if it did not exist (I11). A permission that arrived late opens nothing and lifts
+no refusal (`consent_times`). One for emergencies alone opens to callers whom an open registered incident brings.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from security import cells
 from security.access_request import EPOCH, AccessRequest, ConsentState
 from security.consent_base import Base
 from security.consent_compile import CompiledConsent, CompiledConsents, Effect, Provision
+from security.consent_times import within
 from security.purposes import BREAKING_GLASS, COVERED_BY
 
 _GOVERNED = cells.GOVERNED_BY_CONSENT
@@ -55,12 +57,12 @@ def standing(consents: CompiledConsents, request: AccessRequest, at: datetime, w
     denied = withheld & _GOVERNED
     limits = False
     kinds: set[Base] = set()
-    for consent in rules:
+    for consent, opens in rules:
         permits, denies = _resolve(consent, request, purposes, now)
-        granted |= permits
         denied |= denies
         limits = limits or consent.limits
-        if permits:
+        if permits and opens:
+            granted |= permits
             kinds.add(consent.base)
             if consent.base is not Base.IMPLIED:
                 explicit |= permits
@@ -91,7 +93,7 @@ def withheld_from(consents: CompiledConsents, request: AccessRequest, at: dateti
     now = _microseconds(at)
     purposes = COVERED_BY[request.purpose] if request.purpose is not None else frozenset[str]()
     closed = cells.NONE
-    for consent in in_force(consents, now):
+    for consent, _ in in_force(consents, now):
         closed |= _resolve(consent, request, purposes, now, only_withholding=True)[1]
     return closed & _GOVERNED
 
@@ -104,7 +106,7 @@ def closed_in_emergency(
     rules = in_force(consents, now)
     shut = _opposes_emergencies(rules, request, now)
     if reserved_stay_shut:
-        for consent in rules:
+        for consent, _ in rules:
             for provision in consent.provisions:
                 data = cells.unpack(provision.data)
                 if (
@@ -126,9 +128,9 @@ def named_cells(consents: CompiledConsents, request: AccessRequest, at: datetime
     now = _microseconds(at)
     purposes = COVERED_BY[request.purpose] if request.purpose is not None else frozenset[str]()
     found = cells.NONE
-    for consent in in_force(consents, now):
+    for consent, opens in in_force(consents, now):
         granted = _resolve(consent, request, purposes, now)[0]
-        if granted:
+        if granted and opens:
             found |= granted & _permitted_by_name(consent, request, now, by_role=by_role)
     return found
 
@@ -151,23 +153,38 @@ def _permitted_by_name(consent: CompiledConsent, request: AccessRequest, now: in
 def recorded_state(consents: CompiledConsents, at: datetime) -> ConsentState:
     """Return what is recorded about sharing with everybody, for the patient, whom it does not bind."""
     rules = in_force(consents, _microseconds(at))
-    for consent in rules:
+    for consent, _ in rules:
         root = consent.provisions[0]
         if root.effect is Effect.DENY and not root.named and root.data == b"":
             return ConsentState.DISSENT_ABSOLUTE if root.emergencies else ConsentState.DISSENT
-    bases = {consent.base for consent in rules} - {Base.DISSENT}
+    bases = {consent.base for consent, opens in rules if opens} - {Base.DISSENT}
     return _stated(bases) if bases else ConsentState.NOT_RECORDED
 
 
-def in_force(consents: CompiledConsents, now: int) -> list[CompiledConsent]:
-    """Return the Consents in force that no other one in force supersedes."""
+def in_force(consents: CompiledConsents, now: int) -> list[tuple[CompiledConsent, bool]]:
+    """Return the Consents in force that no other one in force supersedes, and whether their permissions open anything.
+
+    What only a late arrival supersedes keeps its refusals, and loses its permissions all the same: neither of the two
+    may open what was closed.
+    """
     current = [
         (position, consent)
         for position, consent in enumerate(consents.consents)
         if (consent.start is None or consent.start <= now) and (consent.end is None or now < consent.end)
     ]
-    superseded = frozenset[int]().union(*(consent.supersedes for _, consent in current))
-    return [consent for position, consent in current if position not in superseded]
+    late = {
+        position
+        for position, consent in current
+        if consent.overtaken and any(within(period, now) for period in consent.overtaken)
+    }
+    superseded: set[int] = set()
+    muted = late
+    for position, consent in current:
+        if position in late:
+            muted = muted | consent.supersedes
+        else:
+            superseded |= consent.supersedes
+    return [(consent, position not in muted) for position, consent in current if position not in superseded]
 
 
 def _stated(kinds: set[Base]) -> ConsentState:
@@ -207,7 +224,7 @@ def _resolve(
             continue
         effect = provision.effect
         any_purpose = not provision.purposes or (only_emergencies and effect is Effect.DENY)
-        if not (
+        if (provision.in_emergencies_only and not request.by_incident) or not (
             (any_purpose or not purposes.isdisjoint(provision.purposes))
             and (not provision.named or _names(provision, request))
             and _in_time(provision, now)
@@ -227,9 +244,9 @@ def _resolve(
     return (granted & ~denies) | (permits & ~denies), (denied & ~permits) | denies
 
 
-def _opposes_emergencies(rules: list[CompiledConsent], request: AccessRequest, now: int) -> int:
+def _opposes_emergencies(rules: list[tuple[CompiledConsent, bool]], request: AccessRequest, now: int) -> int:
     shut = cells.NONE
-    for consent in rules:
+    for consent, _ in rules:
         shut |= _resolve(consent, request, BREAKING_GLASS, now, only_emergencies=True)[1]
     return shut
 

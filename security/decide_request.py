@@ -35,7 +35,7 @@ from security.principal import Purpose, Role, RoleWord
 from security.purposes import KNOWN_PURPOSES
 
 _KEYS = frozenset(
-    "role org user purpose lr incident consent consents sflag life days_since_death owner_org assurance"
+    "role org user purpose lr incident by_incident consent consents sflag life days_since_death owner_org assurance"
     " self_claim_reason withheld break_glass sections place".split()
 )
 _BREAK_GLASS_KEYS = frozenset({"basis", "reason", "senior", "echo_matches"})
@@ -87,16 +87,21 @@ def _access_request(request: Mapping[str, Any], roles: frozenset[RoleWord]) -> A
     role = _plain(request, "role", str, Role.SYSTEM.value)
     if role not in roles:
         raise DecideRequestError(f"role: unknown word; one of {', '.join(sorted(roles))}")
+    relationship = _word(request, "lr", Relationship, Relationship.NONE)
+    incident = _plain(request, "incident", str, "") or None
+    # what is established and quotes an incident is taken to rest on it, unless the request says otherwise
+    rests = relationship is Relationship.ESTABLISHED and incident is not None
     return AccessRequest(
         role=role,
         organisation=_plain(request, "org", str, ""),
         purpose=_purpose(request),
         user=_user(request, role),
-        relationship=_word(request, "lr", Relationship, Relationship.NONE),
-        incident=_plain(request, "incident", str, "") or None,
+        relationship=relationship,
+        incident=incident,
         self_claim_reason=_plain(request, "self_claim_reason", str, "") or None,
         assurance=_plain(request, "assurance", int, 1),
         break_glass=_break_glass(request),
+        by_incident=_plain(request, "by_incident", bool, rests),
         id="",
     )
 

@@ -138,8 +138,12 @@ class Access:
             await self._as_if_there(caller, admitted, now, looked_into=by_reference)
             absent = msgspec.structs.replace(admitted or self.request_of(caller), relationship=Relationship.NONE)
             return enforceable(decide(absent, None, self.policy, now), PERFORMED)
-        relationship = Relationship.ESTABLISHED if sent_there else await self._relationship(caller, record, now)
-        request = msgspec.structs.replace(admitted or self.request_of(caller), relationship=relationship)
+        relationship, by_incident = (
+            (Relationship.ESTABLISHED, True) if sent_there else await self._relationship(caller, record, now)
+        )
+        request = msgspec.structs.replace(
+            admitted or self.request_of(caller), relationship=relationship, by_incident=by_incident
+        )
         if request.break_glass is not None:
             request = msgspec.structs.replace(request, break_glass=_for_this(caller, request.break_glass, record))
         facts = self._facts(caller, record, now)
@@ -242,26 +246,27 @@ class Access:
             )
         )
 
-    async def _relationship(self, caller: Caller, record: OpenRecord, now: datetime) -> Relationship:
+    async def _relationship(self, caller: Caller, record: OpenRecord, now: datetime) -> tuple[Relationship, bool]:
+        """Return the relationship that is found, and whether it rests on an open registered incident alone."""
         organisation, user = caller.principal.organisation, caller.principal.user
         nhs_number = record.manifest.identity.nhs_number
         if caller.principal.role in PERSONAL_ROLES:
             # The organisation whose sign-in they use gives them nobody's plan but their own.
             own = caller.principal.role == Role.PATIENT and user is not None and user.id == nhs_number != ""
-            return Relationship.ESTABLISHED if own else Relationship.NONE
+            return Relationship.ESTABLISHED if own else Relationship.NONE, False
         if organisation in record.manifest.relations:
-            return Relationship.ESTABLISHED
+            return Relationship.ESTABLISHED, False
         if nhs_number:
             user_id = None if user is None else user.id
             if await self.register.names(nhs_number, organisation, user_id, instant(now), record.register):
-                return Relationship.ESTABLISHED
+                return Relationship.ESTABLISHED, True
         if await self._attends(caller.principal, record, now):
-            return Relationship.ESTABLISHED
+            return Relationship.ESTABLISHED, True
         if self._serves(caller.principal, record, now):
-            return Relationship.ESTABLISHED
+            return Relationship.ESTABLISHED, False
         if caller.principal.self_claim_reason is not None or caller.break_glass is not None:
-            return Relationship.SELF_CLAIMED
-        return Relationship.NONE
+            return Relationship.SELF_CLAIMED, False
+        return Relationship.NONE, False
 
     async def _as_if_there(
         self, caller: Caller, admitted: AccessRequest | None, now: datetime, *, looked_into: bool
@@ -271,8 +276,10 @@ class Access:
         if looked_into:
             record.entry(record.manifest.patient)
         record.register = SeenRegister(b"", None)
-        relationship = await self._relationship(caller, record, now)
-        request = msgspec.structs.replace(admitted or self.request_of(caller), relationship=relationship)
+        relationship, by_incident = await self._relationship(caller, record, now)
+        request = msgspec.structs.replace(
+            admitted or self.request_of(caller), relationship=relationship, by_incident=by_incident
+        )
         decide(request, self._facts(caller, record, now), self.policy, now)
 
     async def _claimed_before(self, caller: Caller, decision: Decision, record: OpenRecord, now: datetime) -> Decision:

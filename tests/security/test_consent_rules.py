@@ -243,7 +243,8 @@ def test_explicit_permission_opens_conditional_cells_only_where_it_reaches():
     ],
 )
 def test_purposes_are_hierarchical(named, asked, permitted):
-    assert decision(compiled(consent(provision("permit", purposes=(named,)))), purpose=asked).permitted == permitted
+    named = compiled(consent(provision("permit", purposes=(named,))))
+    assert decision(named, purpose=asked, by_incident=True).permitted == permitted
 
 
 @pytest.mark.parametrize(
