@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from operator import mul
 from typing import Any, Final, Self
 
+from fhir_profiles.canonical import BASE
 from fhir_profiles.errors import InvalidNhsNumber, InvalidOdsCode
 
 NHS_NUMBER_SYSTEM: Final = "https://fhir.nhs.uk/Id/nhs-number"
 ODS_SYSTEM: Final = "https://fhir.nhs.uk/Id/ods-organization-code"
+SDS_USER_SYSTEM: Final = "https://fhir.nhs.uk/Id/sds-user-id"
+PROXY_USER_SYSTEM: Final = f"{BASE}/Id/proxy-user"
+"""The user id by which a proxy signs in, on the RelatedPerson who they are (sharing rules 5.8)."""
 
 _TEN_DIGITS = re.compile(r"[0-9]{10}")
 _WRITTEN = re.compile(r"[0-9]{3}([ -]?)[0-9]{3}\1[0-9]{4}")

@@ -78,8 +78,8 @@ def supersession(consents: Sequence[Mapping[str, Any]]) -> list[frozenset[int]]:
     dates = [moment_of(consent.get("dateTime")) for consent in consents]
     edges: list[set[int]] = []
     for position, consent in enumerate(consents):
-        named = _replaced_references(consent)
-        identifiers = _identifiers(consent)
+        named = replaced_references(consent)
+        identifiers = identifiers_of(consent)
         mine = dates[position]
         edges.append(set())
         for other, old in enumerate(consents):
@@ -87,7 +87,7 @@ def supersession(consents: Sequence[Mapping[str, Any]]) -> list[frozenset[int]]:
             if other == position or (mine is not None and theirs is not None and mine < theirs):
                 continue
             later = mine is not None and theirs is not None and mine > theirs
-            if f"Consent/{old.get('id')}" in named or (later and identifiers & _identifiers(old)):
+            if f"Consent/{old.get('id')}" in named or (later and identifiers & identifiers_of(old)):
                 edges[position].add(other)
     return [
         frozenset(other for other in edges[position] if position not in _reachable(other, edges))
@@ -105,7 +105,8 @@ def _reachable(start: int, edges: Sequence[set[int]]) -> set[int]:
     return seen
 
 
-def _replaced_references(consent: Mapping[str, Any]) -> set[str]:
+def replaced_references(consent: Mapping[str, Any]) -> set[str]:
+    """Return the references of the Consents that one says it replaces (extension `replaces`)."""
     return {
         str(value.get("reference", "")).split("/_history/")[0]
         for extension in objects(consent.get("extension"))
@@ -113,7 +114,8 @@ def _replaced_references(consent: Mapping[str, Any]) -> set[str]:
     }
 
 
-def _identifiers(consent: Mapping[str, Any]) -> set[tuple[str, str]]:
+def identifiers_of(consent: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Return the identifiers of a Consent as (system, value)."""
     return {
         (str(identifier.get("system", "")), str(identifier["value"]))
         for identifier in objects(consent.get("identifier"))

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from security import cells
 from security.consent_base import OPT_IN, OPT_OUT, WITHDRAWAL, Base, base_of, statement_codings
-from security.consent_compile import CompiledConsents, Effect, Provision, compile_consents, is_sharing_consent
+from security.consent_compile import compile_consents, is_sharing_consent
+from security.consent_contradictions import tree_problems
 from security.consent_elements import (
     Reference,
     action_applies,
+    all_codes_understood,
     data_cells,
     identifier_value,
     objects,
+    participations_understood,
     period_of,
     purposes_of,
     read_actors,
@@ -61,9 +63,11 @@ def check_sharing_consent(
     if status != "active":
         return []
     problems = _base_problems(consent)
-    for path, provision, deny in _walk(consent):
+    walked = _walk(consent)
+    for path, provision, deny in walked:
         problems += _provision_problems(path, provision, organisation_of, person_of, deny=deny)
-    return problems + _tree_problems(compiled)
+    paths = [path for path, _, _ in walked] or ["Consent.provision"]
+    return problems + [problem for one in compiled.consents for problem in tree_problems(one, paths)]
 
 
 def _base_problems(consent: Mapping[str, Any]) -> list[str]:
@@ -120,45 +124,16 @@ def _provision_problems(
         problems.append(f"{path}.purpose is not a purpose of use of v3-ActReason")
     if not action_applies(provision.get("action"))[1]:
         problems.append(f"{path}.action is not understood")
-    if not read_actors(provision.get("actor"), organisation_of, person_of, widen=True).known:
+    named = read_actors(provision.get("actor"), organisation_of, person_of, widen=False)
+    if not participations_understood(provision.get("actor")):
+        problems.append(f"{path}.actor.role must be a v3-ParticipationType; IRCP for whom the provision is about")
+    elif not named.known:
         problems.append(f"{path}.actor names somebody whom this service cannot tell")
+    elif named.named and not (named.organisations or named.roles or named.persons):
+        problems.append(f"{path}.actor names no recipient: actor.role IRCP says whom the provision is about")
     bare = {element: value for element, value in provision.items() if element not in ("data", "dataPeriod")}
-    if data_cells(bare, widen=False) is None:
+    if data_cells(bare, widen=False) is None or not all_codes_understood(provision):
         problems.append(f"{path} speaks of content by a code or label that this service cannot apply")
     elif not deny and provision is not bare and (provision.get("data") or provision.get("dataPeriod")):
         problems.append(f"{path} permits single resources or dates, which this service cannot apply to a permission")
     return problems
-
-
-def _tree_problems(compiled: CompiledConsents) -> list[str]:
-    problems = []
-    for consent in compiled.consents:
-        for position, provision in enumerate(consent.provisions):
-            group = cells.unpack(provision.data) & cells.DECISION_GROUP_OWN
-            if provision.effect is not Effect.NOTHING and group not in (cells.NONE, cells.DECISION_GROUP_OWN):
-                problems.append(
-                    "A provision must not split the decision group: CPR decision, treatment escalation, ADRT, lasting "
-                    "power of attorney and their context are shared or withheld together"
-                )
-            if any(_contradict(provision, other) for other in consent.provisions[:position]):
-                problems.append("Two provisions side by side permit and deny the same thing to the same recipients")
-    return sorted(set(problems))
-
-
-def _contradict(one: Provision, other: Provision) -> bool:
-    both = {one.effect, other.effect} == {Effect.PERMIT, Effect.DENY}
-    return both and _conditions(one) == _conditions(other)
-
-
-def _conditions(provision: Provision) -> tuple[object, ...]:
-    return (
-        provision.depth,
-        provision.parent,
-        provision.data,
-        provision.start,
-        provision.end,
-        provision.purposes,
-        provision.organisations,
-        provision.roles,
-        provision.persons,
-    )

@@ -210,6 +210,17 @@ def read_actors(
     return Actors(True, frozenset(organisations), frozenset(roles), frozenset(persons), known)
 
 
+def participations_understood(value: Any) -> bool:
+    """Return whether every actor says in what part it is named, in words that are known."""
+    return all(
+        any(
+            system == PARTICIPATION and code in {"IRCP", *_NOT_RECIPIENTS}
+            for system, code in codings(actor.get("role"))
+        )
+        for actor in objects(value)
+    )
+
+
 def data_cells(provision: Mapping[str, Any], *, widen: bool) -> int | None:
     """Return the cells that a provision speaks of; None for a permit (`widen` false) that cannot be understood.
 
@@ -229,6 +240,12 @@ def data_cells(provision: Mapping[str, Any], *, widen: bool) -> int | None:
             return None
         spoken &= reduce(or_, understood)
     return spoken
+
+
+def all_codes_understood(provision: Mapping[str, Any]) -> bool:
+    """Return whether every class, code and label of a provision is one of our vocabulary, not only some of them."""
+    read = (_classes(provision), _codes(provision), _labels(provision, widen=True))
+    return all(cell is not None for alternatives in read for cell in alternatives or ())
 
 
 def _classes(provision: Mapping[str, Any]) -> list[int | None] | None:

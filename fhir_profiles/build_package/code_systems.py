@@ -56,6 +56,11 @@ _OUTCOMES = {
         "An active decision of the same kind stands, and the new one does not say whether it replaces it, revokes it or"
         " disagrees with it.",
     ),
+    "emergency-view-not-confirmed": (
+        "Emergency view not confirmed",
+        "The change would close critical parts of the plan to ambulance crews and 111, and does not say that somebody"
+        " explained this to the person (extension emergency-view-confirmation).",
+    ),
 }
 
 _PLAN_OUTCOMES = {

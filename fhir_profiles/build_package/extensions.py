@@ -51,6 +51,25 @@ _STATED: tuple[ExtensionDefinition, ...] = (
         ("best-interests", "lpa-decision", "court-order"),
     ),
     ExtensionDefinition(
+        "emergency-view-confirmation",
+        "That somebody explained to the person that ambulance crews and 111 will not see what this Consent closes, such"
+        " as decisions about CPR, and that the person understands. Without it a Consent that closes it is not taken.",
+        ("Consent",),
+        (),
+        parts=(
+            Part("explained-by", ("Reference", "Identifier"), required=True),
+            Part("explained-at", ("dateTime",), required=True),
+            Part("understands", ("boolean",), required=True),
+        ),
+    ),
+    ExtensionDefinition(
+        "suspends-proxy",
+        "Somebody who acts for the person (RelatedPerson), and who reads nothing while this concern stands. They are not"
+        " told so.",
+        ("Flag",),
+        ("Reference",),
+    ),
+    ExtensionDefinition(
         "treatment-level",
         "The overall level of treatment.",
         ("CarePlan",),

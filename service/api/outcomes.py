@@ -106,6 +106,16 @@ def _rival(problem: errors.RivalDecision) -> Answer:
     return answers.outcome(409, [error("conflict", problem.expression, text)], details="active-decision-not-named")
 
 
+def _emergency_view(problem: errors.EmergencyViewCloses) -> Answer:
+    text = (
+        f"After this change ambulance crews and 111 would no longer see: {', '.join(problem.sections)}. Explain that "
+        "to the person; then send it again with the extension emergency-view-confirmation on the Consent, which says who "
+        "explained it, when, and that the person understands."
+    )
+    issues = [error("business-rule", problem.expression, text)]
+    return answers.outcome(422, issues, details="emergency-view-not-confirmed")
+
+
 def _unanswerable(problem: errors.Unanswerable) -> Answer:
     text = (
         "This search names nothing that can be looked up. It can be answered with: " + ", ".join(problem.would_do) + "."
@@ -150,6 +160,7 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], Answer]], ...] = (
     ),
     (errors.VersionConflict, _version_conflict),
     (errors.RivalDecision, _rival),
+    (errors.EmergencyViewCloses, _emergency_view),
     (errors.ManyMatches, _plain(412, "multiple-matches", "The condition fits more than one resource.")),
     (errors.RepeatedKey, _plain(422, "business-rule", "This Idempotency-Key was used for another request.")),
     (

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM, PROXY_USER_SYSTEM, SDS_USER_SYSTEM
 from fhir_profiles.sections import CRITICAL_SECTIONS, TIER, Section, Tier
 from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Identity
 
 Resource = dict[str, Any]
 DEATH_STATUS = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-DeathNotificationStatus"
 CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+_HUMANS = ("Practitioner", "PractitionerRole", "RelatedPerson", "Person", "Patient")
 _OF_NO_SECTION = ((SECTION_NUMBER[Section.UNKNOWN], int(TIER[Section.UNKNOWN])),)
 
 
@@ -87,6 +88,26 @@ def organisation_of(reference: Mapping[str, Any], resources: Mapping[str, Resour
         codes = (item.get("value") for item in target.get("identifier", ()) if item.get("system") == ODS_SYSTEM)
         return next((str(code) for code in codes if code), None)
     return None
+
+
+def person_of(reference: Mapping[str, Any], resources: Mapping[str, Resource]) -> str | None:
+    """Return the user id of the human whom a Reference names: of a proxy, a clinician, or as it states itself.
+
+    None where it is an organisation's, or cannot be told: then whoever reads it takes a refusal for everybody's.
+    """
+    target = resources.get(str(reference.get("reference", "")))
+    if target is not None and target["resourceType"] == "PractitionerRole":
+        return person_of(target.get("practitioner", {}), resources)
+    if target is not None:
+        listed = [item for item in target.get("identifier", ()) if item.get("value")]
+        systems = {"RelatedPerson": PROXY_USER_SYSTEM, "Practitioner": SDS_USER_SYSTEM}
+        own = systems.get(target["resourceType"])
+        return next((str(item["value"]) for item in listed if item.get("system") == own), None) if own else None
+    if reference.get("reference") or reference.get("type") not in (None, *_HUMANS):
+        return None
+    identifier = reference.get("identifier", {})
+    value = identifier.get("value")
+    return str(value) if value and identifier.get("system") != ODS_SYSTEM else None
 
 
 def relations_of(resources: Mapping[str, Resource], holder: str) -> list[str]:

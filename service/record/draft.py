@@ -173,6 +173,7 @@ class Draft:
                 [item for item in resources.values() if item["resourceType"] == "Consent"],
                 reference,
                 lambda actor: derive.organisation_of(actor, resources),
+                lambda actor: derive.person_of(actor, resources),
                 before=old.consents,
             ),
             sflag=self._sflag,

@@ -19,6 +19,7 @@ class Problem(Exception):
      +- PreconditionMissing  an update without If-Match
      +- VersionConflict      somebody changed the resource since the caller read it
      +- RivalDecision        an active decision of the same kind is not named
+     +- EmergencyViewCloses  crews would see less, and nobody says that the person knows
      +- ManyMatches          a condition fits more than one
      +- RepeatedKey          an Idempotency-Key came back with another request
      +- TooLarge             over a limit of size or number
@@ -85,6 +86,14 @@ class RivalDecision(Problem):
 
     expression: str
     rivals: list[str]
+
+
+@dataclass(eq=False)
+class EmergencyViewCloses(Problem):
+    """Crews and 111 would no longer see these sections, and no confirmation says that the person knows (5.3)."""
+
+    expression: str
+    sections: list[str]
 
 
 class ManyMatches(Problem):

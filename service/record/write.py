@@ -21,7 +21,7 @@ from fhir_profiles.validation import validate
 from security.clock import instant
 from security.decision import Decision
 from security.writes import may_take_on
-from service.record import directory, taking_on, write_rules
+from service.record import consent_rules, directory, taking_on, write_rules
 from service.record.access import Access, Asked, Caller, Refused
 from service.record.busy import turn
 from service.record.changes import Change, Method, Prepared, condition_of, conditional_references, prepare
@@ -217,6 +217,8 @@ class WriteRecord:
         results.sort(key=lambda result: position[result.reference])
         state = draft.finish(self.style, self.access.clock())
         write_rules.check_size(state, self.limits)
+        policy = self.access.governing(before)
+        consent_rules.check_emergency_view(before, state, changes, draft, policy, self.access.clock())
         if decision is None:
             decision = await self.access.decide(caller, record.becoming(state))
             if not decision.permitted:

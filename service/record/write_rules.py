@@ -6,19 +6,15 @@ from collections.abc import Sequence
 
 from fhir_profiles.issues import Issue, error
 from fhir_profiles.sections import Section, Tier, section_of
-from security.consent_base import REPLACES_EXTENSION
-from security.consent_check import check_sharing_consent
-from security.consent_compile import is_sharing_consent
 from security.decision import Decision
 from security.labels import SFlag, label_problems, sflag_of, splits_decision_group
 from security.writes import Authorship, WriteVerdict, asks_who, may_write
 from service.plan.context import PlanContext
 from service.plan.standing import rivals
-from service.record import directory
+from service.record import consent_rules, directory
 from service.record.access import Access, Caller
 from service.record.authorship import Authors
 from service.record.changes import Change, Method, Prepared, Resource
-from service.record.derive import organisation_of
 from service.record.draft import Draft
 from service.record.errors import (
     InvalidContent,
@@ -51,7 +47,7 @@ async def check(
     after = _after(changes, draft)
     sections = {reference: section_of(resource) for reference, resource in after.items()}
     await _check_references(access, prepared, draft)
-    _check_content(changes, after, sections)
+    _check_content(changes, draft, after, sections)
     _check_authority(access, caller, changes, draft, after, sections)
     _check_seen_whole(changes, draft, decision)
     _check_decisions(changes, draft, after, decision)
@@ -92,10 +88,10 @@ async def _check_references(access: Access, prepared: Prepared, draft: Draft) ->
         raise InvalidContent(issues)
 
 
-def _check_content(changes: Sequence[Change], after: dict[str, Resource], sections: dict[str, Section | None]) -> None:
-    issues: list[Issue] = []
-    patient = next((name for name, item in after.items() if item["resourceType"] == "Patient"), "")
-    consents = [item for item in after.values() if item["resourceType"] == "Consent"]
+def _check_content(
+    changes: Sequence[Change], draft: Draft, after: dict[str, Resource], sections: dict[str, Section | None]
+) -> None:
+    issues = consent_rules.problems(changes, draft, after)
     for change in changes:
         if change.method is Method.DELETE:
             if change.type == "Patient":
@@ -108,35 +104,11 @@ def _check_content(changes: Sequence[Change], after: dict[str, Resource], sectio
             # the record would hide it from everybody, its decisions included.
             text = "This service cannot yet protect the location of a flagged person, so it does not take the record."
             issues.append(error("business-rule", f"{change.at}.meta.security", text))
-        if change.type == "Consent":
-            issues += [
-                error("business-rule", change.at, text)
-                for text in check_sharing_consent(
-                    resource,
-                    patient,
-                    lambda actor: organisation_of(actor, after),
-                    has_active_successor=_is_succeeded(change.reference, consents),
-                )
-            ]
     if splits_decision_group((sections[name] or Section.UNKNOWN, item) for name, item in after.items()):
         text = "The decision group carries NOPAT as a whole or not at all."
         issues.append(error("business-rule", changes[0].at if changes else "", text))
     if issues:
         raise InvalidContent(issues)
-
-
-def _is_succeeded(consent: str, consents: Sequence[Resource]) -> bool:
-    """Say whether another active sharing Consent says that it replaces this one."""
-    return any(
-        is_sharing_consent(item)
-        and item.get("status") == "active"
-        and any(
-            extension.get("url") == REPLACES_EXTENSION
-            and extension.get("valueReference", {}).get("reference") == consent
-            for extension in item.get("extension", ())
-        )
-        for item in consents
-    )
 
 
 def _check_authority(

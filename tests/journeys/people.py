@@ -171,9 +171,27 @@ def cpr_decision(someone: Person, answer: str, *, days_ago: float = 0, **relatio
     }
 
 
+def explained() -> Json:
+    """Return the confirmation that the person knows what crews will not see."""
+    by = {"system": USER_ID, "value": DR_TESTWICK.id}
+    return {
+        "url": structure_definition("emergency-view-confirmation"),
+        "extension": [
+            {"url": "explained-by", "valueIdentifier": by},
+            {"url": "explained-at", "valueDateTime": datetime.now(UTC).isoformat(timespec="seconds")},
+            {"url": "understands", "valueBoolean": True},
+        ],
+    }
+
+
 def sharing(someone: Person, kind: str, **rest: Any) -> Json:
-    """Return an active sharing Consent of the person whose root provision is `permit` or `deny`."""
+    """Return an active sharing Consent of the person whose root provision is `permit` or `deny`.
+
+    Who refuses knows that crews will not see the plan.
+    """
     provision = {"type": kind, **rest.pop("provision", {})}
+    if kind == "deny":
+        rest["extension"] = [*rest.get("extension", ()), explained()]
     return {
         "resourceType": "Consent",
         "status": "active",

@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import assume, given
 
+from security import cells
 from security.consent_check import check_sharing_consent
-from tests.security.sharing import ACT_CODE, IRCP, PATIENT, SNOMED, consent, organisation_of, provision
+from security.consent_contradictions import problems_beside, undated_beside
+from security.consent_match import standing
+from tests.security.sharing import (
+    ACT_CODE,
+    IRCP,
+    NOW,
+    PATIENT,
+    SNOMED,
+    compiled,
+    consent,
+    organisation_of,
+    provision,
+    replaces,
+)
+from tests.security.test_consent_properties import requests, trees
 
 GROUP = ("cpr_decision", "treatment_escalation", "adrt", "lpa_health_welfare", "decision_context")
 
@@ -107,3 +123,132 @@ def test_every_problem_is_told_at_once_and_without_what_was_written():
     found = problems(consent(root))
     assert len(found) == 3
     assert "SECRETWORD" not in " ".join(found)
+
+
+def of(path, *words):
+    """Return a test of a problem: it stands at a path and speaks of these things."""
+    return lambda problem: problem.startswith(path) and all(word in problem for word in words)
+
+
+CHILD = "Consent.provision.provision[0]"
+
+
+@pytest.mark.parametrize(
+    ("root", "told"),
+    [
+        (provision("permit", provision("deny")), of(CHILD, "contradict")),
+        (provision("permit", provision("deny", org="ZZ1"), org="ZZ1"), of(CHILD, "contradict")),
+        (provision("deny", provision("permit", purposes=("TREAT",)), purposes=("TREAT",)), of(CHILD, "contradict")),
+        (
+            provision("permit", provision("permit", sections=("diagnoses",)), sections=("allergies",)),
+            of(CHILD, "nothing"),
+        ),
+        (provision("permit", provision("deny", org="ZZ1"), org="ZZ2"), of(CHILD, "nobody")),
+        (provision("permit", provision("deny", role="gp"), role="hospital"), of(CHILD, "nobody")),
+        (provision("permit", provision("deny", purposes=("PATRQT",)), purposes=("TREAT",)), of(CHILD, "purposes")),
+        (
+            provision("permit", provision("deny", org="ZZ1"), provision("permit", org="ZZ1", tiers=("T2",))),
+            of("Consent.provision.provision[1]", "provision[0]", "refuses"),
+        ),
+        (
+            provision("deny", provision("permit", org="ZZ1"), provision("deny")),
+            of(CHILD, "provision[1]", "refuses"),
+        ),
+    ],
+)
+def test_a_provision_that_can_never_decide_is_refused_and_named(root, told):
+    assert any(told(problem) for problem in problems(consent(root)))
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "fits"),
+    [
+        ({"start": "2026-01-01", "end": "2026-12-31"}, {"start": "2026-02-01", "end": "2026-03-01"}, True),
+        ({"start": "2026-01-01", "end": "2026-12-31"}, {"start": "2026-01-01", "end": "2026-12-31"}, True),
+        ({"start": "2026-01-01"}, {"end": "2026-12-31"}, True),
+        ({"end": "2026-12-31"}, {"end": "2027-01-01"}, False),
+        ({"start": "2026-01-01"}, {"start": "2025-12-31"}, False),
+        ({"start": "2026-01-01"}, {"end": "2025-12-31"}, False),
+        ({"end": "2026-12-31"}, {"start": "2027-01-01"}, False),
+    ],
+)
+def test_the_period_of_an_exception_lies_in_that_of_its_rule(outer, inner, fits):
+    for root in (
+        provision("permit", provision("deny", org="ZZ1", **inner), **outer),
+        provision("permit", provision("deny", provision("permit", person="u1", **inner), org="ZZ1", **outer)),
+        provision("permit", provision("deny", provision("permit", person="u1", **inner), org="ZZ1"), **outer),
+    ):
+        assert any("period that reaches outside" in problem for problem in problems(consent(root))) is not fits
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        provision("permit", provision("deny", person="u1"), org="ZZ1"),
+        provision("permit", provision("deny", provision("permit", person="u1"), org="ZZ1")),
+        provision("deny", provision("permit", purposes=("ETREAT",)), purposes=("TREAT", "ETREAT")),
+        provision("permit", provision("deny", org="ZZ1", tiers=("T2",)), provision("permit", org="ZZ1")),
+        provision("permit", provision("deny", org="ZZ1", start="2026-01-01"), provision("permit", org="ZZ1")),
+    ],
+)
+def test_an_exception_that_narrows_its_rule_is_accepted(root):
+    assert problems(consent(root)) == []
+
+
+def test_one_code_that_is_not_known_among_others_is_refused():
+    known = provision("permit", sections=("allergies",))
+    for other in ({"coding": [{"system": "urn:x", "code": "y"}]}, {"text": "everything else"}):
+        assert problems(consent(known | {"code": [*known["code"], other]}))
+    translated = {"coding": [*known["code"][0]["coding"], {"system": "urn:x", "code": "y"}]}
+    assert problems(consent(known | {"code": [translated]})) == []
+
+
+@pytest.mark.parametrize("role", [None, {"text": "recipient"}, {"coding": [{"system": "urn:x", "code": "IRCP"}]}])
+@pytest.mark.parametrize("kind", ["permit", "deny"])
+def test_in_what_part_somebody_is_named_must_be_understood(kind, role):
+    actor = {"reference": {"reference": "Organization/ZZ1"}} | ({} if role is None else {"role": role})
+    assert any(".actor.role" in problem for problem in problems(consent(provision(kind, actor=[actor]))))
+
+
+def test_a_provision_that_names_no_recipient_is_refused():
+    grantor = {"coding": [{"system": IRCP["coding"][0]["system"], "code": "GRANTOR"}]}
+    actor = {"role": grantor, "reference": {"reference": "Organization/ZZ1"}}
+    assert any("no recipient" in problem for problem in problems(consent(provision("permit", actor=[actor]))))
+    both = [actor, *provision("permit", org="ZZ1")["actor"]]
+    assert problems(consent(provision("permit", actor=both))) == []
+
+
+IDENTIFIED = {"identifier": [{"system": "urn:x", "value": "1"}]}
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "count"),
+    [
+        ({"dateTime": "2026-01-01"}, {"dateTime": "2026-01-01"}, 1),
+        ({}, {}, 1),
+        ({"dateTime": "2026-01-01"}, {"dateTime": "2026-01-02"}, 0),
+        ({"dateTime": "2026-01-01", "extension": replaces("c1")}, {"dateTime": "2026-01-01"}, 0),
+        ({"dateTime": "2026-01-01"}, {"dateTime": "2026-01-01", "extension": replaces("c2")}, 0),
+        ({"dateTime": "2026-01-01"}, {"dateTime": "2026-01-01", "identifier": [{"value": "2"}]}, 0),
+        ({"extension": replaces("c1")}, {"extension": replaces("c2")}, 1),
+    ],
+)
+def test_two_of_one_identifier_and_date_or_that_replace_each_other_are_refused(mine, theirs, count):
+    one = consent(provision("permit"), **(IDENTIFIED | theirs))
+    two = consent(provision("permit"), id="c2", **(IDENTIFIED | mine))
+    assert len(problems_beside(two, [one])) == count
+
+
+def test_a_permission_needs_its_date_beside_one_that_has_one():
+    dated, undated = consent(provision("permit"), dateTime="2026-01-01"), consent(provision("permit"))
+    assert undated_beside(undated, [dated])
+    assert undated_beside(undated, [undated]) == []
+    assert undated_beside(dated, [dated]) == []
+    assert undated_beside(consent(provision("deny")), [dated]) == []
+
+
+@given(requests(), trees)
+def test_what_is_accepted_never_splits_the_decision_group(request, root):
+    assume(not problems(consent(root)))
+    opened = standing(compiled(consent(root)), request, NOW, cells.NONE).permitted & cells.DECISION_GROUP_OWN
+    assert opened in (cells.NONE, cells.DECISION_GROUP_OWN)

@@ -1,0 +1,78 @@
+"""What a change of sharing Consents must keep before it is applied (sharing rules 1, 5.2, 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from fhir_profiles.issues import Issue, error
+from security.access_policy import AccessPolicy
+from security.consent_base import replaced_references
+from security.consent_check import check_sharing_consent
+from security.consent_compile import is_sharing_consent
+from security.consent_contradictions import problems_beside, undated_beside
+from security.emergency_view import closed_by, is_confirmed
+from service.record.changes import Change, Method, Resource
+from service.record.derive import organisation_of, person_of
+from service.record.draft import Draft, decode_slice
+from service.record.errors import EmergencyViewCloses
+from service.record.records import NewState, OpenRecord
+
+
+def problems(changes: Sequence[Change], draft: Draft, after: Mapping[str, Resource]) -> list[Issue]:
+    """Return what is wrong with the sharing Consents that are written, in themselves and beside the others.
+
+    `after` are the record's resources as they would be.
+    """
+    written = [
+        change
+        for change in changes
+        if change.method is not Method.DELETE
+        and change.type == "Consent"
+        and is_sharing_consent(after[change.reference])
+    ]
+    if not written:
+        return []
+    patient = next((name for name, item in after.items() if item["resourceType"] == "Patient"), "")
+    active = [item for item in after.values() if is_sharing_consent(item) and item.get("status") == "active"]
+    known = [item for item in draft.resources().values() if is_sharing_consent(item)]
+    known = [item for item in known if item.get("status") in ("active", "inactive")]
+    issues = []
+    for change in written:
+        consent = after[change.reference]
+        found = check_sharing_consent(
+            consent,
+            patient,
+            lambda actor: organisation_of(actor, after),
+            lambda actor: person_of(actor, after),
+            has_active_successor=any(change.reference in replaced_references(one) for one in active),
+        )
+        if consent.get("status") == "active":
+            found += problems_beside(consent, (one for one in active if one is not consent))
+            if change.method is Method.CREATE:
+                found += undated_beside(consent, known)
+        issues += [error("business-rule", change.at, text) for text in found]
+    return issues
+
+
+def check_emergency_view(
+    record: OpenRecord, state: NewState, changes: Sequence[Change], draft: Draft, policy: AccessPolicy, now: datetime
+) -> None:
+    """Raise EmergencyViewCloses when crews would see less by the new state, and no Consent that is written confirms it.
+
+    A new record closes nothing to anybody. `record` is the record as it was opened; the drafts of `changes` are put.
+    """
+    before, after = record.manifest.consents, state.manifest.consents
+    if not record.sequence or before == after:
+        return
+    closed = closed_by(before, after, policy, now)
+    if not closed:
+        return
+    written = [change for change in changes if change.type == "Consent" and change.method is not Method.DELETE]
+    for change in written:
+        earlier = record.entries.get(change.reference)
+        version = None if earlier is None or earlier.deleted else decode_slice(record, earlier)
+        if is_confirmed(draft.resource(change.reference), version, now):
+            return
+    at = next((change.at for change in changes if change.type == "Consent"), changes[0].at if changes else "")
+    raise EmergencyViewCloses(at, sorted(closed))

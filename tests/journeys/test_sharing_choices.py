@@ -1,0 +1,133 @@
+"""A person changes what is shared: late papers open nothing, closing the emergency view is explained first."""
+
+from __future__ import annotations
+
+from fhir_profiles.canonical import structure_definition
+from fhir_profiles.identifiers import ODS_SYSTEM
+from tests.journeys.people import (
+    Json,
+    Person,
+    admitted,
+    code_of,
+    crew,
+    explained,
+    gp,
+    sharing,
+    summary,
+    texts_of,
+    transaction,
+)
+from tests.running import Running
+
+EMERGENCIES = [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "ETREAT"}]
+
+
+def consent_of(someone: Person) -> str:
+    return someone.reference("Consent", lambda consent: "patient-privacy" in str(consent["scope"]))
+
+
+def replacing(service: Running, someone: Person, new: Json) -> Json:
+    """Return the transaction by which a new Consent takes the place of the one of the plan."""
+    old = service.call("GET", f"/{consent_of(someone)}", gp(service)).json()
+    named = {"url": structure_definition("replaces"), "valueReference": {"reference": consent_of(someone)}}
+    new = new | {"extension": [*new.get("extension", ()), named]}
+    return transaction(
+        ("POST", "Consent", new), ("PUT", consent_of(someone), {**old, "status": "inactive"}, {"ifMatch": 'W/"1"'})
+    )
+
+
+def permitting(organisation: str) -> Json:
+    """Return the provision that permits to one organisation alone."""
+    participation = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+    role = {"coding": [{"system": participation, "code": "IRCP"}]}
+    return {"actor": [{"role": role, "reference": {"identifier": {"system": ODS_SYSTEM, "value": organisation}}}]}
+
+
+def unconfirmed(consent: Json) -> Json:
+    url = structure_definition("emergency-view-confirmation")
+    return consent | {"extension": [one for one in consent.get("extension", ()) if one["url"] != url]}
+
+
+def test_nobody_closes_the_emergency_view_without_knowing_and_their_word_is_kept(service: Running) -> None:
+    someone = admitted(service, 5_001)
+    service.open_incident(someone.nhs_number)
+    silent = unconfirmed(sharing(someone, "deny"))
+
+    refused = service.call("POST", "", gp(service), replacing(service, someone, silent))
+
+    assert refused.status_code == 422, refused.text
+    assert code_of(refused) == "emergency-view-not-confirmed"
+    assert "cpr_decision" in texts_of(refused)
+    assert "no longer see" in texts_of(refused)
+    assert summary(service, crew(service), someone.nhs_number).state("cpr_decision") == "recorded"
+
+    taken = service.call("POST", "", gp(service), replacing(service, someone, sharing(someone, "deny")))
+
+    assert taken.status_code == 200, taken.text
+    assert service.emergency(crew(service), someone.nhs_number).status_code == 404
+    written = taken.json()["entry"][0]["response"]["location"].partition("/_history")[0]
+    kept = service.call("GET", f"/{written}", gp(service)).json()["extension"]
+    assert explained()["url"] in [one["url"] for one in kept]
+
+
+def test_a_change_that_leaves_the_emergency_view_needs_no_confirmation(service: Running) -> None:
+    someone = admitted(service, 5_002)
+    hidden = {"type": "deny", "code": [{"coding": [{"system": _SECTION, "code": "mental_health"}]}]}
+    change = replacing(service, someone, sharing(someone, "permit", provision={"provision": [hidden]}))
+    assert service.call("POST", "", gp(service), change).status_code == 200
+
+
+def test_what_is_permitted_in_emergencies_alone_opens_by_an_open_incident(service: Running) -> None:
+    someone = admitted(service, 5_003)
+    only = sharing(someone, "permit", provision={"purpose": EMERGENCIES}, extension=[explained()])
+    written = service.call("POST", "", gp(service), replacing(service, someone, only))
+    assert written.status_code == 200, written.text
+    paramedic = service.token("ambulance", "ZZAMB1", purpose="ETREAT")
+    assert service.emergency(paramedic, someone.nhs_number).status_code == 404
+
+    incident = service.open_incident(someone.nhs_number)
+
+    assert service.emergency(paramedic, someone.nhs_number).status_code == 200
+    assert service.emergency(crew(service), someone.nhs_number).status_code == 404
+    closed = service.call("POST", "/$close-incident", service.token("system", "ZZCAD1"), _named(incident))
+    assert closed.status_code == 200
+    assert service.emergency(paramedic, someone.nhs_number).status_code == 404
+
+
+def test_a_permission_from_an_old_paper_opens_nothing_that_a_later_choice_closed(service: Running) -> None:
+    someone = admitted(service, 5_004)
+    service.open_incident(someone.nhs_number)
+    practice = sharing(someone, "permit", provision=permitting("ZZGP01"), extension=[explained()])
+    assert service.call("POST", "", gp(service), replacing(service, someone, practice)).status_code == 200
+    assert service.emergency(crew(service), someone.nhs_number).status_code == 404
+
+    old = sharing(someone, "permit", provision=permitting("ZZAMB1")) | {"dateTime": "2024-01-01"}
+    assert service.call("POST", "/Consent", gp(service), old).status_code == 201
+
+    assert service.emergency(crew(service), someone.nhs_number).status_code == 404
+    today = sharing(someone, "permit", provision=permitting("ZZAMB1"))
+    assert service.call("POST", "/Consent", gp(service), today).status_code == 201
+    assert service.emergency(crew(service), someone.nhs_number).status_code == 200
+
+
+def test_choices_that_cannot_be_meant_are_refused_with_their_reason(service: Running) -> None:
+    someone = admitted(service, 5_005)
+    unknown = permitting("ZZGP01")
+    unknown["actor"][0]["reference"] = {"display": "my sister"}
+    permit = sharing(someone, "permit")
+    contradicting, to_nobody, undated = (
+        permit | {"provision": {"type": "permit", "provision": [{"type": "deny"}]}},
+        permit | {"provision": {"type": "permit", **unknown}},
+        {key: value for key, value in permit.items() if key != "dateTime"},
+    )
+    for sent, told in ((contradicting, "contradict"), (to_nobody, "cannot tell"), (undated, "Consent.dateTime")):
+        answer = service.call("POST", "/Consent", gp(service), sent)
+        assert answer.status_code == 422, answer.text
+        assert told in texts_of(answer)
+
+
+def _named(incident: str) -> Json:
+    return {"resourceType": "Parameters", "parameter": [{"name": "id", "valueString": incident}]}
+
+
+_SECTION = "https://epaccs.example.org/fhir/CodeSystem/section"
