@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 
@@ -15,8 +14,6 @@ from security.consent_compile import CompiledConsents
 from security.labels import SFlag
 from security.principal import Principal, Purpose, RoleWord
 from security.proxies import ProxyAuthority
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Relationship(StrEnum):

@@ -16,6 +16,8 @@ Clock = Callable[[], datetime]
 """Returns the present moment, timezone-aware, in UTC."""
 
 LONDON = ZoneInfo("Europe/London")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def system_clock() -> datetime:
@@ -64,6 +66,11 @@ class MovableClock:
 
 
 @lru_cache(maxsize=64)  # one request writes the same moment several times
+def microseconds(moment: datetime) -> int:
+    """Return an aware moment as whole microseconds since 1970 in UTC."""
+    return (moment - EPOCH) // _MICROSECOND
+
+
 def instant(moment: datetime) -> str:
     """Format as a FHIR instant in UTC with milliseconds, the form of every `meta.lastUpdated` here."""
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)

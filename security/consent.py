@@ -237,6 +237,8 @@ def _standing(request: AccessRequest, facts: RecordFacts, policy: AccessPolicy, 
         withheld = facts.withheld & cells.GOVERNED_BY_CONSENT
         if isinstance(consents, CompiledConsents):
             withheld |= withheld_from(consents, request, at)
+        if request.role == Role.PROXY and facts.proxy is not None:
+            withheld |= ~facts.proxy.reach & cells.GOVERNED_BY_CONSENT
         if not cells.GOVERNED_BY_CONSENT & ~withheld:
             return Standing(sharing.state, cells.NONE, cells.NONE, "5.1")
         return sharing._replace(permitted=cells.ALL & ~withheld)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from fhir_profiles.canonical import code_system
 from fhir_profiles.sections import TIER, Section, Tier
 from security import cells
-from security.clock import LONDON
+from security.clock import LONDON, microseconds
 from security.labels import ACT_CODE, CONFIDENTIALITY, NOPAT, RESTRICTED, VERY_RESTRICTED
 from security.principal import Role
 from security.purposes import ACT_REASON, KNOWN_PURPOSES
@@ -91,10 +91,6 @@ def identifier_value(reference: Reference) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _microseconds(moment: datetime) -> int:
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
 def _bounds(text: str) -> tuple[int, int]:
     """Return first and last microsecond of a FHIR dateTime; a date is the whole day, month or year in London.
 
@@ -106,7 +102,7 @@ def _bounds(text: str) -> tuple[int, int]:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise ValueError("a time needs a zone")
-        return _microseconds(moment), _microseconds(moment)
+        return microseconds(moment), microseconds(moment)
     parts = [int(part) for part in text.split("-")]
     if not 1 <= len(parts) <= 3:
         raise ValueError("not a date")
@@ -114,7 +110,7 @@ def _bounds(text: str) -> tuple[int, int]:
     first = datetime(year, month, day, tzinfo=LONDON)
     days = {1: 365 + (monthrange(year, 2)[1] == 29), 2: monthrange(year, month)[1], 3: 1}[len(parts)]
     # midnight to midnight on London's clock: a day there may have 23 or 25 hours
-    return _microseconds(first), _microseconds(first + timedelta(days=days)) - 1
+    return microseconds(first), microseconds(first + timedelta(days=days)) - 1
 
 
 def moment_of(value: Any) -> int | None:

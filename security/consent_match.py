@@ -8,18 +8,19 @@ no refusal (`consent_times`). One for emergencies alone opens to callers whom an
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from security import cells
-from security.access_request import EPOCH, AccessRequest, ConsentState
+from security.access_request import AccessRequest, ConsentState
+from security.clock import microseconds
 from security.consent_base import Base
 from security.consent_compile import CompiledConsent, CompiledConsents, Effect, Provision
 from security.consent_times import within
+from security.principal import Purpose, Role
 from security.purposes import BREAKING_GLASS, COVERED_BY
 
 _GOVERNED = cells.GOVERNED_BY_CONSENT
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Standing(NamedTuple):
@@ -50,7 +51,7 @@ def from_state(state: ConsentState, withheld: int) -> Standing:
 
 def standing(consents: CompiledConsents, request: AccessRequest, at: datetime, withheld: int) -> Standing:
     """Return where this caller stands. `withheld` are further cells that the person closed to everybody."""
-    now = _microseconds(at)
+    now = microseconds(at)
     rules = in_force(consents, now)
     purposes = COVERED_BY[request.purpose] if request.purpose is not None else frozenset[str]()
     granted = explicit = cells.NONE
@@ -90,7 +91,7 @@ def withheld_from(consents: CompiledConsents, request: AccessRequest, at: dateti
 
     That is the organisation which holds the record, or a proxy. Provisions about sections, tiers or a human still bind.
     """
-    now = _microseconds(at)
+    now = microseconds(at)
     purposes = COVERED_BY[request.purpose] if request.purpose is not None else frozenset[str]()
     closed = cells.NONE
     for consent, _ in in_force(consents, now):
@@ -102,7 +103,7 @@ def closed_in_emergency(
     consents: CompiledConsents, request: AccessRequest, at: datetime, *, reserved_stay_shut: bool
 ) -> int:
     """Return the cells that breaking glass leaves shut: refused for emergencies too, and reserved to others (4)."""
-    now = _microseconds(at)
+    now = microseconds(at)
     rules = in_force(consents, now)
     shut = _opposes_emergencies(rules, request, now)
     if reserved_stay_shut:
@@ -125,7 +126,7 @@ def named_cells(consents: CompiledConsents, request: AccessRequest, at: datetime
 
     What other Consents deny is not taken away here. Without `by_role`, to be one of everybody in a role is no name.
     """
-    now = _microseconds(at)
+    now = microseconds(at)
     purposes = COVERED_BY[request.purpose] if request.purpose is not None else frozenset[str]()
     found = cells.NONE
     for consent, opens in in_force(consents, now):
@@ -133,6 +134,12 @@ def named_cells(consents: CompiledConsents, request: AccessRequest, at: datetime
         if granted and opens:
             found |= granted & _permitted_by_name(consent, request, now, by_role=by_role)
     return found
+
+
+def permitted_to_person(consents: CompiledConsents, user: str, at: datetime) -> int:
+    """Return the cells that the person's Consents permit to somebody who acts for them, by that user's own name."""
+    request = AccessRequest(role=Role.PROXY, organisation="", purpose=Purpose.FAMRQT, user=user, id="")
+    return named_cells(consents, request, at, by_role=False)
 
 
 def _permitted_by_name(consent: CompiledConsent, request: AccessRequest, now: int, *, by_role: bool) -> int:
@@ -152,7 +159,7 @@ def _permitted_by_name(consent: CompiledConsent, request: AccessRequest, now: in
 
 def recorded_state(consents: CompiledConsents, at: datetime) -> ConsentState:
     """Return what is recorded about sharing with everybody, for the patient, whom it does not bind."""
-    rules = in_force(consents, _microseconds(at))
+    rules = in_force(consents, microseconds(at))
     for consent, _ in rules:
         root = consent.provisions[0]
         if root.effect is Effect.DENY and not root.named and root.data == b"":
@@ -249,10 +256,6 @@ def _opposes_emergencies(rules: list[tuple[CompiledConsent, bool]], request: Acc
     for consent, _ in rules:
         shut |= _resolve(consent, request, BREAKING_GLASS, now, only_emergencies=True)[1]
     return shut
-
-
-def _microseconds(at: datetime) -> int:
-    return (at - EPOCH) // _MICROSECOND
 
 
 def _names(provision: Provision, request: AccessRequest) -> bool:

@@ -32,13 +32,17 @@ from security.errors import ConsentForAnotherPatient, DecideRequestError
 from security.labels import SFlag
 from security.localities import Policies
 from security.principal import Purpose, Role, RoleWord
+from security.proxies import ProxyAuthority, ProxyKind
 from security.purposes import KNOWN_PURPOSES
 
 _KEYS = frozenset(
     "role org user purpose lr incident by_incident consent consents sflag life days_since_death owner_org assurance"
-    " self_claim_reason withheld break_glass sections place".split()
+    " self_claim_reason withheld break_glass sections place proxy".split()
 )
 _BREAK_GLASS_KEYS = frozenset({"basis", "reason", "senior", "echo_matches"})
+_PROXY_KEYS = frozenset(
+    "kind registered person_lacks_capacity within_order age competent person_agrees suspended".split()
+)
 _PATIENT_REFUSES = "patient_refuses"
 _TIERS = {tier.name: tier for tier in Tier}
 
@@ -117,6 +121,7 @@ def _facts(request: Mapping[str, Any]) -> RecordFacts:
         days_since_death=days,
         owner_org=_plain(request, "owner_org", bool, False),
         withheld=withheld_cells(frozenset(_withheld(request))),
+        proxy=_proxy(request),
     )
 
 
@@ -176,6 +181,29 @@ def _break_glass(request: Mapping[str, Any]) -> BreakGlass | None:
         reason=_plain(value, "reason", str, ""),
         senior=_plain(value, "senior", str, "") or None,
         echo_matches=_plain(value, "echo_matches", bool, False),
+    )
+
+
+def _proxy(request: Mapping[str, Any]) -> ProxyAuthority | None:
+    value = request.get("proxy")
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise DecideRequestError("proxy: must be an object")
+    if unknown := sorted(set(value) - _PROXY_KEYS):
+        raise DecideRequestError(f"proxy: unknown key: {', '.join(unknown)}")
+    if value.get("kind") is None:
+        raise DecideRequestError(f"proxy: needs its kind, one of {', '.join(ProxyKind)}")
+    competent = value.get("competent")
+    return ProxyAuthority(
+        kind=_word(value, "kind", ProxyKind, ProxyKind.CONSENTED_CARER),
+        registered=_plain(value, "registered", bool, False),
+        person_lacks_capacity=_plain(value, "person_lacks_capacity", bool, False),
+        within_order=_plain(value, "within_order", bool, False),
+        age=None if value.get("age") is None else _plain(value, "age", int, 0),
+        competent=None if competent is None else _plain(value, "competent", bool, False),
+        person_agrees=_plain(value, "person_agrees", bool, False),
+        suspended=_plain(value, "suspended", bool, False),
     )
 
 

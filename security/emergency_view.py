@@ -18,7 +18,8 @@ from fhir_profiles.canonical import structure_definition
 from fhir_profiles.sections import CRITICAL_SECTIONS, DECISION_GROUP, Section
 from security import cells
 from security.access_policy import AccessPolicy
-from security.access_request import EPOCH, AccessRequest, RecordFacts, Relationship
+from security.access_request import AccessRequest, RecordFacts, Relationship
+from security.clock import EPOCH, microseconds
 from security.consent import decide
 from security.consent_compile import CompiledConsents
 from security.consent_elements import moment_of, objects
@@ -67,7 +68,7 @@ def _is_complete(confirmation: Mapping[str, Any], at: datetime) -> bool:
     by = parts.get("explained-by", {})
     who = by.get("valueReference", {}).get("reference") or by.get("valueIdentifier", {}).get("value")
     when = moment_of(parts.get("explained-at", {}).get("valueDateTime"))
-    in_time = when is not None and when <= (at - EPOCH) // timedelta(microseconds=1)
+    in_time = when is not None and when <= microseconds(at)
     return bool(who) and in_time and parts.get("understands", {}).get("valueBoolean") is True
 
 

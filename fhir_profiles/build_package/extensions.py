@@ -64,8 +64,8 @@ _STATED: tuple[ExtensionDefinition, ...] = (
     ),
     ExtensionDefinition(
         "suspends-proxy",
-        "Somebody who acts for the person (RelatedPerson), and who reads nothing while this concern stands. They are not"
-        " told so.",
+        "Somebody who acts for the person (RelatedPerson), and who reads nothing while this concern stands. They are"
+        " not told so.",
         ("Flag",),
         ("Reference",),
     ),

@@ -109,8 +109,8 @@ def _rival(problem: errors.RivalDecision) -> Answer:
 def _emergency_view(problem: errors.EmergencyViewCloses) -> Answer:
     text = (
         f"After this change ambulance crews and 111 would no longer see: {', '.join(problem.sections)}. Explain that "
-        "to the person; then send it again with the extension emergency-view-confirmation on the Consent, which says who "
-        "explained it, when, and that the person understands."
+        "to the person; then send it again with the extension emergency-view-confirmation on the Consent, which says "
+        "who explained it, when, and that the person understands."
     )
     issues = [error("business-rule", problem.expression, text)]
     return answers.outcome(422, issues, details="emergency-view-not-confirmed")

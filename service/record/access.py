@@ -22,6 +22,7 @@ from security.labels import SFlag
 from security.localities import Policies
 from security.principal import Principal, Role
 from service.plan.matching import Grade, fit, lives_at
+from service.record.acting import authority, is_theirs
 from service.record.caller import Asked, Caller, Echo
 from service.record.errors import Problem
 from service.record.records import OpenRecord, Records, SeenRegister
@@ -252,7 +253,7 @@ class Access:
         nhs_number = record.manifest.identity.nhs_number
         if caller.principal.role in PERSONAL_ROLES:
             # The organisation whose sign-in they use gives them nobody's plan but their own.
-            own = caller.principal.role == Role.PATIENT and user is not None and user.id == nhs_number != ""
+            own = is_theirs(caller.principal, record.manifest, now)
             return Relationship.ESTABLISHED if own else Relationship.NONE, False
         if organisation in record.manifest.relations:
             return Relationship.ESTABLISHED, False
@@ -330,6 +331,7 @@ class Access:
             life=Life(manifest.life),
             days_since_death=days,
             owner_org=manifest.holder == caller.principal.organisation,
+            proxy=authority(caller.principal, manifest, now),
         )
 
 

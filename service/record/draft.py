@@ -13,6 +13,7 @@ from fhir_profiles.sections import TIER, Section
 from security.consent_compile import compile_consents
 from security.labels import SFlag, entry_tier, sflag_of
 from service.plan.particulars import Particulars, of_patient
+from service.plan.proxies import proxies_of
 from service.record import derive
 from service.record.changes import Change, Resource, condition_of
 from service.record.manifest import (
@@ -185,6 +186,7 @@ class Draft:
             critical=derive.critical_places(entries),
             incidents=old.incidents,
             registered=self._registered,
+            proxies=proxies_of(resources),
             places=[] if patient is None else derive.places_of(patient, resources),
         )
         slices, front = bytes(body), b""

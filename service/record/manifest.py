@@ -16,6 +16,7 @@ import msgspec
 
 from fhir_profiles.sections import Section, Tier
 from security.consent_compile import CompiledConsents
+from security.proxies import Proxy
 from service.plan.lines import SummaryLine
 from service.plan.particulars import Particulars
 from service.store.epochs import epoch_of
@@ -219,6 +220,8 @@ class Manifest(msgspec.Struct, array_like=True):
     registered: list[str] = []
     places: list[str] = []
     """ODS codes of the person's places of care, the deciding one first: they say which policy governs."""
+    proxies: tuple[Proxy, ...] = ()
+    """Who acts for the person, and on what grounds (rule 5.8)."""
 
 
 class Contents(msgspec.Struct, array_like=True):

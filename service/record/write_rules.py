@@ -10,6 +10,7 @@ from security.decision import Decision
 from security.labels import SFlag, label_problems, sflag_of, splits_decision_group
 from security.writes import Authorship, WriteVerdict, asks_who, may_write
 from service.plan.context import PlanContext
+from service.plan.proxies import suspends_proxy
 from service.plan.standing import rivals
 from service.record import consent_rules, directory
 from service.record.access import Access, Caller
@@ -99,6 +100,14 @@ def _check_content(
             continue
         resource = after[change.reference]
         issues += [error("business-rule", f"{change.at}.meta.security", text) for text in label_problems(resource)]
+        if (
+            change.type == "Flag"
+            and suspends_proxy(resource)
+            and sections[change.reference] is not Section.SAFEGUARDING
+        ):
+            # else those whom it suspends might read that it does (5.8)
+            text = "A Flag that suspends somebody who acts for the person must be coded as a safeguarding concern."
+            issues.append(error("business-rule", change.at, text))
         if change.type == "Patient" and sflag_of(resource) is not SFlag.UNRESTRICTED:
             # Nobody overrides the protection of a person's whereabouts (5.6), and this release cannot give it: taking
             # the record would hide it from everybody, its decisions included.

@@ -49,7 +49,7 @@ def test_what_was_closed_already_does_not_close_again():
 
 
 def confirmation(**changed: Any) -> dict[str, Any]:
-    values = {
+    values: dict[str, Any] = {
         "explained-by": {"valueIdentifier": {"system": "urn:x", "value": "u1"}},
         "explained-at": {"valueDateTime": "2026-11-23T11:00:00Z"},
         "understands": {"valueBoolean": True},
