@@ -27,8 +27,9 @@ from security.access_request import (
 from security.consent import admit, decide
 from security.consent_compile import CompiledConsents, compile_consents
 from security.consent_elements import Reference, identifier_value
+from security.consent_legacy import modern_consent
 from security.decision import Decision, explain
-from security.errors import ConsentForAnotherPatient, DecideRequestError
+from security.errors import ConsentForAnotherPatient, DecideRequestError, LegacyConsentNotUnderstood
 from security.labels import SFlag
 from security.localities import Policies
 from security.principal import Purpose, Role, RoleWord
@@ -37,7 +38,7 @@ from security.purposes import KNOWN_PURPOSES
 
 _KEYS = frozenset(
     "role org user purpose lr incident by_incident consent consents sflag life days_since_death owner_org assurance"
-    " self_claim_reason withheld break_glass sections place proxy".split()
+    " self_claim_reason withheld break_glass sections place proxy legacy_consents".split()
 )
 _BREAK_GLASS_KEYS = frozenset({"basis", "reason", "senior", "echo_matches"})
 _PROXY_KEYS = frozenset(
@@ -208,21 +209,33 @@ def _proxy(request: Mapping[str, Any]) -> ProxyAuthority | None:
 
 
 def _consents(request: Mapping[str, Any]) -> CompiledConsents | ConsentState:
-    listed = request.get("consents")
-    if listed is None:
+    listed, old = request.get("consents"), request.get("legacy_consents")
+    if listed is None and old is None:
         return _word(request, "consent", ConsentState, ConsentState.NOT_RECORDED)
     if request.get("consent") is not None:
         raise DecideRequestError("consent and consents say the same thing twice: give one")
+    listed = [] if listed is None else listed
     if not isinstance(listed, list) or not all(
         isinstance(consent, dict) and consent.get("resourceType") == "Consent" for consent in listed
     ):
         raise DecideRequestError("consents: must be a list of FHIR Consents")
+    listed = [*listed, *_modernised([] if old is None else old)]
     named = [consent["patient"] for consent in listed if isinstance(consent.get("patient"), dict)]
     people = {str(patient["reference"]) for patient in named if "reference" in patient}
     try:
         return compile_consents(listed, min(people, default=""), _named_organisation, _named_person)
     except ConsentForAnotherPatient as error:
         raise DecideRequestError("consents: they are of more than one person") from error
+
+
+def _modernised(old: Any) -> list[dict[str, Any]]:
+    """Return Consents of old shapes in ours; one that cannot be understood ends the request with the reason."""
+    if not isinstance(old, list) or not all(isinstance(one, dict) for one in old):
+        raise DecideRequestError("legacy_consents: must be a list of Consents of STU3 or coded Observations")
+    try:
+        return [modern_consent(one) for one in old]
+    except LegacyConsentNotUnderstood as error:
+        raise DecideRequestError(f"legacy_consents: {error}") from error
 
 
 def _named_organisation(reference: Reference) -> str | None:

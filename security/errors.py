@@ -19,6 +19,7 @@ Nothing here knows an HTTP status, and no message holds a key or an identifier o
     +-- InvalidConfiguration  a file of clients or issuers cannot be used; lists every problem
     +-- InvalidPolicy     a sharing policy document cannot be used; lists every problem
     +-- ConsentForAnotherPatient  a Consent names somebody else than the person whose record it is in
+    +-- LegacyConsentNotUnderstood  an old shape of a consent says what cannot be told for certain
     +-- NotReleasable     something was to leave that no permitting decision covers
     +-- DecideRequestError    a request of `epaccs decide` has a key or word that the rules do not have
 """
@@ -136,6 +137,10 @@ class ConsentForAnotherPatient(SecurityError):
 
 class NotReleasable(SecurityError):
     """Something was to leave that no permitting decision covers, or was made elsewhere than in `security.release`."""
+
+
+class LegacyConsentNotUnderstood(SecurityError):
+    """An old shape of a consent says what cannot be told for certain. The message says why, without what it holds."""
 
 
 class DecideRequestError(SecurityError):

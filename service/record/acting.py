@@ -22,7 +22,7 @@ def is_theirs(principal: Principal, manifest: Manifest, now: datetime) -> bool:
 
 
 def authority(principal: Principal, manifest: Manifest, now: datetime) -> ProxyAuthority | None:
-    """Return a proxy's authority over a record now; None for every other role, and for whom the record does not name."""
+    """Return a proxy's authority over a record now; None for other roles, and for whom the record does not name."""
     user = principal.user
     if principal.role != Role.PROXY or user is None:
         return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -12,7 +14,17 @@ from security.decide_request import answer, read_requests
 from security.errors import DecideRequestError
 from security.localities import Policies
 from security.principal import Role
-from tests.security.sharing import NOW, OPEN_GATES, PURPOSE_OF, SHIPPED, SHUT_GATES, consent, decision, provision
+from tests.security.sharing import (
+    NOW,
+    OPEN_GATES,
+    PATIENT,
+    PURPOSE_OF,
+    SHIPPED,
+    SHUT_GATES,
+    consent,
+    decision,
+    provision,
+)
 
 GP = {"role": "gp", "lr": "established"}
 GLASS = {"basis": "unable_to_ask", "reason": "found unconscious", "echo_matches": True}
@@ -190,3 +202,62 @@ def test_the_place_of_care_says_whose_policy_governs():
     assert [told["tiers"]["T3"] for told in (north, elsewhere)] == ["open", "closed"]
     with pytest.raises(DecideRequestError, match="place"):
         answer({**asked, "place": 7}, policies, NOW)
+
+
+def test_what_a_relationship_rests_on_is_said_or_follows_from_the_incident():
+    only = consent(provision("permit", purposes=("ETREAT",)))
+    asked = {"role": "ambulance", "lr": "established", "purpose": "ETREAT", "consents": [only]}
+    for more, http in (({}, 404), ({"by_incident": True}, 200), ({"incident": "CAD-1"}, 200)):
+        assert ask(OPEN_GATES, **(asked | more))["http"] == http
+    assert ask(OPEN_GATES, **(asked | {"incident": "CAD-1", "by_incident": False}))["http"] == 404
+
+
+def test_consents_of_old_shapes_count_beside_the_others_and_unknown_ones_end_the_request():
+    refused = {"resourceType": "Consent", "status": "inactive", "patient": {"reference": PATIENT}}
+    asked = {"role": "ambulance", "lr": "established"}
+    assert ask(OPEN_GATES, **(asked | {"legacy_consents": [refused]}))["consent_state"] == "dissent"
+    both = {"legacy_consents": [refused], "consents": [consent(provision("permit"))]}
+    assert ask(OPEN_GATES, **(asked | both))["http"] == 404
+    for wrong in ([refused | {"status": "draft"}], refused, ["x"]):
+        with pytest.raises(DecideRequestError, match="legacy_consents"):
+            ask(OPEN_GATES, **(asked | {"legacy_consents": wrong}))
+    with pytest.raises(DecideRequestError, match="twice"):
+        ask(OPEN_GATES, **(asked | {"legacy_consents": [refused], "consent": "implied"}))
+
+
+def test_late_consents_are_told_by_when_they_were_recorded():
+    known: dict[str, Any] = {"dateTime": "2026-06-01", "meta": {"lastUpdated": "2026-06-02T10:00:00Z"}}
+    late: dict[str, Any] = {"dateTime": "2026-01-01", "meta": {"lastUpdated": "2026-07-01T10:00:00Z"}}
+    listed = [
+        consent(provision("permit", org="ZZ2"), **known),
+        consent(provision("permit", org="ZZ1"), id="c2", **late),
+    ]
+    asked = {"role": "ambulance", "lr": "established", "org": "ZZ1", "consents": listed}
+    assert ask(OPEN_GATES, **asked)["http"] == 404
+    assert ask(OPEN_GATES, **(asked | {"org": "ZZ2"}))["http"] == 200
+
+
+@pytest.mark.parametrize(
+    ("proxy", "http"),
+    [
+        (None, 200),
+        ({"kind": "attorney"}, 404),
+        ({"kind": "attorney", "registered": True, "person_lacks_capacity": True}, 200),
+        ({"kind": "deputy", "within_order": True}, 200),
+        ({"kind": "parent", "age": 10}, 200),
+        ({"kind": "parent", "age": 12}, 404),
+        ({"kind": "parent", "age": 12, "competent": False}, 200),
+        ({"kind": "parent", "age": 17, "person_agrees": True}, 200),
+        ({"kind": "consented_carer", "person_agrees": True}, 200),
+        ({"kind": "consented_carer", "person_agrees": True, "suspended": True}, 404),
+    ],
+)
+def test_what_a_proxy_rests_on_is_an_input(proxy, http):
+    asked = {"role": "proxy", "lr": "established", "purpose": "FAMRQT", "proxy": proxy}
+    assert ask(OPEN_GATES, **asked)["http"] == http
+
+
+@pytest.mark.parametrize("proxy", [{}, {"kind": "neighbour"}, {"kind": "parent", "age": "10"}, {"x": 1}, "attorney"])
+def test_a_proxy_in_other_words_is_refused(proxy):
+    with pytest.raises(DecideRequestError, match=r"proxy|kind|age"):
+        ask(OPEN_GATES, role="proxy", purpose="FAMRQT", lr="established", proxy=proxy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -118,7 +119,8 @@ def test_a_concern_suspends_every_ground():
 def test_somebody_acts_from_and_until_the_dates_of_the_record():
     now = microseconds(NOW)
     assert may_act(DEPUTY, start=now, end=now + 1)
-    for period in ({"start": now + 1}, {"end": now}):
+    periods: tuple[dict[str, Any], ...] = ({"start": now + 1}, {"end": now})
+    for period in periods:
         assert authority(DEPUTY, **period) is None
         assert not is_proxy([Proxy("u1", (DEPUTY,), **period)], "u1", now)
 
