@@ -48,6 +48,9 @@ an empty home. The start of its processes is counted. |
 registers. |
 | found by name and birth date | The use case behind `Patient/$match` in this process, one question after another, for \
 people in turn among so many, audit entry included; one run. |
+| decision | `decide` alone in this process, for an ambulance crew, with the places of 40 resources asked of it: the \
+median of 2,000. The first after a change of consent: the Consents compiled, stored, read back and decided on, the \
+median of 200. |
 | resident memory | Of the process that served everything but the cold runs and those without audit. |
 | start-up to ready | From exec of `epaccs serve` to the first 200 of `/health/ready`. |
 """

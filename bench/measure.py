@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import at_rest, commands, finding, mongo, processes, sqlite
+from bench import at_rest, commands, deciding, finding, mongo, processes, sqlite
 from bench.machine import Processors
 from bench.people import Home, Say
 from bench.runs import Measured, Plan
@@ -16,6 +16,8 @@ def measure(plan: Plan, home: Home, cpus: Processors, say: Say) -> Measured:
     processes.measure(plan, cpus, measured, say)
     mongo.measure(plan, cpus, measured, say)
     at_rest.measure(measured, say)
+    say("Deciding ...")
+    measured.rows += deciding.measure()
     say("Finding somebody among many ...")
     measured.rows += [commands.load(plan, say), verified, *finding.measure(plan.more or plan.people, say)]
     return measured

@@ -18,9 +18,9 @@ from datetime import timedelta
 
 import msgspec
 
-from security.access_request import EPOCH, BreakGlass
+from security.access_request import BreakGlass
 from security.break_glass import locked
-from security.clock import instant
+from security.clock import EPOCH, instant
 from service.record.access import Access, Asked, Caller, Echo, Refused
 from service.record.errors import Problem
 from service.record.kept import Kept

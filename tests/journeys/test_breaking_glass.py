@@ -12,7 +12,18 @@ from fhir_profiles.canonical import code_system
 from security.audit import AuditEntry
 from service.people import invented
 from tests.journeys.audit import entries_of
-from tests.journeys.people import FIRST, Person, TimeMachine, admitted, gp, issues_of, sharing, texts_of, transaction
+from tests.journeys.people import (
+    FIRST,
+    Person,
+    TimeMachine,
+    admitted,
+    explained,
+    gp,
+    issues_of,
+    sharing,
+    texts_of,
+    transaction,
+)
 from tests.running import Running
 
 REASON = "Found unconscious at home, nobody else there"
@@ -213,7 +224,7 @@ def test_a_section_kept_from_the_ambulance_opens_and_what_it_has_stays(service: 
     service.open_incident(someone.nhs_number)
     section = {"coding": [{"system": code_system("section"), "code": "allergies"}]}
     kept = {"type": "deny", "code": [section]}
-    consent = sharing(someone, "permit", provision={"provision": [kept]})
+    consent = sharing(someone, "permit", provision={"provision": [kept]}, extension=[explained()])
     assert service.call("POST", "/Consent", gp(service), consent).status_code == 201
     token = paramedic(service, "zz-glass-17")
     search = f"/AllergyIntolerance?patient={someone.patient}"
