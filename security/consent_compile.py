@@ -47,6 +47,11 @@ class CompiledConsent(msgspec.Struct, frozen=True, array_like=True):
     """When its permissions open nothing, because they arrived late (`consent_times`)."""
 
     @property
+    def permits(self) -> bool:
+        """Whether anything in it permits."""
+        return any(provision.effect is Effect.PERMIT for provision in self.provisions)
+
+    @property
     def limits(self) -> bool:
         """Whether what this Consent does not permit is not permitted. A refusal alone only refuses what it names."""
         return self.base is not Base.DISSENT

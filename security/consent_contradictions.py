@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from security import cells
-from security.consent_base import Base, base_of, identifiers_of, replaced_references
+from security.consent_base import identifiers_of, replaced_references
 from security.consent_compile import CompiledConsent
 from security.consent_elements import moment_of
 from security.consent_times import Period
@@ -88,18 +88,6 @@ def problems_beside(consent: Mapping[str, Any], others: Iterable[Mapping[str, An
                 "other: give a later dateTime, or name the one that it replaces (extension replaces)"
             )
     return sorted(problems)
-
-
-def undated_beside(consent: Mapping[str, Any], known: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Return that a permission lacks its date, if the record knows a Consent that has one: it would open nothing."""
-    if base_of(consent) is Base.DISSENT or moment_of(consent.get("dateTime")) is not None:
-        return []
-    if not any(moment_of(one.get("dateTime")) is not None for one in known):
-        return []
-    return [
-        "Consent.dateTime must say when the person permitted this: a permission without it counts as older than the "
-        "Consents that are recorded already, and would open nothing"
-    ]
 
 
 def _covers(one: Provision, other: Provision) -> bool:

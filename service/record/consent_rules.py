@@ -10,16 +10,16 @@ from security.access_policy import AccessPolicy
 from security.consent_base import replaced_references
 from security.consent_check import check_sharing_consent
 from security.consent_compile import is_sharing_consent
-from security.consent_contradictions import problems_beside, undated_beside
+from security.consent_contradictions import problems_beside
 from security.emergency_view import closed_by, is_confirmed
 from service.record.changes import Change, Method, Resource
 from service.record.derive import organisation_of, person_of
 from service.record.draft import Draft, decode_slice
-from service.record.errors import EmergencyViewCloses
+from service.record.errors import EmergencyViewCloses, InvalidContent
 from service.record.records import NewState, OpenRecord
 
 
-def problems(changes: Sequence[Change], draft: Draft, after: Mapping[str, Resource]) -> list[Issue]:
+def problems(changes: Sequence[Change], after: Mapping[str, Resource]) -> list[Issue]:
     """Return what is wrong with the sharing Consents that are written, in themselves and beside the others.
 
     `after` are the record's resources as they would be.
@@ -35,8 +35,6 @@ def problems(changes: Sequence[Change], draft: Draft, after: Mapping[str, Resour
         return []
     patient = next((name for name, item in after.items() if item["resourceType"] == "Patient"), "")
     active = [item for item in after.values() if is_sharing_consent(item) and item.get("status") == "active"]
-    known = [item for item in draft.resources().values() if is_sharing_consent(item)]
-    known = [item for item in known if item.get("status") in ("active", "inactive")]
     issues = []
     for change in written:
         consent = after[change.reference]
@@ -49,10 +47,30 @@ def problems(changes: Sequence[Change], draft: Draft, after: Mapping[str, Resour
         )
         if consent.get("status") == "active":
             found += problems_beside(consent, (one for one in active if one is not consent))
-            if change.method is Method.CREATE:
-                found += undated_beside(consent, known)
         issues += [error("business-rule", change.at, text) for text in found]
     return issues
+
+
+def check_in_time(record: OpenRecord, state: NewState, changes: Sequence[Change]) -> None:
+    """Raise InvalidContent for a permission that is written and, being older than what we know, can open nothing.
+
+    One that is new and has a date is taken all the same: what a partner sends late is history, and it cannot know.
+    """
+    before = {one.id: one.arrival.said_since for one in record.manifest.consents.consents}
+    issues = []
+    written = {change.id: change for change in changes if change.type == "Consent"}
+    for one in state.manifest.consents.consents:
+        change = written.get(one.id)
+        if change is None or not one.overtaken or not one.permits or before.get(one.id) == one.arrival.said_since:
+            continue
+        if change.method is not Method.CREATE or one.arrival.effective is None:
+            text = (
+                "Consent.dateTime must say when the person permitted this: by it, or without it, this is older than a "
+                "Consent that the record has already, and would open nothing"
+            )
+            issues.append(error("business-rule", change.at, text))
+    if issues:
+        raise InvalidContent(issues)
 
 
 def check_emergency_view(

@@ -217,6 +217,7 @@ class WriteRecord:
         results.sort(key=lambda result: position[result.reference])
         state = draft.finish(self.style, self.access.clock())
         write_rules.check_size(state, self.limits)
+        consent_rules.check_in_time(before, state, changes)
         policy = self.access.governing(before)
         consent_rules.check_emergency_view(before, state, changes, draft, policy, self.access.clock())
         if decision is None:

@@ -48,7 +48,7 @@ async def check(
     after = _after(changes, draft)
     sections = {reference: section_of(resource) for reference, resource in after.items()}
     await _check_references(access, prepared, draft)
-    _check_content(changes, draft, after, sections)
+    _check_content(changes, after, sections)
     _check_authority(access, caller, changes, draft, after, sections)
     _check_seen_whole(changes, draft, decision)
     _check_decisions(changes, draft, after, decision)
@@ -89,10 +89,8 @@ async def _check_references(access: Access, prepared: Prepared, draft: Draft) ->
         raise InvalidContent(issues)
 
 
-def _check_content(
-    changes: Sequence[Change], draft: Draft, after: dict[str, Resource], sections: dict[str, Section | None]
-) -> None:
-    issues = consent_rules.problems(changes, draft, after)
+def _check_content(changes: Sequence[Change], after: dict[str, Resource], sections: dict[str, Section | None]) -> None:
+    issues = consent_rules.problems(changes, after)
     for change in changes:
         if change.method is Method.DELETE:
             if change.type == "Patient":

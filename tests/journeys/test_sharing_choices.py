@@ -110,6 +110,29 @@ def test_a_permission_from_an_old_paper_opens_nothing_that_a_later_choice_closed
     assert service.emergency(crew(service), someone.nhs_number).status_code == 200
 
 
+def test_an_old_permission_is_not_widened_by_rewriting_it(service: Running) -> None:
+    someone = admitted(service, 5_006)
+    service.open_incident(someone.nhs_number)
+    narrow = sharing(someone, "permit", provision=permitting("ZZGP01"), extension=[explained()])
+    narrow |= {"dateTime": "2024-01-01"}
+    first = service.call("POST", "", gp(service), replacing(service, someone, narrow))
+    assert first.status_code == 200, first.text
+    written = first.json()["entry"][0]["response"]["location"].partition("/_history")[0]
+    later = sharing(someone, "permit", provision=permitting("ZZHSP1"))
+    assert service.call("POST", "/Consent", gp(service), later).status_code == 201
+    old = service.call("GET", f"/{written}", gp(service)).json()
+
+    wider = old | {"provision": {"type": "permit", **permitting("ZZAMB1")}}
+    refused = service.call("PUT", f"/{written}", gp(service), wider, {"If-Match": 'W/"1"'})
+
+    assert refused.status_code == 422
+    assert "Consent.dateTime" in texts_of(refused)
+    assert service.call("PUT", f"/{written}", gp(service), old | {"language": "en"}, {"If-Match": 'W/"1"'}).is_success
+    today = wider | {"dateTime": later["dateTime"]}
+    assert service.call("PUT", f"/{written}", gp(service), today, {"If-Match": 'W/"2"'}).is_success
+    assert service.emergency(crew(service), someone.nhs_number).status_code == 200
+
+
 def test_choices_that_cannot_be_meant_are_refused_with_their_reason(service: Running) -> None:
     someone = admitted(service, 5_005)
     unknown = permitting("ZZGP01")

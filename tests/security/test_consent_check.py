@@ -7,7 +7,7 @@ from hypothesis import assume, given
 
 from security import cells
 from security.consent_check import check_sharing_consent
-from security.consent_contradictions import problems_beside, undated_beside
+from security.consent_contradictions import problems_beside
 from security.consent_match import standing
 from tests.security.sharing import (
     ACT_CODE,
@@ -237,14 +237,6 @@ def test_two_of_one_identifier_and_date_or_that_replace_each_other_are_refused(m
     one = consent(provision("permit"), **(IDENTIFIED | theirs))
     two = consent(provision("permit"), id="c2", **(IDENTIFIED | mine))
     assert len(problems_beside(two, [one])) == count
-
-
-def test_a_permission_needs_its_date_beside_one_that_has_one():
-    dated, undated = consent(provision("permit"), dateTime="2026-01-01"), consent(provision("permit"))
-    assert undated_beside(undated, [dated])
-    assert undated_beside(undated, [undated]) == []
-    assert undated_beside(dated, [dated]) == []
-    assert undated_beside(consent(provision("deny")), [dated]) == []
 
 
 @given(requests(), trees)

@@ -79,6 +79,7 @@ def requests(draw: st.DrawFn, roles: tuple[Role, ...] = tuple(PURPOSE_OF)) -> Ac
         break_glass=draw(
             st.sampled_from([None, GLASS, BreakGlass(Basis.PUBLIC_INTEREST, "short", echo_matches=False)])
         ),
+        by_incident=draw(st.booleans()),
         id="d",
     )
 
