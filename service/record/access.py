@@ -6,15 +6,15 @@ Nothing about a person answers before its audit entry is durable, refusals inclu
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NoReturn
 
 import msgspec
 
 from security.access_policy import AccessPolicy
-from security.access_request import AccessRequest, BreakGlass, Life, RecordFacts, Relationship
+from security.access_request import AccessRequest, BreakGlass, Relationship
 from security.audit import AuditEntry, AuditSealer, EventKind, Outcome, kind_of
-from security.clock import Clock, instant, parse_instant
+from security.clock import Clock, instant
 from security.consent import admit, decide
 from security.consent_match import named_cells
 from security.decision import Decision, Obligation, enforceable
@@ -22,9 +22,10 @@ from security.labels import SFlag
 from security.localities import Policies
 from security.principal import Principal, Role
 from service.plan.matching import Grade, fit, lives_at
-from service.record.acting import authority, is_theirs
+from service.record.acting import is_theirs
 from service.record.caller import Asked, Caller, Echo
 from service.record.errors import Problem
+from service.record.facts import facts_of
 from service.record.records import OpenRecord, Records, SeenRegister
 from service.record.register import Register
 from service.store.port import StoredRecord
@@ -147,7 +148,7 @@ class Access:
         )
         if request.break_glass is not None:
             request = msgspec.structs.replace(request, break_glass=_for_this(caller, request.break_glass, record))
-        facts = self._facts(caller, record, now)
+        facts = facts_of(caller.principal, record.manifest, now)
         policy = self.governing(record)
         # What the deployment's own policy refuses is a 403, with a record and without; what a locality's does, a 404.
         own = policy is self.policies.base
@@ -281,7 +282,7 @@ class Access:
         request = msgspec.structs.replace(
             admitted or self.request_of(caller), relationship=relationship, by_incident=by_incident
         )
-        decide(request, self._facts(caller, record, now), self.policy, now)
+        decide(request, facts_of(caller.principal, record.manifest, now), self.policy, now)
 
     async def _claimed_before(self, caller: Caller, decision: Decision, record: OpenRecord, now: datetime) -> Decision:
         """Return the decision without a second alert for the same claim: one holds for 24 hours (rule 1, `lr`)."""
@@ -322,18 +323,6 @@ class Access:
             for one in told
         )
 
-    def _facts(self, caller: Caller, record: OpenRecord, now: datetime) -> RecordFacts:
-        manifest = record.manifest
-        days = max(0, (now.date() - _day(manifest.died)).days) if manifest.died else None
-        return RecordFacts(
-            consents=manifest.consents,
-            sflag=SFlag(manifest.sflag) if manifest.sflag else SFlag.UNRESTRICTED,
-            life=Life(manifest.life),
-            days_since_death=days,
-            owner_org=manifest.holder == caller.principal.organisation,
-            proxy=authority(caller.principal, manifest, now),
-        )
-
 
 def _for_this(caller: Caller, asked: BreakGlass, record: OpenRecord | None) -> BreakGlass | None:
     """Return emergency access as it stands for one record: a grant is for its own, and what is asked now is for the
@@ -353,7 +342,3 @@ def _for_this(caller: Caller, asked: BreakGlass, record: OpenRecord | None) -> B
 def _before_look_up(request: AccessRequest) -> AccessRequest:
     claimed = request.relationship == Relationship.SELF_CLAIMED
     return request if claimed else msgspec.structs.replace(request, relationship=None)
-
-
-def _day(died: str) -> date:
-    return parse_instant(died).date() if "T" in died else datetime.fromisoformat(f"{died}-01-01"[:10]).date()

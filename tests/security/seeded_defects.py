@@ -111,6 +111,18 @@ DEFECTS = (
         "(consent.end is None or now < consent.end)",
         "(consent.end is None or now <= consent.end or consent.end)",
     ),
+    Defect(
+        "an older permission that arrives now opens",
+        "consent_match.py",
+        "    return [(consent, position not in muted) for",
+        "    return [(consent, True) for",
+    ),
+    Defect(
+        "what is permitted in emergencies alone needs no incident",
+        "consent_match.py",
+        "        if (provision.in_emergencies_only and not request.by_incident) or not (",
+        "        if not (",
+    ),
 )
 """Those of the rules that would hurt most; each line is where the rule is carried out."""
 
@@ -137,7 +149,8 @@ def main(number: int) -> int:
     if defect is not None and defect.file == MATCHING:
         import pytest
 
-        return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", str(HERE / "test_consent_rules.py")]))
+        tests = [str(HERE / name) for name in ("test_consent_rules.py", "test_consent_times.py")]
+        return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
     from tests.security.test_decision_table import lines, test_what_comes_of_it_is_what_the_rules_say
 
     try:
