@@ -15,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from fhir_profiles.sections import TIER, Section, Tier
 from security import cells
 from security.access_policy import AccessPolicy
 from security.access_request import (
@@ -67,6 +68,8 @@ __all__ = [
 _SELF_ROLES = frozenset({Role.PATIENT, Role.PROXY})
 _LIVES = frozenset(Life)
 _OPENABLE = frozenset(ConsentState) - {ConsentState.DISSENT_ABSOLUTE}
+_PLACE = cells.own(Section.LOCATION)
+_PLACES = cells.of_sections(section for section in Section if TIER[section] is Tier.L)
 _AUDIT = frozenset({Obligation.AUDIT})
 _AUDIT_AND_ALERT = frozenset({Obligation.AUDIT, Obligation.NOTIFY_PRIVACY_OFFICER})
 
@@ -134,14 +137,20 @@ def decide(
     obligations = {Obligation.AUDIT}
     if not sharing.permitted and (request.break_glass is None or sharing.state == ConsentState.DISSENT_ABSOLUTE):
         return _refuse_sharing(request, policy, sharing)
+    placed = request.role == Role.PATIENT or opened & _PLACE
+    hidden = cells.NONE if placed and request.break_glass is None else _location_withheld(request, facts, at)
     if request.break_glass is not None:
         emergency = row.with_break_glass & policy.break_glass_cells & ~_shut_in_emergency(request, facts, policy, at)
+        # T0 to T6 open in an emergency; where somebody must not be found by this caller does not (4, 5.6)
+        emergency &= ~hidden
         if not sharing.permitted:
             obligations.add(Obligation.DISSENT_OVERRIDDEN)
         matrix |= emergency
         opened |= emergency
     after_consent = opened
 
+    if hidden & _PLACE:
+        obligations.add(Obligation.MASK_LOCATION)
     if facts.sflag == SFlag.RESTRICTED:
         opened &= ~cells.LOCATION
         flaggable &= ~cells.LOCATION
@@ -252,6 +261,14 @@ def _shut_in_emergency(request: AccessRequest, facts: RecordFacts, policy: Acces
         shut = policy.settings.break_glass_opens_reserved == "no"
         return closed_in_emergency(facts.consents, request, at, reserved_stay_shut=shut)
     return cells.NONE if facts.consents in _OPENABLE else cells.ALL
+
+
+def _location_withheld(request: AccessRequest, facts: RecordFacts, at: datetime) -> int:
+    """Return the cells of location that a Consent denies to this caller; want of a permission denies nothing (5.6)."""
+    withheld = facts.withheld
+    if isinstance(facts.consents, CompiledConsents):
+        withheld |= withheld_from(facts.consents, request, at)
+    return withheld & _PLACES
 
 
 def _oblige(obligations: set[Obligation], request: AccessRequest, facts: RecordFacts, state: ConsentState) -> None:

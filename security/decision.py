@@ -71,6 +71,11 @@ class Decision(msgspec.Struct, frozen=True):
         return bool(self.open_cells & cells.CELL.get((section, tier), cells.NONE))
 
     @property
+    def masks_location(self) -> bool:
+        """Whether what is released must place the person nowhere, free text included (5.6)."""
+        return Obligation.MASK_LOCATION in self.obligations
+
+    @property
     def open_sections(self) -> int:
         """Sections whose ordinary entries are open, as a bitmask in order of `Section`."""
         return cells.sections_of(self.open_cells)

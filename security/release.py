@@ -7,8 +7,10 @@ given anything else. The decision group leaves together or not at all (5.3), als
 hides it.
 
 A resource that holds several sections (Patient) comes in parts, and leaves with those parts alone that are open.
+Under a decision that masks location (5.6) nothing leaves but what whoever holds it says is masked: whatever way of
+reading forgets to mask is an error, not an answer.
 
-What it does not do: look inside a part. What is narrower is cut where the resource is prepared.
+What it does not do: look inside a part. What is narrower is cut, and masked, where the resource is prepared.
 Somebody who sets out to defeat this from inside the process can; it guards against mistakes.
 """
 
@@ -79,6 +81,8 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     needs: tuple[Grant, ...] = ()
     predecessor: int = 0
     """The number of the version that this one replaced; 0 where it is the first, or where nobody asks."""
+    masked: bool = False
+    """`body`, `parts` and `lines` hold nothing that places the person (5.6)."""
 
 
 class HeldWhole(msgspec.Struct, frozen=True, gc=False):
@@ -90,6 +94,7 @@ class HeldWhole(msgspec.Struct, frozen=True, gc=False):
     requires: int
     forbids: int
     content: Any
+    masked: bool = False
 
 
 class _Sealed:
@@ -175,12 +180,14 @@ def release(decision: Decision, held: Iterable[Held]) -> Released:
     """Return those of the held resources that the decision opens, in the order given.
 
     Raises:
-        NotReleasable: the decision refuses.
+        NotReleasable: the decision refuses, or masks location and something that is held is not masked.
 
     """
     if not decision.permitted:
         raise NotReleasable("a refusing decision releases nothing")
     held = tuple(held)
+    if decision.masks_location and not all(resource.masked for resource in held):
+        raise NotReleasable("where the person is, is not to be told, and something is not masked")
     placed = [cells.of_grants(resource.grants) for resource in held]
     group_withheld = _group_withheld(decision, placed)
     opened = decision.open_cells & ~cells.DECISION_GROUP_ROWS if group_withheld else decision.open_cells
@@ -198,6 +205,8 @@ def release(decision: Decision, held: Iterable[Held]) -> Released:
 def opens_whole(decision: Decision, whole: HeldWhole) -> bool:
     """Tell whether a decision opens all of an answer that was put together beforehand."""
     opened = decision.open_cells
+    if decision.masks_location and not whole.masked:
+        return False
     return decision.permitted and opened & whole.requires == whole.requires and not opened & whole.forbids
 
 
@@ -286,6 +295,7 @@ def _narrowed(resource: Held, opened: int) -> Held:
         (),
         tuple([line for line in resource.lines if line.cell & opened]),
         predecessor=resource.predecessor,
+        masked=resource.masked,
     )
 
 

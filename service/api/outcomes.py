@@ -78,7 +78,7 @@ def _unauthorised(problem: InvalidToken) -> Answer:
 def _version_conflict(problem: errors.VersionConflict) -> Answer:
     text = f"You named version {problem.named}; version {problem.current} is the current one."
     if problem.when:
-        by = problem.organisation + (f", {problem.person}" if problem.person else "")
+        by = ", ".join(part for part in (problem.organisation, problem.person) if part) or "another writer"
         changed = ", ".join(problem.changed) or "nothing that can be named"
         text = (
             f"You named version {problem.named}; version {problem.current} was recorded at {problem.when} by {by}. "

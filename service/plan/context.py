@@ -47,12 +47,12 @@ _NOBODY = _Person()
 class PlanContext:
     """The current resources of one record by `Type/id`, indexed once for all that is asked of them.
 
-    `mask_places` is for a person whose whereabouts must not be told (S-flag): organisations, sources and phone numbers
-    are then left out of everything made from this context.
+    `masked`: they are told without what places the person (`plan.masking`), so that a telephone which is not there may
+    have been withheld.
     """
 
     resources: Mapping[str, Resource]
-    mask_places: bool = False
+    masked: bool = False
     _reviews: dict[str, str] = field(default_factory=dict, repr=False)
     _roles: dict[str, Resource] = field(default_factory=dict, repr=False)
     _provenance: dict[str, Resource] = field(default_factory=dict, repr=False)
@@ -61,9 +61,9 @@ class PlanContext:
     _decisions: dict[str, DecisionItem] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, resources: Iterable[Resource], *, mask_places: bool = False) -> PlanContext:
+    def of(cls, resources: Iterable[Resource], *, masked: bool = False) -> PlanContext:
         """Index the current resources of one record."""
-        context = cls({f"{one['resourceType']}/{one.get('id', '')}": one for one in resources}, mask_places)
+        context = cls({f"{one['resourceType']}/{one.get('id', '')}": one for one in resources}, masked)
         for resource in context.resources.values():
             context._index(resource)
         return context
@@ -93,7 +93,7 @@ class PlanContext:
         return Author(
             name=person.name or who.get("display"),
             role=person.role,
-            organisation=None if self.mask_places else name,
+            organisation=name,
             organisation_code=code,
             key=f"{identifier.get('system')}|{value}" if value else reached,
             reference=reached,

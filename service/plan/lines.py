@@ -6,8 +6,7 @@ the record, released one by one like everything else, and joined at the moment o
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -21,7 +20,6 @@ from service.plan.decisions import Validity, effective_of, validity
 from service.plan.elements import Resource, codings, extension
 from service.plan.freshness import review_ends
 from service.plan.markup import json_text, plain
-from service.plan.slots import Slot
 from service.plan.standing import Standing, State
 from service.plan.statements import Statement, statements
 
@@ -29,8 +27,6 @@ STANDING = structure_definition("standing")
 VALIDITY = structure_definition("validity")
 FRESHNESS = structure_definition("item-freshness")
 _ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
-_MASKED = "[withheld for this person's safety]"
-_PLACING = re.compile(r"\+?\d[\d ().-]{7,}\d|\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b", re.IGNORECASE)
 _NO_SECTION_AUTHOR = ("#", "CareTeam/", "HealthcareService/")
 """References to what may say something in R4 and may not be the author of a section, which then has words alone."""
 _HANDLED_ELSEWHERE = frozenset({Section.CPR_DECISION, Section.TREATMENT_ESCALATION})
@@ -57,42 +53,52 @@ class SummaryLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def lines_of(
-    resource: Resource, section: Section | None, context: PlanContext, standing: Standing | None = None
+    resource: Resource,
+    section: Section | None,
+    context: PlanContext,
+    standing: Standing | None = None,
+    shown: tuple[Resource, PlanContext] | None = None,
 ) -> list[SummaryLine]:
     """Return the summary lines of one stored resource (with id and meta).
 
     `section` is that of `fhir_profiles.sections.section_of`; what has none (a Practitioner) has no line. `standing` is
-    needed for decisions alone, and a decision without one has no line.
+    needed for decisions alone, and a decision without one has no line. `shown` is the resource as it may be told, with
+    the others as they may: what became of a decision is judged on the whole record, and worded from what is shown.
     """
     if section is None:
         return []
+    told, others = shown or (resource, context)
     item = context.decision(resource)
     if item is None:
         if section in _HANDLED_ELSEWHERE:
             return []
-        said = statements(resource, section, context)
-        return [_line(resource, section, context, one, None, None) for one in said]
+        said = statements(told, section, others)
+        return [_line(told, section, others, one, None, None) for one in said]
     if standing is None:
         return []
     judged = validity(item, resource)
-    one = decision_statement(resource, item, standing, judged, context)
-    return [_line(resource, section, context, one, standing, judged)] if one else []
+    one = decision_statement(told, item, standing, judged, others)
+    return [_line(told, section, others, one, standing, judged)] if one else []
 
 
 def plan_lines(
-    classified: Iterable[tuple[Resource, Section | None]], *, mask_places: bool = False
+    classified: Iterable[tuple[Resource, Section | None]], shown: Mapping[str, Resource] | None = None
 ) -> list[SummaryLine]:
-    """Return the lines of a whole record, given its current resources with their sections, sorted for reading."""
+    """Return the lines of a whole record, given its current resources with their sections, sorted for reading.
+
+    `shown`: the resources as they may be told (`plan.masking`), by reference; what is not among them has no line.
+    """
     pairs = list(classified)
-    context = PlanContext.of((resource for resource, _ in pairs), mask_places=mask_places)
+    context = PlanContext.of(resource for resource, _ in pairs)
     standing = context.standings()
-    lines = [
-        line
-        for resource, section in pairs
-        for line in lines_of(
-            resource, section, context, standing.get(f"{resource['resourceType']}/{resource.get('id', '')}")
-        )
-    ]
+    others = context if shown is None else PlanContext.of(shown.values(), masked=True)
+    lines: list[SummaryLine] = []
+    for resource, section in pairs:
+        name = f"{resource['resourceType']}/{resource.get('id', '')}"
+        if shown is None:
+            lines += lines_of(resource, section, context, standing.get(name))
+        elif (told := shown.get(name)) is not None:
+            lines += lines_of(resource, section, context, standing.get(name), (told, others))
     return sorted(lines, key=lambda line: (line.slot, line.order, line.reference, line.words))
 
 
@@ -104,13 +110,9 @@ def _line(
     standing: Standing | None,
     judged: Validity | None,
 ) -> SummaryLine:
-    masks = context.mask_places and said.slot is not Slot.IDENTITY
-    words, details, title = (
-        _PLACING.sub(_MASKED, text) if masks else text for text in (said.words, said.details, said.title or said.words)
-    )
     ends = review_ends(said.until)
     reference = f"{resource['resourceType']}/{resource.get('id', '')}"
-    head: dict[str, Any] = {"title": title}
+    head: dict[str, Any] = {"title": said.title or said.words}
     if coding := _coding(said.concept):
         head["code"] = {"coding": coding}
     author = context.author(resource)
@@ -119,7 +121,7 @@ def _line(
         if author.reference and not author.reference.startswith(_NO_SECTION_AUTHOR):
             head["author"][0]["reference"] = author.reference
     head["entry"] = [{"reference": reference}]
-    escaped = plain(words)
+    escaped = plain(said.words)
     told = escaped if escaped.endswith((".", "!", "?")) else f"{escaped}."
     return SummaryLine(
         slot=said.slot,
@@ -128,7 +130,7 @@ def _line(
         reference=reference,
         state=standing.state if standing else "",
         words=json_text(escaped),
-        text=json_text(f"{told} {plain(details)}".rstrip() if details else told),
+        text=json_text(f"{told} {plain(said.details)}".rstrip() if said.details else told),
         json=_open_json(
             head, _stated(resource, standing, judged), _freshness(resource, context, said.until), ends is not None
         ),
@@ -175,7 +177,7 @@ def _freshness(resource: Resource, context: PlanContext, until: str | None) -> l
         facts.append({"url": "recorded", "valueInstant": recorded})
     if version := meta.get("versionId"):
         facts.append({"url": "version", "valueString": version})
-    if (source := meta.get("source")) and not context.mask_places:
+    if source := meta.get("source"):
         facts.append({"url": "source", "valueUri": source})
     if provenance := context.provenance_of(name):
         facts.append({"url": "provenance", "valueReference": {"reference": provenance}})
@@ -185,7 +187,7 @@ def _freshness(resource: Resource, context: PlanContext, until: str | None) -> l
 
 
 def _coding(concept: Resource | None) -> list[dict[str, Any]]:
-    """Return codings as system, code and display: free text is said in words, where it can be masked."""
+    """Return codings as system, code and display: free text is said in words."""
     return [
         {key: coding[key] for key in ("system", "code", "display") if key in coding}
         for coding in (concept or {}).get("coding", ())

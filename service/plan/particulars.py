@@ -95,6 +95,11 @@ def of_patient(patient: dict[str, Any], contacts: Iterable[dict[str, Any]] = ())
     )
 
 
+def unplaced(person: Particulars) -> Particulars:
+    """Return what may tell who somebody is whose whereabouts are protected: no dwelling, telephone or local number."""
+    return msgspec.structs.replace(person, dwellings=(), telephones=(), elsewhere=())
+
+
 def _dwelling(address: dict[str, Any]) -> Dwelling:
     house = street = ""
     for line in address.get("line", ()):

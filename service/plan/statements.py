@@ -28,6 +28,7 @@ from service.plan.elements import (
     phones,
 )
 from service.plan.phrases import answer_to, choice, dose, finding, is_attorney, kinship, medicine, reactions
+from service.plan.placing import MASK
 from service.plan.slots import Slot
 from service.plan.times import in_words
 
@@ -121,7 +122,9 @@ def _advance_decision(resource: Resource, context: PlanContext) -> list[Statemen
 
 def _power_of_attorney(resource: Resource, context: PlanContext) -> list[Statement]:
     if resource.get("resourceType") == "RelatedPerson":
-        return [_contact(resource, "Attorney for health and welfare" if is_attorney(resource) else "Attorney", 2)]
+        return [
+            _contact(resource, "Attorney for health and welfare" if is_attorney(resource) else "Attorney", 2, context)
+        ]
     if resource.get("resourceType") not in ("Observation", "DocumentReference"):
         return []
     concepts = (resource.get("valueCodeableConcept"), resource.get("code"), resource.get("type"))
@@ -192,23 +195,27 @@ def _allergy(resource: Resource, context: PlanContext) -> list[Statement]:
 def _call(resource: Resource, context: PlanContext) -> list[Statement]:
     if resource.get("resourceType") == "RelatedPerson":
         if is_attorney(resource):
-            return [_contact(resource, "Attorney for health and welfare", 2)]
+            return [_contact(resource, "Attorney for health and welfare", 2, context)]
         roles = [code for one in resource.get("relationship", ()) for _, code in codings(one)]
         role = "Next of kin" if "N" in roles else "Emergency contact" if "C" in roles else "Contact"
-        return [_contact(resource, role, 4 if role == "Contact" else 3)]
+        return [_contact(resource, role, 4 if role == "Contact" else 3, context)]
     return _team(resource, context) if resource.get("resourceType") == "CareTeam" else []
 
 
-def _contact(resource: Resource, role: str, order: int) -> Statement:
+def _contact(resource: Resource, role: str, order: int, context: PlanContext) -> Statement:
     kin = kinship(resource)
     name = person_name(resource.get("name")) or "name not recorded"
-    number = ", ".join(phones(resource.get("telecom"))) or "no phone recorded"
+    number = ", ".join(phones(resource.get("telecom"))) or _no_phone(context)
     return Statement(Slot.CALL, f"{role}: {name}{f' ({kin})' if kin else ''}, {number}", order=order)
+
+
+def _no_phone(context: PlanContext) -> str:
+    return f"phone {MASK}" if context.masked else "no phone recorded"
 
 
 def _team(resource: Resource, context: PlanContext) -> list[Statement]:
     said = []
-    name = None if context.mask_places else resource.get("name")
+    name = resource.get("name")
     for point in resource.get("telecom", ()):
         if point.get("system") not in ("phone", "sms", None) or not point.get("value"):
             continue
@@ -222,7 +229,7 @@ def _team(resource: Resource, context: PlanContext) -> list[Statement]:
         roles = participant.get("role")
         if any(any_has_code(roles, SNOMED, code) for code in v.KEY_WORKER_ROLES):
             member = participant.get("member")
-            number = ", ".join(phones((context.named(member) or {}).get("telecom"))) or "no phone recorded"
+            number = ", ".join(phones((context.named(member) or {}).get("telecom"))) or _no_phone(context)
             words = f"Key worker: {context.display(member) or 'name not recorded'}, {number}"
             said.append(Statement(Slot.CALL, words, order=1))
     return said

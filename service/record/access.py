@@ -35,6 +35,7 @@ __all__ = ["Access", "Asked", "Caller", "Echo", "Refused"]
 PERFORMED = frozenset(
     {
         Obligation.AUDIT,
+        Obligation.MASK_LOCATION,
         Obligation.REDACTED_FLAG,
         Obligation.CRITICAL_WITHHELD_WARNING,
         Obligation.PROMPT_CONSENT_DISCUSSION,
@@ -98,7 +99,7 @@ class Access:
 
     def governing(self, record: OpenRecord | None) -> AccessPolicy:
         """Return the policy that governs a record: that of the person's place of care (rules section 1)."""
-        return self.policies.base if record is None else self.policies.governing(record.manifest.places)
+        return self.policies.base if record is None else self.policies.governing(record.manifest.places_of_care)
 
     async def admit(self, caller: Caller, asked: Asked) -> AccessRequest:
         """Apply steps 1 to 4, which look at the token and the request alone; return the request. Raise Refused."""

@@ -13,8 +13,9 @@ from security.consent_compile import is_sharing_consent
 from security.consent_contradictions import problems_beside
 from security.emergency_view import closed_by, is_confirmed
 from service.record.changes import Change, Method, Resource
+from service.record.decoded import decode_slice
 from service.record.derive import organisation_of, person_of
-from service.record.draft import Draft, decode_slice
+from service.record.draft import Draft
 from service.record.errors import EmergencyViewCloses, InvalidContent
 from service.record.records import NewState, OpenRecord
 

@@ -20,8 +20,9 @@ from security.principal import Principal
 from security.release import Held, Released, release_directory
 from service.record.access import Access, Asked, Caller
 from service.record.changes import Change, DirectoryTarget, Method, new_ids, parse_conditional
+from service.record.decoded import decode_slice
 from service.record.derive import covered, references_in
-from service.record.draft import Draft, decode_slice
+from service.record.draft import Draft
 from service.record.errors import InvalidContent, ManyMatches, NotHere
 from service.record.locks import KeyedLocks
 from service.record.manifest import Entry, RecordKind, empty_manifest

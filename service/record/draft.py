@@ -7,15 +7,18 @@ from copy import copy
 from datetime import datetime
 from typing import Any
 
-from fhir_profiles import json
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
 from fhir_profiles.sections import TIER, Section
+from security.clock import instant
 from security.consent_compile import compile_consents
 from security.labels import SFlag, entry_tier, sflag_of
-from service.plan.particulars import Particulars, of_patient
+from service.plan.mask import Mask
+from service.plan.particulars import Particulars, of_patient, unplaced
+from service.plan.places import Places, places_in
 from service.plan.proxies import proxies_of
 from service.record import derive
 from service.record.changes import Change, Resource, condition_of
+from service.record.decoded import decode_slice
 from service.record.manifest import (
     SECTION_NUMBER,
     Author,
@@ -25,12 +28,12 @@ from service.record.manifest import (
     Manifest,
     Piece,
     Superseded,
-    Urgent,
     version_made,
 )
-from service.record.records import NewState, OpenRecord
-from service.record.slices import Sliced, cut, join_parts
-from service.record.urgent import Style, ready_of, urgent_of
+from service.record.masked import masked_for_summary, places_known
+from service.record.records import FLAGGED, NewState, OpenRecord
+from service.record.slices import Sliced, cut
+from service.record.urgent import Style, masked_urgent_of, ready_of, urgent_of
 
 PDS_SCALE = derive.CONFIDENTIALITY
 
@@ -49,6 +52,7 @@ class Draft:
         self._registered = list(record.manifest.registered)
         self._sflag = record.manifest.sflag
         self._changed: set[str] = set()
+        self._former: list[Places] = []
 
     @property
     def record(self) -> OpenRecord:
@@ -187,15 +191,31 @@ class Draft:
             incidents=old.incidents,
             registered=self._registered,
             proxies=proxies_of(resources),
-            places=[] if patient is None else derive.places_of(patient, resources),
+            places_of_care=[] if patient is None else derive.places_of(patient, resources),
+            flagged=self._flagged(now),
         )
         slices, front = bytes(body), b""
-        urgent: tuple[Urgent, ...] = ()
+        former = self._record.contents.former.with_(*self._former) if self._former else self._record.contents.former
+        contents = Contents(entries, (), self._person(patient, resources), former)
+        if self._sflag in FLAGGED:
+            contents.person = unplaced(contents.person)
+            contents.places = places_known(resources.values(), manifest, contents)
         if patient is not None and style is not None:
-            urgent = urgent_of(resources, self._entries)
-            manifest.ready, front = ready_of(urgent, slices, style, now)
-        contents = Contents(entries, urgent, self._person(patient, resources))
+            if self._sflag in FLAGGED:
+                shown = masked_for_summary(resources, self._entries, Mask(contents.places), manifest)
+                contents.urgent, masked = masked_urgent_of(resources, self._entries, shown, len(slices))
+                slices += masked
+                manifest.ready, front = ready_of(contents.urgent, slices, style, now, masked=True)
+            else:
+                contents.urgent = urgent_of(resources, self._entries)
+                manifest.ready, front = ready_of(contents.urgent, slices, style, now)
         return NewState(manifest, front, contents, slices, self._replaced, elements)
+
+    def _flagged(self, now: datetime) -> str:
+        """Return when the flag came: with this commit, or as it was."""
+        if self._sflag not in FLAGGED:
+            return ""
+        return self._record.manifest.flagged or instant(now)
 
     def _person(self, patient: Resource | None, resources: dict[str, Resource]) -> Particulars:
         """Return what tells who it is; worked out again only when somebody said something of it."""
@@ -228,6 +248,10 @@ class Draft:
         entry = self._entries.get(reference)
         if entry is not None:
             record = self._record
+            if not entry.deleted:
+                # Whoever is protected later is protected from what was told of them before.
+                told = places_in([self.resource(reference)])
+                self._former += [told] if told != Places() else []
             self._replaced.append(
                 Superseded(copy(entry), record.slice(entry.offset, entry.length), record.slice(*entry.received_text))
             )
@@ -238,23 +262,6 @@ class Draft:
 
     def _past(self, before: Entry | None) -> list[int]:
         return [] if before is None else [*before.superseded, self._record.following]
-
-
-def decode_slice(record: OpenRecord, entry: Entry) -> Resource:
-    """Decode the JSON of an entry's slice; large elements are empty strings."""
-    return _decoded(record.slice(entry.offset, entry.length), entry)
-
-
-def decode_version(version: Superseded) -> Resource:
-    """Decode the JSON of a version that was replaced; large elements are empty strings."""
-    return _decoded(version.body, version.entry)
-
-
-def _decoded(body: bytes, entry: Entry) -> Resource:
-    decoded = json.decode(join_parts(body, entry.parts, entry.parts) if entry.parts else body)
-    if not isinstance(decoded, dict):
-        raise TypeError("a stored resource is a JSON object")
-    return decoded
 
 
 def _raised(known: str, sent: SFlag) -> str:

@@ -11,7 +11,7 @@ from service.plan.summary import enclose, sections
 from service.record.manifest import places
 from service.record.read import Answered
 from service.record.select import opened_whole
-from service.record.urgent import Style, document_entry
+from service.record.urgent import WITHHELD_WHEN_MASKED, Style, document_entry
 
 DEATH_BANNER = "This person has died. What follows is history and not for action."
 DEATH_UNCONFIRMED = "A death was reported for this person and is not confirmed. Check before you rely on either."
@@ -53,13 +53,15 @@ def document(answered: Answered, style: Style, now: datetime) -> tuple[bytes, by
 def _withheld(answered: Answered) -> frozenset[Section]:
     """Return the sections that are closed to this caller, or hold what it may not read (5.4)."""
     critical, decision = answered.record.manifest.critical, answered.decision
-    key = (critical, decision.open_cells)
+    key = (critical, decision.open_cells, decision.masks_location)
     found = _known.get(key)
     if found is None:
         states = section_states(decision, places(critical))
         found = frozenset(section for section, state in states.items() if state is SectionState.WITHHELD_OR_UNAVAILABLE)
         if not decision.opens(Section.DEMOGRAPHICS, Tier.T0):
             found |= {Section.DEMOGRAPHICS}
+        if decision.masks_location:
+            found |= WITHHELD_WHEN_MASKED
         if len(_known) >= _MOST_KNOWN:
             _known.clear()
         _known[key] = found
@@ -67,5 +69,5 @@ def _withheld(answered: Answered) -> frozenset[Section]:
 
 
 _MOST_KNOWN = 4096
-_known: dict[tuple[tuple[tuple[int, int], ...], int], frozenset[Section]] = {}
+_known: dict[tuple[tuple[tuple[int, int], ...], int, bool], frozenset[Section]] = {}
 """Kept because few combinations exist: it depends on places and open cells alone, on nothing of a person."""

@@ -14,7 +14,7 @@ from security.clock import instant
 from security.decision import Decision
 from security.release import Released, release
 from service.plan.matching import Fit, Grade, Key, fit, keys_for, lives_at, ranked
-from service.plan.particulars import Particulars
+from service.plan.particulars import Particulars, unplaced
 from service.record.access import Access, Asked, Caller, Refused
 from service.record.errors import InvalidSearch, Unanswerable
 from service.record.manifest import RecordKind
@@ -81,6 +81,12 @@ class FindPeople:
             decision = await self.access.decide(caller, record, request)
             if not decision.permitted:
                 await self._withheld(caller, decision, words, record)
+                continue
+            if decision.masks_location:
+                # How well they fit must not tell this caller whether an address or a telephone is theirs (5.6).
+                how = fit(asked, unplaced(record.contents.person))
+            if how.grade < least:
+                await self.access.permit(caller, decision, words, record)
             elif len(shown) < MOST_SHOWN:
                 shown.append(Candidate(await self._released(caller, decision, words, record), how))
         if not fits:
@@ -109,7 +115,7 @@ class FindPeople:
         told_of: list[OpenRecord] = []
         for one in living:
             decision = await self.access.decide(caller, one, sent_there=True)
-            if decision.permitted:
+            if decision.permitted and not decision.masks_location:
                 # Being counted is something about a person: their audit says so before anybody hears the number.
                 words = Asked(INTERACTION, (), ("address",))
                 await self.access.records.store.append_audit(self.access.entry(caller, decision, words, one))
@@ -140,8 +146,8 @@ class FindPeople:
 
     async def _released(self, caller: Caller, decision: Decision, words: Asked, record: OpenRecord) -> Released:
         entry = record.entries[record.manifest.patient]
-        held = await whole(self.access.records, record, entry, record.slice(entry.offset, entry.length))
-        released = release(decision, [held])
+        held = await whole(self.access.records, record, entry, record.slice(entry.offset, entry.length), decision)
+        released = release(decision, held)
         await self.access.permit(caller, decision, words, record)
         return released
 

@@ -19,6 +19,7 @@ from security.consent_compile import CompiledConsents
 from security.proxies import Proxy
 from service.plan.lines import SummaryLine
 from service.plan.particulars import Particulars
+from service.plan.places import Places
 from service.store.epochs import epoch_of
 
 FORMAT = 1
@@ -218,21 +219,26 @@ class Manifest(msgspec.Struct, array_like=True):
     critical: tuple[tuple[int, int], ...] = ()
     incidents: list[Incident] = []
     registered: list[str] = []
-    places: list[str] = []
+    places_of_care: list[str] = []
     """ODS codes of the person's places of care, the deciding one first: they say which policy governs."""
     proxies: tuple[Proxy, ...] = ()
     """Who acts for the person, and on what grounds (rule 5.8)."""
+    flagged: str = ""
+    """When the S-flag came that stands in `sflag`; '' where there is none."""
 
 
 class Contents(msgspec.Struct, array_like=True):
     """What only some readers need: the entries of all resources, and what the emergency answer is made from.
 
-    `person`: what tells who it is, compared when somebody is looked for without an NHS number.
+    `person`: what tells who it is, compared when somebody is looked for without an NHS number. `former`: places that
+    were told of in versions that were replaced. `places`: all that the record knows, of a person with an S-flag alone.
     """
 
     entries: list[Entry] = []
     urgent: tuple[Urgent, ...] = ()
     person: Particulars = Particulars()
+    former: Places = Places()
+    places: Places = Places()
 
 
 class Superseded(msgspec.Struct, array_like=True, frozen=True):

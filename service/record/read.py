@@ -26,7 +26,7 @@ from service.record.access import Access, Asked, Caller
 from service.record.errors import Gone, NotHere, RecordBroken
 from service.record.manifest import Entry, RecordKind
 from service.record.records import OpenRecord
-from service.record.select import held_deletion, held_urgent, held_whole, is_open, whole
+from service.record.select import held_deletion, held_urgent, held_urgent_masked, held_whole, is_open, whole
 from service.record.urgent import Style
 
 
@@ -90,8 +90,12 @@ class ReadRecord:
         else:
             released = release(decision, selected)
         await self.access.permit(caller, decision, asked, record)
-        if not released.items and released.whole is None and isinstance(question, ReadResource | ReadVersion):
-            # An older version may lie where the current one does not.
+        if (
+            not released.items
+            and released.whole is None
+            and isinstance(question, ReadResource | ReadVersion | ReadHistory)
+        ):
+            # An older version may lie where the current one does not; a place is nothing to who may not be told places.
             raise NotHere
         return Answered(record, decision, released)
 
@@ -129,7 +133,7 @@ class ReadResource:
         entry = _readable(record, f"{self.type}/{self.id}", decision)
         if entry.deleted:
             raise Gone
-        return [await whole(access.records, record, entry, record.slice(entry.offset, entry.length))]
+        return await whole(access.records, record, entry, record.slice(entry.offset, entry.length), decision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +163,7 @@ class ReadVersion:
         if self.version == entry.version:
             if entry.deleted:
                 raise Gone
-            return [await whole(access.records, record, entry, record.slice(entry.offset, entry.length))]
+            return await whole(access.records, record, entry, record.slice(entry.offset, entry.length), decision)
         replaced_in = entry.replaced_in(self.version)
         if replaced_in is None:
             raise NotHere
@@ -167,7 +171,7 @@ class ReadVersion:
             if version.entry.reference == entry.reference and version.entry.version == self.version:
                 if version.entry.deleted:
                     raise Gone
-                return [await whole(access.records, record, version.entry, version.body)]
+                return await whole(access.records, record, version.entry, version.body, decision)
         raise RecordBroken("a version that the manifest names is not filed")
 
 
@@ -196,13 +200,13 @@ class ReadHistory:
         entry = _readable(record, f"{self.type}/{self.id}", decision)
         records = access.records
         if entry.deleted:
-            versions = [held_deletion(entry)]
+            versions = [held_deletion(record, entry, decision)]
         else:
-            versions = [await whole(records, record, entry, record.slice(entry.offset, entry.length))]
+            versions = await whole(records, record, entry, record.slice(entry.offset, entry.length), decision)
         for sequence in reversed(entry.superseded):
             for version in await records.superseded(record, sequence):
                 if version.entry.reference == entry.reference:
-                    versions.append(await whole(records, record, version.entry, version.body))
+                    versions += await whole(records, record, version.entry, version.body, decision)
         return versions
 
 
@@ -232,9 +236,11 @@ class EmergencySummary:
         """Return identity, the critical sections and whom they name; ready made, if that is right for this caller."""
         ready = record.manifest.ready
         if ready is not None and ready.style == self.style.digest and ready.since < self.now.timestamp() <= ready.until:
-            whole = held_whole(ready, record.front)
+            whole = held_whole(record, ready)
             if opens_whole(decision, whole):
                 return whole
+        if decision.masks_location and not record.flagged:
+            return held_urgent_masked(record)
         return [held_urgent(record, urgent) for urgent in record.contents.urgent]
 
 

@@ -17,6 +17,7 @@ from security.blind_index import BlindIndex
 from security.envelope import Envelope, RecordKey
 from security.heads import Head, Heads
 from security.labels import SFlag
+from service.plan.mask import Mask
 from service.plan.matching import Key, bucket_of, keys_of
 from service.record.errors import RecordBroken
 from service.record.manifest import (
@@ -40,8 +41,9 @@ INCIDENTS = "incidents"
 """The kind of claim that a person's incident register makes on the NHS number."""
 PIECE_CHUNK = 1024 * 1024
 _ANOTHER = "a look-up token leads to another record"
-_UNFINDABLE = (SFlag.RESTRICTED, SFlag.VERY_RESTRICTED)
-"""Flags of persons whose location is protected: no key leads to them (sharing rule 5.6)."""
+FLAGGED = (SFlag.RESTRICTED, SFlag.VERY_RESTRICTED)
+"""Flags of persons whose location is protected: no key leads to them, and nothing of them is kept ready that tells
+where they are (sharing rule 5.6)."""
 TOKEN_BUCKET = 16
 """Look-up tokens of a record are padded to multiples of this, so that their number tells little of its content."""
 
@@ -70,7 +72,14 @@ class OpenRecord:
     skipped: int = 0
     register: SeenRegister | None = field(default=None, repr=False)
     """What was seen of the person's incident register, where it was looked up in the same breath."""
+    mask: Mask | None = field(default=None, repr=False)
+    """What masks the texts of this record, once somebody asked for it (`service.record.masked`)."""
     _entries: dict[str, Entry] | None = field(default=None, repr=False)
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the person has an S-flag, R or V."""
+        return self.manifest.sflag in FLAGGED
 
     @property
     def following(self) -> int:
@@ -291,11 +300,12 @@ class Records:
     def tokens_of(self, record_id: bytes, manifest: Manifest, contents: Contents) -> frozenset[bytes]:
         """Return the look-up tokens of a record with these contents, padding included."""
         token = self.index.token
-        hidden = manifest.kind is not RecordKind.PERSON or manifest.sflag in _UNFINDABLE
-        keys = () if hidden else keys_of(contents.person, bucket_of(record_id))
+        person, flagged = manifest.kind is RecordKind.PERSON, manifest.sflag in FLAGGED
+        keys = keys_of(contents.person, bucket_of(record_id)) if person and not flagged else ()
+        identifiers = () if person and flagged else manifest.identifiers
         return frozenset(
             [token("reference", entry.reference) for entry in contents.entries]
-            + [token("identifier", identifier) for identifier in manifest.identifiers]
+            + [token("identifier", identifier) for identifier in identifiers]
             + [token(*key) for key in keys]
         ) | self._padding(record_id, manifest.padding)
 

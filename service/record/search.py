@@ -15,8 +15,9 @@ from security.decision import Decision
 from security.release import Held, Released, release_nothing
 from service.record import directory
 from service.record.access import Access, Asked, Caller, Refused
-from service.record.draft import decode_slice
+from service.record.decoded import decode_slice
 from service.record.errors import InvalidSearch, Unanswerable
+from service.record.masked import as_seen
 from service.record.read import ReadRecord
 from service.record.records import OpenRecord
 from service.record.search_parameters import IDENTIFIED, Match, Unusable, matcher, parameters_of
@@ -50,14 +51,17 @@ class SearchQuestion:
         return found[0] if len(found) == 1 else None
 
     async def select(self, access: Access, record: OpenRecord, decision: Decision) -> list[Held]:
-        """Return the matching current resources. Hidden ones are tested too, and released to nobody."""
-        selected = []
+        """Return the matching current resources. Hidden ones are tested too, and released to nobody.
+
+        Where location is closed, what matches is what the caller would be shown: no search tells what is masked.
+        """
+        selected: list[Held] = []
         for entry in record.entries.values():
             if entry.type == self.type and not entry.deleted:
-                resource = decode_slice(record, entry)
-                if all(test(resource) for test in self.tests):
+                resource = as_seen(record, entry, decode_slice(record, entry), decision)
+                if resource is not None and all(test(resource) for test in self.tests):
                     body = record.slice(entry.offset, entry.length)
-                    selected.append(await whole(access.records, record, entry, body))
+                    selected += await whole(access.records, record, entry, body, decision)
         return selected
 
 

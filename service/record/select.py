@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from fhir_profiles import json
@@ -10,9 +11,12 @@ from security import cells
 from security.decision import Decision
 from security.release import Held, HeldLine, HeldPart, HeldWhole
 from service.plan.summary import Sections
+from service.record.decoded import decode_body
 from service.record.manifest import SECTIONS, Entry, Part, Ready, Urgent, decompress, places
+from service.record.masked import decoded_all, mask_of, masked_entry, masked_for_summary
 from service.record.records import OpenRecord, Records
 from service.record.slices import part_of, without_large
+from service.record.urgent import masked_urgent_of
 
 _unpacked = lru_cache(maxsize=1024)(cells.unpack)
 _CELL = [[cells.CELL.get((section, tier), cells.NONE) for tier in Tier] for section in SECTIONS]
@@ -26,7 +30,7 @@ def is_open(entry: Entry, decision: Decision) -> bool:
 
 def held(record: OpenRecord, entry: Entry) -> Held:
     """Return a current resource that has no large elements, as held for release."""
-    return _held(entry, record.slice(entry.offset, entry.length))
+    return _held(entry, record.slice(entry.offset, entry.length), entry.parts)
 
 
 def held_urgent(record: OpenRecord, urgent: Urgent) -> Held:
@@ -35,13 +39,40 @@ def held_urgent(record: OpenRecord, urgent: Urgent) -> Held:
     parts = tuple([_part(part, part_of(body, part, urgent.large)) for part in urgent.parts])
     if urgent.large and not parts:
         body = without_large(body, urgent.large)
+    return _urgent(urgent, body, parts, masked=record.flagged)
+
+
+def held_urgent_masked(record: OpenRecord) -> list[Held]:
+    """Return what the emergency answer is made from for one to whom location is closed, others not (rule 5.6)."""
+    resources = decoded_all(record)
+    shown = masked_for_summary(resources, record.entries, mask_of(record), record.manifest)
+    urgents, bodies = masked_urgent_of(resources, record.entries, shown, 0)
+    found = []
+    for urgent in urgents:
+        body = bodies[urgent.offset : urgent.offset + urgent.length]
+        parts = tuple([_part(part, part_of(body, part)) for part in urgent.parts])
+        found.append(_urgent(urgent, body, parts, masked=True))
+    return found
+
+
+def _urgent(urgent: Urgent, body: bytes, parts: tuple[HeldPart, ...], *, masked: bool) -> Held:
     lines = tuple([HeldLine(_CELL[line.section][line.tier], line.said) for line in urgent.lines])
-    return Held(urgent.type, urgent.id, urgent.version, urgent.last_updated, places(urgent.grants), body, parts, lines)
+    return Held(
+        urgent.type,
+        urgent.id,
+        urgent.version,
+        urgent.last_updated,
+        places(urgent.grants),
+        body,
+        parts,
+        lines,
+        masked=masked,
+    )
 
 
-def held_whole(ready: Ready, packed: bytes | memoryview) -> HeldWhole:
+def held_whole(record: OpenRecord, ready: Ready) -> HeldWhole:
     """Return the ready emergency answer, as held for release: packed, because it waits for its audit entry first."""
-    return HeldWhole(_unpacked(ready.requires), _unpacked(ready.forbids), (ready, packed))
+    return HeldWhole(_unpacked(ready.requires), _unpacked(ready.forbids), (ready, record.front), record.flagged)
 
 
 def opened_whole(whole: HeldWhole) -> tuple[Sections, memoryview]:
@@ -51,18 +82,35 @@ def opened_whole(whole: HeldWhole) -> tuple[Sections, memoryview]:
     return Sections(front[: ready.sections], ready.late, ready.since, ready.until), front[ready.sections :]
 
 
-def held_deletion(entry: Entry) -> Held:
+def held_deletion(record: OpenRecord, entry: Entry, decision: Decision) -> Held:
     """Return the deletion of a resource, as held for release: an OperationOutcome that says by whom and why."""
-    by = ", ".join(part for part in (entry.author.organisation, entry.author.user_name) if part)
-    text = f"Deleted by {by}. Reason: {entry.reason}"
+    masks = decision.masks_location
+    organisation = "" if masks else entry.author.organisation
+    by = ", ".join(part for part in (organisation, entry.author.user_name) if part) or "somebody not named"
+    text = f"Deleted by {by}. Reason: {mask_of(record)(entry.reason) if masks else entry.reason}"
     issue = {"severity": "information", "code": "deleted", "details": {"text": text}}
-    return _held(entry, json.encode({"resourceType": "OperationOutcome", "issue": [issue]}))
+    return _held(entry, json.encode({"resourceType": "OperationOutcome", "issue": [issue]}), masked=masks)
 
 
-async def whole(records: Records, record: OpenRecord, entry: Entry, body: bytes) -> Held:
-    """Return a resource with its large elements put back in."""
+async def whole(records: Records, record: OpenRecord, entry: Entry, body: bytes, decision: Decision) -> list[Held]:
+    """Return a resource with its large elements put back in; masked, or nothing, where location is closed (5.6)."""
+    held = await _filled(records, record, entry, body)
+    if not decision.masks_location:
+        return [held]
+    fragments = b"".join(part.body for part in held.parts) if held.parts else held.body
+    lengths = [len(part.body) for part in held.parts]
+    starts = [sum(lengths[:place]) for place in range(len(lengths))]
+    parts = [
+        Part(part.section, part.tier, part.key, part.item, start, length)
+        for part, start, length in zip(entry.parts, starts, lengths, strict=True)
+    ]
+    seen = masked_entry(record, entry, decode_body(fragments, parts))
+    return [] if seen is None else [_held(entry, seen.body, seen.parts, masked=True)]
+
+
+async def _filled(records: Records, record: OpenRecord, entry: Entry, body: bytes) -> Held:
     if not entry.pieces:
-        return _held(entry, body)
+        return _held(entry, body, entry.parts)
     filled = bytearray()
     inserted: list[tuple[int, int]] = []
     position = 0
@@ -81,16 +129,25 @@ async def whole(records: Records, record: OpenRecord, entry: Entry, body: bytes)
     return _placed(entry, bytes(filled), tuple(parts))
 
 
-def _held(entry: Entry, body: bytes) -> Held:
-    parts = tuple(_part(part, body[part.offset : part.offset + part.length]) for part in entry.parts)
-    return _placed(entry, body, parts)
+def _held(entry: Entry, body: bytes, stored: Iterable[Part] = (), *, masked: bool = False) -> Held:
+    parts = tuple(_part(part, body[part.offset : part.offset + part.length]) for part in stored)
+    return _placed(entry, body, parts, masked=masked)
 
 
-def _placed(entry: Entry, body: bytes, parts: tuple[HeldPart, ...]) -> Held:
+def _placed(entry: Entry, body: bytes, parts: tuple[HeldPart, ...], *, masked: bool = False) -> Held:
     grants, needs = places(entry.grants), places(entry.needs)
     past = entry.predecessor
     return Held(
-        entry.type, entry.id, entry.version, entry.last_updated, grants, body, parts, needs=needs, predecessor=past
+        entry.type,
+        entry.id,
+        entry.version,
+        entry.last_updated,
+        grants,
+        body,
+        parts,
+        needs=needs,
+        predecessor=past,
+        masked=masked,
     )
 
 

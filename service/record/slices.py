@@ -39,12 +39,12 @@ def cut(resource: dict[str, Any]) -> Sliced:
     """Cut a resource that carries its id and meta."""
     received_text = json.encode(resource["text"]) if "text" in resource else b""
     released = with_narrative(resource)
-    body, parts = _laid_out(released)
+    body, parts = laid_out(released)
     large: list[tuple[bytes, bytes]] = []
     if len(body) > LARGE_ELEMENT:
         # Only now can any of its strings be that long; to look through every resource would cost 5 % of a write.
         marked, large = _mark_large(released)
-        body, parts = _laid_out(marked) if large else (body, parts)
+        body, parts = laid_out(marked) if large else (body, parts)
     pieces: list[tuple[Piece, bytes]] = []
     for mark, element in large:
         offset = body.index(mark)
@@ -54,7 +54,8 @@ def cut(resource: dict[str, Any]) -> Sliced:
     return Sliced(body, received_text, parts, [piece for piece, _ in pieces], pieces)
 
 
-def _laid_out(resource: dict[str, Any]) -> tuple[bytes, list[Part]]:
+def laid_out(resource: dict[str, Any]) -> tuple[bytes, list[Part]]:
+    """Return the bytes of a resource, and its parts if it is stored in parts."""
     return _patient(resource) if resource["resourceType"] == "Patient" else (json.encode(resource), [])
 
 

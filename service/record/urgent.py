@@ -20,6 +20,7 @@ from service.plan.lines import SummaryLine, plan_lines
 from service.plan.summary import Wording, sections
 from service.record.derive import Resource, urgent_entries
 from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Line, Ready, Urgent
+from service.record.masked import MaskedSlice
 from service.record.slices import join_parts, without_large
 
 _UNSEEN = frozenset(map(int, (Tier.T5, Tier.T6, Tier.T7)))
@@ -27,6 +28,8 @@ _UNSEEN = frozenset(map(int, (Tier.T5, Tier.T6, Tier.T7)))
 
 _CELL = {(SECTION_NUMBER[section], int(tier)): cell for (section, tier), cell in cells.CELL.items()}
 """The cell of each stored (section, tier)."""
+WITHHELD_WHEN_MASKED = frozenset({Section.EMERGENCY_CONTACTS})
+"""Whom to call is telephones, mostly: where they are masked and nothing is left, nobody may read that there is none."""
 _ALWAYS = sum(cells.own(section) for section in CRITICAL_SECTIONS | {Section.DEMOGRAPHICS})
 
 
@@ -47,9 +50,7 @@ class Style:
 
 def urgent_of(resources: Mapping[str, Resource], entries: Mapping[str, Entry]) -> tuple[Urgent, ...]:
     """Word the emergency summary, whose lines may depend on every other resource, and say what belongs to it."""
-    lines: dict[str, list[Line]] = {}
-    for said in plan_lines((one, SECTIONS[entries[name].section]) for name, one in resources.items()):
-        lines.setdefault(said.reference, []).append(_placed(said, entries))
+    lines = _lines(resources, entries, None)
     return tuple(
         Urgent(
             entry.type,
@@ -67,8 +68,49 @@ def urgent_of(resources: Mapping[str, Resource], entries: Mapping[str, Entry]) -
     )
 
 
-def ready_of(urgent: Iterable[Urgent], slices: bytes, style: Style, now: datetime) -> tuple[Ready, bytes]:
-    """Return the whole answer for callers to whom all of it is open, and what that takes."""
+def masked_urgent_of(
+    resources: Mapping[str, Resource],
+    entries: Mapping[str, Entry],
+    shown: Mapping[str, MaskedSlice],
+    start: int,
+) -> tuple[tuple[Urgent, ...], bytes]:
+    """Do as `urgent_of` for who may not learn where the person is; return the masked bodies too, which lie at `start`.
+
+    `shown` are the resources as they may be told; what became of a decision is judged on the whole record.
+    """
+    lines = _lines(resources, entries, shown)
+    body = bytearray()
+    found: list[Urgent] = []
+    for name, entry in urgent_entries(entries).items():
+        seen = shown.get(name)
+        if seen is None:
+            continue
+        offset, length = start + len(body), len(seen.body)
+        said = tuple(lines.get(name, ()))
+        found.append(
+            Urgent(
+                entry.type,
+                entry.id,
+                entry.version,
+                entry.last_updated,
+                entry.grants,
+                offset,
+                length,
+                tuple(seen.parts),
+                said,
+            )
+        )
+        body += seen.body
+    return tuple(found), bytes(body)
+
+
+def ready_of(
+    urgent: Iterable[Urgent], slices: bytes, style: Style, now: datetime, *, masked: bool = False
+) -> tuple[Ready, bytes]:
+    """Return the whole answer for callers to whom all of it is open, and what that takes.
+
+    `masked`: it is that of a person whose whereabouts nobody learns, made from masked resources.
+    """
     requires, forbids = _ALWAYS, cells.NONE
     lines: list[SummaryLine] = []
     bodies: list[bytes] = []
@@ -94,7 +136,7 @@ def ready_of(urgent: Iterable[Urgent], slices: bytes, style: Style, now: datetim
             else:
                 requires |= _cells([(line.section, line.tier)])
                 lines.append(line.said)
-    worded = sections(lines, frozenset(), now, wording=style.wording)
+    worded = sections(lines, WITHHELD_WHEN_MASKED if masked else frozenset(), now, wording=style.wording)
     entries = b",".join(bodies)
     ready = Ready(
         cells.pack(requires),
@@ -114,6 +156,16 @@ def document_entry(base: str, type: str, id: str, body: bytes) -> bytes:
     return b"".join(
         (b'{"fullUrl":"', base.encode(), b"/", type.encode(), b"/", id.encode(), b'","resource":', body, b"}")
     )
+
+
+def _lines(
+    resources: Mapping[str, Resource], entries: Mapping[str, Entry], shown: Mapping[str, MaskedSlice] | None
+) -> dict[str, list[Line]]:
+    told = None if shown is None else {name: one.resource for name, one in shown.items()}
+    lines: dict[str, list[Line]] = {}
+    for said in plan_lines(((one, SECTIONS[entries[name].section]) for name, one in resources.items()), told):
+        lines.setdefault(said.reference, []).append(_placed(said, entries))
+    return lines
 
 
 def _placed(said: SummaryLine, entries: Mapping[str, Entry]) -> Line:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from security.decision import Decision
 from security.principal import Principal, Role
 from service.record.changes import Change
-from service.record.draft import decode_slice, decode_version
+from service.record.decoded import decode_slice, decode_version
 from service.record.errors import Gone, NotHere, RecordBroken, VersionConflict
 from service.record.manifest import Entry
+from service.record.masked import as_seen
 from service.record.records import OpenRecord, Records
 from service.record.select import is_open
 
@@ -40,20 +41,26 @@ async def check_version(
             named,
             entry.version,
             entry.last_updated,
-            entry.author.organisation,
+            "" if decision is not None and decision.masks_location else entry.author.organisation,
             entry.author.user_name,
-            await _changed_since(records, record, entry, named),
+            await _changed_since(records, record, entry, named, decision),
         )
 
 
-async def _changed_since(records: Records, record: OpenRecord, entry: Entry, named: int) -> list[str]:
-    """Return the elements in which the current version differs from the one that was named; names, never values."""
+async def _changed_since(
+    records: Records, record: OpenRecord, entry: Entry, named: int, decision: Decision | None
+) -> list[str]:
+    """Return the elements in which the current version differs from the one that was named; names, never values.
+
+    What is masked from the writer has not changed for them: to be told of a new address is to be told of an address.
+    """
     replaced_in = entry.replaced_in(named)
     if replaced_in is None:
         return []
     for version in await records.superseded(record, replaced_in):
         if version.entry.reference == entry.reference:
-            before, current = decode_version(version), decode_slice(record, entry)
+            before = as_seen(record, version.entry, decode_version(version), decision) or {}
+            current = as_seen(record, entry, decode_slice(record, entry), decision) or {}
             names = (before.keys() | current.keys()) - _OURS
             return sorted(name for name in names if before.get(name) != current.get(name))
     raise RecordBroken("a version that the manifest names is not filed")

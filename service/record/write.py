@@ -265,7 +265,14 @@ class WriteRecord:
             known=access.known_token(caller, record),
             remembered=remembered,
         )
-        return Written(committed, decision, results)
+        return Written(committed, await self._shown_under(caller, record, committed, decision), results)
+
+    async def _shown_under(self, caller: Caller, before: OpenRecord, after: OpenRecord, decision: Decision) -> Decision:
+        """Return the decision that what was written is shown under: anew, where the write itself changed the rules."""
+        old, new = before.manifest, after.manifest
+        if before.sequence and (old.sflag, old.consents) != (new.sflag, new.consents):
+            return await self.access.decide(caller, after)
+        return decision
 
     async def _given_before(self, caller: Caller, idempotency: Idempotency, asked: Asked) -> Written | None:
         """Return what this very request was answered before, under today's decision."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fhir_profiles.issues import Issue, error
 from fhir_profiles.sections import Section, Tier, section_of
 from security.decision import Decision
-from security.labels import SFlag, label_problems, sflag_of, splits_decision_group
+from security.labels import label_problems, splits_decision_group
 from security.writes import Authorship, WriteVerdict, asks_who, may_write
 from service.plan.context import PlanContext
 from service.plan.proxies import suspends_proxy
@@ -24,7 +24,8 @@ from service.record.errors import (
     TooLarge,
 )
 from service.record.limits import Limits
-from service.record.manifest import SECTIONS
+from service.record.manifest import SECTIONS, Entry
+from service.record.masked import as_seen
 from service.record.records import NewState
 from service.record.versions import check_version
 
@@ -106,11 +107,6 @@ def _check_content(changes: Sequence[Change], after: dict[str, Resource], sectio
             # else those whom it suspends might read that it does (5.8)
             text = "A Flag that suspends somebody who acts for the person must be coded as a safeguarding concern."
             issues.append(error("business-rule", change.at, text))
-        if change.type == "Patient" and sflag_of(resource) is not SFlag.UNRESTRICTED:
-            # Nobody overrides the protection of a person's whereabouts (5.6), and this release cannot give it: taking
-            # the record would hide it from everybody, its decisions included.
-            text = "This service cannot yet protect the location of a flagged person, so it does not take the record."
-            issues.append(error("business-rule", f"{change.at}.meta.security", text))
     if splits_decision_group((sections[name] or Section.UNKNOWN, item) for name, item in after.items()):
         text = "The decision group carries NOPAT as a whole or not at all."
         issues.append(error("business-rule", changes[0].at if changes else "", text))
@@ -152,7 +148,8 @@ def _check_authority(
 def _check_seen_whole(changes: Sequence[Change], draft: Draft, decision: Decision | None) -> None:
     """Refuse to replace a resource of which the writer is shown only a part: what it cannot see would be lost.
 
-    What nobody may read (T7) does not count; else nobody could write.
+    What nobody may read (T7) does not count; else nobody could write. Where location is closed to the writer, an entry
+    is shown in part as soon as anything of it is masked (5.6).
     """
     issues: list[Issue] = []
     for change in changes:
@@ -160,11 +157,21 @@ def _check_seen_whole(changes: Sequence[Change], draft: Draft, decision: Decisio
         if entry is None or decision is None:
             continue
         readable = [part for part in entry.parts if part.tier != Tier.T7]
-        if not all(decision.opens(SECTIONS[part.section], Tier(part.tier)) for part in readable):
+        if not all(decision.opens(SECTIONS[part.section], Tier(part.tier)) for part in readable) or _is_masked(
+            change, draft, entry, decision
+        ):
             text = "You are shown only part of this resource. Replacing it would remove the rest, so it stays as it is."
             issues.append(error("forbidden", change.at, text))
     if issues:
         raise NotAllowedToWrite(issues)
+
+
+def _is_masked(change: Change, draft: Draft, entry: Entry, decision: Decision) -> bool:
+    if not decision.masks_location or change.method is not Method.UPDATE:
+        return False
+    resource = draft.resource(change.reference)
+    seen = as_seen(draft.record, entry, resource, decision) or {}
+    return any(resource[key] != seen.get(key) for key in resource if key not in ("meta", "text"))
 
 
 def _check_decisions(

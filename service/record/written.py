@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from security.errors import NotReleasable
-from security.release import Released, release
+from security.release import Held, Released, release, release_nothing
 from service.record.access import Access
 from service.record.manifest import Entry
 from service.record.select import whole
@@ -13,7 +13,9 @@ from service.record.write import Written
 async def released_results(access: Access, written: Written) -> Released:
     """Return the written resources, without those that their writer may not read."""
     record = written.record
-    selected = []
+    if not written.decision.permitted:
+        return release_nothing(written.decision)
+    selected: list[Held] = []
     for result in written.results:
         if result.bare or result.status == 204:
             continue
@@ -24,7 +26,7 @@ async def released_results(access: Access, written: Written) -> Released:
             body = record.slice(entry.offset, entry.length)
         else:
             entry, body = await _past(access, written, entry, result.version)
-        selected.append(await whole(access.records, record, entry, body))
+        selected += await whole(access.records, record, entry, body, written.decision)
     return release(written.decision, selected)
 
 

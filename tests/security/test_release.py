@@ -132,7 +132,7 @@ def test_who_reads_nothing_critical_is_told_nothing_of_it(refused):
     }
 
 
-def patient_in_parts() -> Held:
+def patient_in_parts(*, masked: bool = False) -> Held:
     identity, place = (Section.DEMOGRAPHICS, Tier.T0), (Section.LOCATION, Tier.L)
     parts = (
         HeldPart("", False, cells.CELL[identity], b'{"resourceType":"Patient"'),
@@ -140,14 +140,14 @@ def patient_in_parts() -> Held:
         HeldPart("address", True, cells.CELL[place], b'{"city":"A"}'),
         HeldPart("address", True, cells.CELL[place], b'{"city":"B"}'),
     )
-    return Held("Patient", "p", 1, "", (identity, place), b"", parts)
+    return Held("Patient", "p", 1, "", (identity, place), b"", parts, masked=masked)
 
 
 def test_a_resource_in_parts_leaves_with_its_open_parts():
     (whole,) = release(PERMIT, [patient_in_parts()]).items
     assert msgspec.json.decode(whole.body)["address"] == [{"city": "A"}, {"city": "B"}]
     cut = decision(facts={"withheld": withheld_cells(frozenset({Tier.L}))})
-    (without,) = release(cut, [patient_in_parts()]).items
+    (without,) = release(cut, [patient_in_parts(masked=True)]).items
     assert msgspec.json.decode(without.body) == {"resourceType": "Patient", "birthDate": "1940-01-01"}
     assert not without.parts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -19,7 +20,11 @@ from service.people.demo import demo_people
 from service.people.invented import nhs_number
 from service.people.plans import plan
 from service.people.traits import Traits
+from service.plan.elements import Resource
 from service.plan.lines import SummaryLine, plan_lines
+from service.plan.mask import Mask
+from service.plan.masking import masked
+from service.plan.places import places_in
 from service.plan.slots import SLOTS, Slot
 from service.plan.summary import SECTION_STATE, Wording, compose
 from tests.service.plan.build import NOW, stored
@@ -32,8 +37,14 @@ def resources_of(**traits: Any) -> list[Json]:
     return stored(plan(Random(1), nhs_number(5), Traits(**traits), NOW))
 
 
-def lines(resources: list[Json], *, mask_places: bool = False) -> list[SummaryLine]:
-    return plan_lines([(one, section_of(one)) for one in resources], mask_places=mask_places)
+def lines(resources: list[Json], shown: Mapping[str, Resource] | None = None) -> list[SummaryLine]:
+    return plan_lines([(one, section_of(one)) for one in resources], shown)
+
+
+def masked_lines(resources: list[Json]) -> list[SummaryLine]:
+    mask = Mask(places_in(resources))
+    seen = {f"{one['resourceType']}/{one['id']}": masked(one, mask) for one in resources}
+    return lines(resources, {name: one for name, one in seen.items() if one is not None})
 
 
 def composed(
@@ -312,7 +323,7 @@ def test_a_person_whose_whereabouts_are_masked_is_not_placed():
         "code": {"text": "Moved to ZZ99 3AB, ring +44 1632 960 123 first", "coding": [{"system": SNOMED, "code": "1"}]},
     }
     resources.append(flag)
-    told = msgspec.json.encode(composed(lines(resources, mask_places=True))).decode()
+    told = msgspec.json.encode(composed(masked_lines(resources))).decode()
     for placing in ("ZZ99 3AB", "960 123", "960024", "07700 900", "Exampleton Surgery", "Sampleford", "gp.example.org"):
         assert placing not in told
     assert "DO NOT ATTEMPT CPR" in told
