@@ -25,7 +25,7 @@ from security.registry import ClientRegistry
 from security.scopes import require
 from service import logs
 from service.api.operations import Operations
-from service.plan.elements import identifier_of, target
+from service.plan.elements import Resource, identifier_of, target
 from service.plan.rota import Answering, covers_of, who_answers
 from service.record import directory
 from service.record.access import Caller
@@ -114,17 +114,18 @@ class Crew:
 
     async def answering(self, visit: Visit, document: Document) -> Answering | None:
         """Return who answers now for the patients of this person's practice; None when no rota is known for them."""
-        practice = _practice(document)
-        if not practice or visit.person is None:
-            return None
-        access = self.operations.read_record.access
+        assert visit.person is not None
         try:
+            practice = practice_of(document)
+            if not practice:
+                return None
+            access = self.operations.read_record.access
             found = await directory.covering(access, visit.person, ODS_SYSTEM, practice)
             covers = covers_of(json.decode(bytes(item.body)) for item in found.items)
+            return who_answers(covers, visit.now) if covers else None
         except Exception as problem:  # whatever is wrong with the rota, the plan was read and is to be shown
             logs.event("rota-not-read", logging.ERROR, reason=type(problem).__name__)
             return Answering((), unread=True)
-        return who_answers(covers, visit.now) if covers else None
 
 
 Handler = Callable[[Crew, Visit], Awaitable[Response]]
@@ -145,12 +146,19 @@ def renamed(session: Session, **changed: Any) -> Session:
     return msgspec.structs.replace(session, **changed)
 
 
-def _practice(document: Document) -> str:
-    """Return the ODS code of the person's practice, as far as it was released."""
+def practice_of(document: Document) -> str:
+    """Return the ODS code of the person's practice, as far as it was released; empty for none.
+
+    A reference leads to a resource of the answer, or carries the identifier of one that is elsewhere, in the shared
+    directory: one object there (https://hl7.org/fhir/R4/references.html#logical), where a resource has a list.
+    """
     for reference in document.patient.get("generalPractitioner", ()):
-        named = document.resources.get(target(reference) or "", reference)
-        code = identifier_of(named, ODS_SYSTEM)
-        stated = reference.get("identifier", {})
-        if code or stated.get("system") == ODS_SYSTEM:
-            return code or str(stated.get("value", ""))
+        released = document.resources.get(target(reference) or "", {})
+        code = identifier_of(released, ODS_SYSTEM) or identifier_of({"identifier": _stated(reference)}, ODS_SYSTEM)
+        if code:
+            return code
     return ""
+
+
+def _stated(reference: Resource) -> list[Resource]:
+    return [reference["identifier"]] if "identifier" in reference else []
