@@ -7,7 +7,7 @@ the words of the document; only months are shortened, and what is said beside it
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
@@ -97,6 +97,17 @@ class View:
     strip: tuple[Words, ...]
     prompts: tuple[str, ...]
 
+    @property
+    def tone(self) -> str:
+        """The colour of the headline: that of its decisions where they have one and the same, else a warning."""
+        tones = {one.tone for one in self.cpr} if self.agreed or len(self.cpr) == 1 else set()
+        return tones.pop() if len(tones) == 1 else "warn"
+
+    @property
+    def agreed(self) -> bool:
+        """Whether several decisions say what the headline says."""
+        return len(self.cpr) > 1 and all(one.words == self.headline for one in self.cpr)
+
 
 def view_of(document: Document, answering: Answering | None) -> View:
     """Return the screen for a document and who answers at its time (None: no rota is known for the person)."""
@@ -174,13 +185,24 @@ def _cpr(part: Part) -> tuple[str, str, tuple[Cpr, ...]]:
             return head, _upper(rest), ()
         return "CPR DECISION WITHHELD OR UNAVAILABLE", head, ()
     told = tuple(_decision(item) for item in part.items)
+    count = _NUMBERS.get(len(told), str(len(told)))
     if any(item.standing == "in-conflict" for item in part.items):
-        count = _NUMBERS.get(len(told), str(len(told)))
         lead = part.words[0].partition("All are shown. ")[2] or part.words[0]
         return f"{count} DECISIONS DISAGREE", lead, told
     if len(told) == 1:
         return told[0].words, "", told
+    if len({one.words for one in told}) == 1:
+        return told[0].words, *_agreeing(f"{count} DECISIONS SAY THIS", told)
     return "READ EACH CPR DECISION", "", told
+
+
+def _agreeing(lead: str, told: tuple[Cpr, ...]) -> tuple[str, tuple[Cpr, ...]]:
+    """Return how many decisions say the same, and each: one sent twice is shown once, a state of all said once."""
+    distinct = tuple(dict.fromkeys(told))
+    states = {one.state for one in distinct}
+    if len(states) > 1 or any(one.late for one in distinct):
+        return lead, distinct
+    return f"{lead}. {states.pop()}", tuple(replace(one, state="") for one in distinct)
 
 
 def _decision(item: Item) -> Cpr:

@@ -36,6 +36,7 @@ CASES = (
     Case("overdue", 765, {"review_in_days": -9, "decided_days_ago": 100}, fits=False),
     Case("for-cpr", 766, {"cpr": "for", "level": "selective", "place": "hospice"}),
     Case("withheld", 767, {}),
+    Case("sent-twice", 768, {}),
 )
 
 
@@ -53,6 +54,10 @@ def link_to(service: Running, case: Case) -> CrewLink:
         denial = keeping_from("ZZAMB1", GROUP[0])
         denial["code"] = [keeping_from("ZZAMB1", section)["code"][0] for section in GROUP]
         _consent(service, someone, sharing(someone, "permit", provision={"provision": [denial]}))
+    if case.name == "sent-twice":
+        decision = service.call("GET", f"/{someone.cpr()}", gp(service)).json()
+        again = {name: value for name, value in decision.items() if name not in ("id", "meta", "text")}
+        assert service.call("POST", "/Observation", gp(service), again).status_code == 201
     return crew_link(service, someone.nhs_number)
 
 

@@ -85,6 +85,15 @@ def test_two_decisions_that_disagree_are_both_there_with_what_to_do(browser: Bro
     assert words.count("DO NOT ATTEMPT CPR") == 1
 
 
+def test_a_decision_sent_twice_is_a_decision_in_its_own_colour(browser: Browser, links: dict[str, str]) -> None:
+    with visiting(browser) as page:
+        sign_in(page, links["sent-twice"])
+        words = page.locator(".cpr.stop").inner_text()
+    assert words.startswith("DO NOT ATTEMPT CPR\n")
+    assert "TWO DECISIONS SAY THIS" in words
+    assert "READ EACH" not in words
+
+
 def test_a_revoked_decision_is_never_said_to_be_in_force(browser: Browser, links: dict[str, str]) -> None:
     with visiting(browser) as page:
         sign_in(page, links["revoked"])

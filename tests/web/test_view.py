@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
 
 from fhir_profiles.sections import Section, section_of
 from service.people.demo import demo_people
+from service.people.values import USER_ID
 from service.plan.lines import plan_lines
 from service.plan.rota import Answering, Cover, OpenNow
 from service.plan.slots import Slot
 from service.plan.summary import Wording, compose
 from service.web.reading import Document, read_document
 from service.web.view import View, age_in_words, short, view_of
+from tests.journeys.people import is_cpr
 
+Json = dict[str, Any]
 NOW = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
 WORDING = Wording.of("Call the number below.")
 
 
-def document(name: str, withheld: frozenset[Section] = frozenset(), *, nothing: bool = False) -> Document:
+def unchanged(entries: list[Json]) -> None:
+    """Leave a plan as the demo has it."""
+
+
+def document(
+    name: str,
+    withheld: frozenset[Section] = frozenset(),
+    *,
+    nothing: bool = False,
+    change: Callable[[list[Json]], None] = unchanged,
+) -> Document:
     """Return the document about one of the demo's cast, as the service puts it together."""
     found = next(one for one in demo_people(NOW) if one.name.startswith(name))  # two of the cast are namesakes
-    text = msgspec.json.encode(found.bundle).decode()
-    for number, entry in enumerate(found.bundle["entry"]):
+    bundle = copy.deepcopy(found.bundle)
+    change(bundle["entry"])
+    text = msgspec.json.encode(bundle).decode()
+    for number, entry in enumerate(bundle["entry"]):
         text = text.replace(entry["fullUrl"], f"{entry['resource']['resourceType']}/{number}")
     meta = {"versionId": "1", "lastUpdated": "2026-11-20T10:00:00.000Z"}
     entries = msgspec.json.decode(text)["entry"]
@@ -94,6 +112,50 @@ def test_none_recorded_withheld_and_conflict_have_words_of_their_own() -> None:
     assert "do not infer" in closed.ceiling.text
     assert view("Edith").headline == "TWO DECISIONS DISAGREE"
     assert view("Edith").lead == "Call the number below."
+
+
+def said_again(entries: list[Json], **changed: Any) -> None:
+    """Add the CPR decision of a plan once more, with something changed."""
+    (one,) = (
+        entry for entry in entries if entry["resource"]["resourceType"] == "Observation" and is_cpr(entry["resource"])
+    )
+    again = {**copy.deepcopy(one["resource"]), **changed}
+    entries.append({"fullUrl": "urn:uuid:00000000-0000-4000-8000-0000000000aa", "resource": again})
+
+
+def by_another(entries: list[Json]) -> None:
+    other = {"identifier": {"system": USER_ID, "value": "555500000099"}, "display": "Dr Hospital Testby"}
+    said_again(entries, performer=[{"type": "Practitioner", **other}], effectiveDateTime="2026-11-19T10:00:00Z")
+
+
+@pytest.mark.parametrize("change", [said_again, by_another])
+@pytest.mark.parametrize(
+    ("name", "words", "tone"), [("Ada", "DO NOT ATTEMPT CPR", "stop"), ("Bernard", "ATTEMPT CPR", "go")]
+)
+def test_decisions_that_say_the_same_are_one_headline(
+    name: str, words: str, tone: str, change: Callable[[list[Json]], None]
+) -> None:
+    found = view_of(document(name, change=change), None)
+    assert (found.headline, found.tone) == (words, tone)
+    assert found.lead == "TWO DECISIONS SAY THIS. In force. Clinical recommendation"
+    signed = {one.signed.partition(",")[0] for one in found.cpr}
+    assert signed == {
+        view(name).cpr[0].signed.partition(",")[0],
+        *(["Dr Hospital Testby"] if change is by_another else []),
+    }
+
+
+def test_of_decisions_that_say_the_same_each_keeps_a_state_of_its_own() -> None:
+    found = view_of(document("Desmond", change=by_another), None)
+    assert (found.headline, found.tone, found.agreed) == ("DO NOT ATTEMPT CPR", "stop", True)
+    assert found.lead == "TWO DECISIONS SAY THIS"
+    assert sorted(one.late for one in found.cpr) == [False, True]
+
+
+def test_decisions_that_do_not_say_the_same_are_never_one_headline() -> None:
+    found = view("Edith")
+    assert not found.agreed
+    assert found.tone == "warn"
 
 
 def test_an_overdue_review_is_said_beside_the_decision_that_stands() -> None:
