@@ -15,7 +15,7 @@ from fhir_profiles.sections import Section
 from fhir_profiles.terminology import EPACCS, SNOMED
 from service.plan import vocabulary as v
 from service.plan.context import PlanContext
-from service.plan.decisions import absent_reason
+from service.plan.decisions import Unverified, Validity, absent_reason
 from service.plan.elements import (
     Resource,
     any_has_code,
@@ -42,7 +42,8 @@ class Statement(msgspec.Struct, frozen=True):
     """One thing to say. `words` stand alone; `details` follow them in the item's own text.
 
     `until` is a FHIR date after which `late` is to be added; `section` overrides the resource's own section, where one
-    resource (Patient) holds elements of several. `order` sorts within the slot, lowest first.
+    resource (Patient) holds elements of several. `order` sorts within the slot, lowest first. `validity` is that of an
+    advance decision; what has none is nothing that could be valid.
     """
 
     slot: Slot
@@ -54,6 +55,7 @@ class Statement(msgspec.Struct, frozen=True):
     until: str | None = None
     late: str = ""
     section: Section | None = None
+    validity: Validity | None = None
 
 
 def statements(resource: Resource, section: Section, context: PlanContext) -> list[Statement]:
@@ -114,7 +116,9 @@ def _advance_decision(resource: Resource, context: PlanContext) -> list[Statemen
         checked = (
             "Verified." if seen else "NOT VERIFIED HERE: see that it is valid and applies (written, signed, witnessed)."
         )
-        return [Statement(Slot.LEGAL, words, order=0, details=f"It binds where it is valid and applies. {checked}")]
+        details = f"It binds where it is valid and applies. {checked}"
+        validity = Validity() if seen else Validity((Unverified.NOT_VERIFIED,))
+        return [Statement(Slot.LEGAL, words, order=0, details=details, validity=validity)]
     words = finding(resource) or concept_words(resource.get("code") or resource.get("type")) or "exists"
     return [Statement(Slot.LEGAL, f"ADVANCE DECISION TO REFUSE TREATMENT: {words}", order=1)]
 

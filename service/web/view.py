@@ -210,11 +210,7 @@ def _decision(item: Item) -> Cpr:
     if item.title.endswith(" REVOKED") or item.title.startswith(("NO CPR DECISION", "REVOCATION OF ")):
         return Cpr(item.title, "warn", _upper(said.removeprefix(f"{item.title}: ").rstrip(".")), late=False, signed="")
     kind = BASIS_WORDS.get(item.basis, item.basis) or "kind not stated"
-    states = ["In force"] if item.standing == "current" else []
-    if item.unverified:
-        states.append("NOT VERIFIED: see Details")
-    if item.late:
-        states.append(f"REVIEW OVERDUE since {short(item.until)}")
+    states = [*(["In force"] if item.standing == "current" else []), *_doubts(item)]
     tone = {_STOP: "stop", _GO: "go"}.get(item.code, "warn")
     signed = f"{item.author or 'Signer not named'}, {short(item.effective) or 'date not recorded'}"
     return Cpr(
@@ -226,15 +222,32 @@ def _decision(item: Item) -> Cpr:
     )
 
 
+def _doubts(item: Item) -> list[str]:
+    """Return what must be said beside a decision wherever it is shown (hazards H1 and H9)."""
+    return [
+        *(["NOT VERIFIED: see Details"] if item.unverified else []),
+        *([f"REVIEW OVERDUE since {short(item.until)}"] if item.late else []),
+    ]
+
+
+def _doubted(item: Item, words: str) -> str:
+    """Return words behind what must be said beside them."""
+    return ". ".join([*_doubts(item), words])
+
+
 def _ceiling(part: Part) -> Words:
     if not part.recorded:
         return Words(_sentence(part))
     if part.items[0].standing == "in-conflict":
-        return Words("ESCALATION PLANS DISAGREE: " + " / ".join(item.title for item in part.items), len(part.items))
+        return Words(
+            "ESCALATION PLANS DISAGREE: " + " / ".join(_doubted(item, item.title) for item in part.items),
+            len(part.items),
+        )
     told: list[str] = []
     for item in part.items:
         said = (item.words[0] if item.words else item.title).rpartition(", decided ")[0] or item.title
-        told += [_upper(piece) for piece in said.removeprefix("Level of treatment: ").split(". ") if piece]
+        pieces = [_upper(one) for one in said.removeprefix("Level of treatment: ").split(". ")]
+        told += [_doubted(item, pieces[0]), *pieces[1:]]
     return _fitting(told, _CEILING_FITS)
 
 
@@ -243,7 +256,7 @@ def _legal(part: Part) -> Words:
         return Words("")
     if not part.recorded:
         return Words("ADVANCE DECISION OR ATTORNEY WITHHELD OR UNAVAILABLE")
-    return _fitting([_ATTORNEY.sub(r"ATTORNEY \1 ", item.title) for item in part.items], _LINE_FITS)
+    return _fitting([_doubted(item, _ATTORNEY.sub(r"ATTORNEY \1 ", item.title)) for item in part.items], _LINE_FITS)
 
 
 def _places(part: Part) -> Words:

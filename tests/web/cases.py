@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.people.rota import rota
-from tests.journeys.people import Person, admitted, crew, gp, keeping_from, person, sharing
+from tests.journeys.people import Person, admitted, crew, gp, keeping_from, person, posted, sharing
 from tests.running import Running
 from tests.web.browsing import CrewLink, crew_link
 
@@ -37,6 +38,7 @@ CASES = (
     Case("for-cpr", 766, {"cpr": "for", "level": "selective", "place": "hospice"}),
     Case("withheld", 767, {}),
     Case("sent-twice", 768, {}),
+    Case("doubtful", 772, {"advance_decision": True}),
 )
 
 
@@ -49,7 +51,12 @@ def fill_directory(service: Running) -> None:
 
 def link_to(service: Running, case: Case) -> CrewLink:
     """Load the person of a case and return the crew's link."""
-    someone = admitted(service, case.index, **case.traits)
+    someone = person(case.index, **case.traits)
+    if case.name == "doubtful":
+        dated = datetime.now(UTC) + timedelta(days=3)
+        someone.resource("CarePlan")["created"] = dated.isoformat(timespec="seconds")
+        del someone.resource("Consent", lambda one: "verification" in one)["verification"]
+    posted(service, someone)
     if case.name == "withheld":
         denial = keeping_from("ZZAMB1", GROUP[0])
         denial["code"] = [keeping_from("ZZAMB1", section)["code"][0] for section in GROUP]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -163,6 +163,65 @@ def test_an_overdue_review_is_said_beside_the_decision_that_stands() -> None:
     assert decision.state.startswith("In force, REVIEW OVERDUE since 19 Nov 2026")
     assert decision.late
     assert view("Desmond").late
+
+
+def of_type(entries: list[Json], resource_type: str) -> Iterator[Json]:
+    return (entry["resource"] for entry in entries if entry["resource"]["resourceType"] == resource_type)
+
+
+def nobody_signed_it(entries: list[Json]) -> None:
+    for escalation in of_type(entries, "CarePlan"):
+        del escalation["author"]
+
+
+def dated_after_it_was_recorded(entries: list[Json]) -> None:
+    for escalation in of_type(entries, "CarePlan"):
+        escalation["created"] = "2026-11-23T10:00:00Z"
+
+
+def review_of_the_ceiling(entries: list[Json]) -> None:
+    (ceiling,) = (entry["fullUrl"] for entry in entries if entry["resource"]["resourceType"] == "CarePlan")
+    for task in of_type(entries, "Task"):
+        task["focus"] = {"reference": ceiling}
+
+
+def two_ceilings(entries: list[Json]) -> None:
+    (one,) = (copy.deepcopy(entry) for entry in entries if entry["resource"]["resourceType"] == "CarePlan")
+    one["fullUrl"] = "urn:uuid:00000000-0000-4000-8000-0000000000bb"
+    del one["resource"]["author"]
+    (level,) = (one for one in one["resource"]["extension"] if one["url"].endswith("treatment-level"))
+    level["valueCodeableConcept"]["coding"][0]["code"] = "level-full"
+    entries.append(one)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "begins"),
+    [
+        ("Ada", nobody_signed_it, "NOT VERIFIED: see Details. Comfort-focused treatment"),
+        ("Ada", dated_after_it_was_recorded, "NOT VERIFIED: see Details. Comfort-focused treatment"),
+        ("Desmond", review_of_the_ceiling, "REVIEW OVERDUE since 19 Nov 2026. Comfort-focused treatment"),
+        ("Ada", unchanged, "Comfort-focused treatment"),
+    ],
+)
+def test_a_ceiling_says_what_speaks_against_it(name: str, change: Callable[[list[Json]], None], begins: str) -> None:
+    assert view_of(document(name, change=change), None).ceiling.text.startswith(begins)
+
+
+def test_of_ceilings_that_disagree_each_says_what_speaks_against_it() -> None:
+    words = view_of(document("Ada", change=two_ceilings), None).ceiling.text
+    assert words.startswith("ESCALATION PLANS DISAGREE: ")
+    assert words.count("NOT VERIFIED: see Details. Level of treatment: ") == 1
+    assert words.count("Level of treatment: ") == 2
+
+
+def test_an_advance_decision_that_nobody_verified_says_so() -> None:
+    def unverified(entries: list[Json]) -> None:
+        for one in of_type(entries, "Consent"):
+            one.pop("verification", None)
+
+    words = "ADVANCE DECISION TO REFUSE TREATMENT: Artificial respiration"
+    assert view("Jack").legal.text == words
+    assert view_of(document("Jack", change=unverified), None).legal.text == f"NOT VERIFIED: see Details. {words}"
 
 
 @pytest.mark.parametrize("name", ["Ada", "Bernard", "Edith", "Jack", "Kamala", "Leonard"])

@@ -17,7 +17,7 @@ from service.web.crew import Visit
 from service.web.pages import Pages
 from service.web.reading import Document
 from service.web.sign_in import signed_in
-from tests.journeys.people import TimeMachine, admitted, gp, person
+from tests.journeys.people import TimeMachine, admitted, person, posted
 from tests.running import Running, demo_settings
 from tests.service.record.house import house
 from tests.web.browsing import crew_link
@@ -109,8 +109,7 @@ def test_however_the_practice_is_named_the_plan_is_shown(
     assert made.status_code in (200, 201), made.text
     someone = person(index)
     someone.resource("Patient")["generalPractitioner"] = [practice]
-    assert service.call("POST", "", gp(service), someone.bundle).status_code == 200
-    link = crew_link(service, someone.nhs_number)
+    link = crew_link(service, posted(service, someone).nhs_number)
     with visitor(service) as bryn:
         page = bryn.get(link.url)
         assert bryn.get(f"{link.url}/details").status_code == 200
