@@ -33,6 +33,8 @@ from service.plan.times import in_words
 
 _NHS_COMMUNICATION = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSCommunication"
 _INTERPRETER = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequired"
+CALL_NOW = "CALL NOW, 24 hours"
+"""How a number begins that is answered day and night."""
 _OUT_OF_USE = frozenset(
     {"entered-in-error", "cancelled", "stopped", "inactive", "superseded", "draft", "declined", "proposed"}
 )
@@ -219,7 +221,7 @@ def _team(resource: Resource, context: PlanContext) -> list[Statement]:
         stated = extension(point, v.AVAILABILITY) or {}
         hours = stated.get("valueCode") or stated.get("valueString")
         day_and_night = hours == "24h"
-        lead = "CALL NOW, 24 hours" if day_and_night else f"Care team{f' ({hours})' if hours else ''}"
+        lead = CALL_NOW if day_and_night else f"Care team{f' ({hours})' if hours else ''}"
         words = f"{lead}: {point['value']}{f', {name}' if name else ''}"
         said.append(Statement(Slot.CALL, words, order=0 if day_and_night else 5))
     for participant in resource.get("participant", ()):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import HTMLResponse
 
 from service.web.assets import StyleSheet
+from service.web.calls import dial
 from service.web.session import Display
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def _environment() -> Environment:
         loader=loader, autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters["stressed"] = _stressed
+    made.filters["dial"] = dial
     return made
 
 

@@ -18,11 +18,11 @@ from service.plan.rota import Answering
 from service.plan.slots import Slot
 from service.plan.times import in_words
 from service.record.emergency import PROMPT_CONSENT
+from service.web.calls import Call, calls_of
 from service.web.reading import Document, Item, Part
 
 _MONTH = re.compile(r"\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:uary|ruary|ch|il|e|y|ust|tember|ober|ember)\b")
 _CLOCK = re.compile(r" at \d\d:\d\d$")
-_PHONE = re.compile(r"\+?\d[\d ]{8,14}\d")
 _PLACE = re.compile(r"Preferred place of (care|death)(?:, ([^:]+))?: (.+)")
 _ATTORNEY = re.compile(r"^LASTING POWER OF ATTORNEY for health and welfare(?:, held by (.*))?: (?:attorney )?")
 _NUMBERS = {2: "TWO", 3: "THREE", 4: "FOUR"}
@@ -63,22 +63,11 @@ class Cpr:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """Somebody to call: the number as dialled and as read, who answers there, until when."""
-
-    number: str
-    who: str
-    note: str = ""
-
-    @property
-    def dial(self) -> str:
-        """The number for a `tel:` address."""
-        return "".join(one for one in self.number if one.isdigit() or one == "+")
-
-
-@dataclass(frozen=True, slots=True)
 class View:
-    """The screen, from top to bottom. `notices` come before anything else, `prompts` when there is time."""
+    """The screen, from top to bottom. `notices` come before anything else, `prompts` when there is time.
+
+    `beside_calls` is what must be said beside whom to call, or instead.
+    """
 
     person: Person
     notices: tuple[str, ...]
@@ -90,7 +79,7 @@ class View:
     place: Words
     medicines: Words
     calls: tuple[Call, ...]
-    no_call: str
+    beside_calls: str
     fresh: str
     late: bool
     redacted: bool
@@ -113,7 +102,7 @@ def view_of(document: Document, answering: Answering | None) -> View:
     """Return the screen for a document and who answers at its time (None: no rota is known for the person)."""
     part = document.parts
     headline, lead, cpr = _cpr(part[Slot.CPR])
-    calls, no_call = _calls(part[Slot.CALL], answering)
+    calls, beside_calls = calls_of(part[Slot.CALL], answering)
     return View(
         person=_person(document),
         notices=tuple(one for one in document.notices if one != PROMPT_CONSENT),
@@ -125,7 +114,7 @@ def view_of(document: Document, answering: Answering | None) -> View:
         place=_places(part[Slot.PLACE]),
         medicines=_medicines(part[Slot.MEDICINES]),
         calls=calls,
-        no_call=no_call,
+        beside_calls=beside_calls,
         fresh=_fresh(document),
         late=document.out_of_date,
         redacted=document.redacted,
@@ -300,24 +289,6 @@ def _medicines(part: Part) -> Words:
         told += f". Authorised until {short(until[0])}"
     count = len(drugs)
     return Words(f"{told}. {count} prescribed" if count else told)
-
-
-def _calls(part: Part, answering: Answering | None) -> tuple[tuple[Call, ...], str]:
-    """Return whom to call now: who is open by the rota, then whoever the plan says answers day and night."""
-    calls = [Call(one.number, one.service, one.until_words) for one in (answering.open_now if answering else ())]
-    for item in part.items:
-        found = _PHONE.search(item.title)
-        if found and item.title.startswith("CALL NOW"):
-            who = item.title.partition(f"{found[0]}, ")[2] or "Advice line of the care team"
-            calls.append(Call(found[0], who, "24 hours"))
-    if calls:
-        return tuple(calls), ""
-    if not part.recorded and not answering:
-        return (), _sentence(part)
-    if answering and answering.unread:
-        return (), "WHO ANSWERS NOW COULD NOT BE READ. Contacts: see Details."
-    opens = f" Next: {answering.next_words}." if answering and answering.next_words else ""
-    return (), f"NO NUMBER IS KNOWN TO BE OPEN NOW.{opens} Contacts: see Details."
 
 
 def _strip(document: Document) -> tuple[Words, ...]:

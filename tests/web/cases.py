@@ -39,6 +39,7 @@ CASES = (
     Case("withheld", 767, {}),
     Case("sent-twice", 768, {}),
     Case("doubtful", 772, {"advance_decision": True}),
+    Case("switchboard", 773, {}, fits=False),
 )
 
 
@@ -56,6 +57,10 @@ def link_to(service: Running, case: Case) -> CrewLink:
         dated = datetime.now(UTC) + timedelta(days=3)
         someone.resource("CarePlan")["created"] = dated.isoformat(timespec="seconds")
         del someone.resource("Consent", lambda one: "verification" in one)["verification"]
+    if case.name == "switchboard":
+        (point,) = (one for one in someone.resource("CareTeam")["telecom"] if "960024" in one["value"])
+        point["value"] = "0300 123 4567 ext 24"
+        someone.resource("CareTeam")["telecom"].append({**point, "value": "by the switchboard, bleep 45"})
     posted(service, someone)
     if case.name == "withheld":
         denial = keeping_from("ZZAMB1", GROUP[0])

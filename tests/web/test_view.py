@@ -14,7 +14,6 @@ from fhir_profiles.sections import Section, section_of
 from service.people.demo import demo_people
 from service.people.values import USER_ID
 from service.plan.lines import plan_lines
-from service.plan.rota import Answering, Cover, OpenNow
 from service.plan.slots import Slot
 from service.plan.summary import Wording, compose
 from service.web.reading import Document, read_document
@@ -231,20 +230,6 @@ def test_what_does_not_fit_is_counted(name: str) -> None:
     said = whole.parts[Slot.CEILING].items[0].words[0].rpartition(", decided ")[0]
     pieces = [one[:1].upper() + one[1:] for one in said.removeprefix("Level of treatment: ").split(". ")]
     assert ceiling.text.split(". ") == pieces[: len(pieces) - ceiling.more]
-
-
-def test_whom_to_call() -> None:
-    whole = document("Ada")
-    open_now = Answering((OpenNow("Night nurses", "01632 960122", NOW, datetime(2026, 11, 28, 8, tzinfo=UTC)),))
-    found = view_of(whole, open_now)
-    assert [(one.dial, one.note) for one in found.calls] == [
-        ("01632960122", "until 08:00"),
-        ("01632960024", "24 hours"),
-    ]
-    nobody = view_of(document("Ada", nothing=True), Answering((), (NOW, Cover("Day team", "01632 960111", ()))))
-    assert nobody.calls == ()
-    assert "Next: Day team, 01632 960111, from Saturday 03:00" in nobody.no_call
-    assert "COULD NOT BE READ" in view_of(document("Ada", nothing=True), Answering((), unread=True)).no_call
 
 
 def test_medicines_whose_authorisation_has_ended_say_so() -> None:

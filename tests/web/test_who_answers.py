@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,23 +59,49 @@ def test_at_every_hour_the_number_that_is_open_then(later: TimeMachine) -> None:
         assert "01632 9602" not in text, "the other locality's services cover other practices"
 
 
-def test_a_service_that_is_changed_to_cover_nobody_is_shown_no_more(service: Running) -> None:
-    fill_directory(service)
-    number = "01632 960999"
+@contextmanager
+def extra_line(service: Running, identifier: str, number: str) -> Iterator[None]:
+    """Have one more service answer day and night for the practice; afterwards it covers nobody."""
     token = service.token("system", "ZZDIR1")
     extra = {**next(iter(rota())), "name": "Extra line", "telecom": [{"system": "phone", "value": number}]}
-    extra["identifier"] = [{**extra["identifier"][0], "value": "ZZEXTRA"}]
+    extra["identifier"] = [{**extra["identifier"][0], "value": identifier}]
     extra["availableTime"] = [{"allDay": True}]
     made = service.call("POST", "/HealthcareService", token, extra)
     assert made.status_code == 201, made.text
-    link = crew_link(service, admitted(service, 801).nhs_number)
-    with visitor(service) as bryn:
-        assert number in bryn.get(link.url).text
-        changed = {**extra, "id": made.json()["id"], "coverageArea": []}
+    try:
+        yield
+    finally:
+        changed = {**extra, "id": made.json()["id"]}
         changed.pop("coverageArea")
         put = service.call("PUT", f"/HealthcareService/{changed['id']}", token, changed, {"If-Match": 'W/"1"'})
         assert put.status_code == 200, put.text
+
+
+def test_a_service_that_is_changed_to_cover_nobody_is_shown_no_more(service: Running) -> None:
+    fill_directory(service)
+    number = "01632 960999"
+    link = crew_link(service, admitted(service, 801).nhs_number)
+    with visitor(service) as bryn:
+        with extra_line(service, "ZZEXTRA", number):
+            assert number in bryn.get(link.url).text
         assert number not in bryn.get(link.url).text
+
+
+@pytest.mark.parametrize(
+    ("index", "number", "dialled"),
+    [(824, "01632 960998 ext 45", "01632960998;ext=45"), (825, "by the switchboard, bleep 45", "")],
+)
+def test_both_pages_dial_a_number_alike_and_show_what_cannot_be_dialled(
+    service: Running, index: int, number: str, dialled: str
+) -> None:
+    fill_directory(service)
+    link = crew_link(service, admitted(service, index).nhs_number)
+    with visitor(service) as bryn, extra_line(service, f"ZZEXTRA{index}", number):
+        pages = [bryn.get(link.url).text, bryn.get(f"{link.url}/details").text]
+    for page in pages:
+        assert f"CALL {number}</strong>" in page
+        assert ("01632960998" in page) == (f'href="tel:{dialled}"' in page) == bool(dialled)
+        assert 'href="tel:"' not in page
 
 
 @pytest.mark.parametrize("changed", [{"coverageArea": [{"display": "Everywhere"}]}, {"availableTime": [{}]}])
