@@ -22,7 +22,7 @@ from service.record.find import ENOUGH, Candidate, Household
 from service.web.crew import Crew, Visit, go
 from service.web.entering import must_sign_in
 from service.web.forms import read_form
-from service.web.view import Person, person_of
+from service.web.identity import Person, person_of
 
 _LONGEST = 80
 _TYPED = (

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from security.clock import LONDON, parse_instant
-from service.plan.elements import Resource, identifier_of, person_name
 from service.plan.phrases import BASIS_WORDS
 from service.plan.rota import Answering
 from service.plan.slots import Slot
-from service.plan.times import in_words
 from service.record.emergency import PROMPT_CONSENT
 from service.web.calls import Call, calls_of
+from service.web.dates import short
+from service.web.identity import Person, person_of
 from service.web.reading import Document, Item, Part
 
-_MONTH = re.compile(r"\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:uary|ruary|ch|il|e|y|ust|tember|ober|ember)\b")
-_CLOCK = re.compile(r" at \d\d:\d\d$")
 _PLACE = re.compile(r"Preferred place of (care|death)(?:, ([^:]+))?: (.+)")
 _ATTORNEY = re.compile(r"^LASTING POWER OF ATTORNEY for health and welfare(?:, held by (.*))?: (?:attorney )?")
 _NUMBERS = {2: "TWO", 3: "THREE", 4: "FOUR"}
@@ -37,18 +33,6 @@ class Words:
 
     text: str
     more: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Whom it is about."""
-
-    name: str
-    born: str
-    age: str
-    nhs_number: str
-    address: str
-    died: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,47 +107,10 @@ def view_of(document: Document, answering: Answering | None) -> View:
     )
 
 
-def short(when: str, *, clock: bool = False) -> str:
-    """Return a FHIR date or time as `8 Nov 2026`, empty for none."""
-    words = _MONTH.sub(r"\1", in_words(when) or "")
-    return words if clock else _CLOCK.sub("", words)
-
-
 def _person(document: Document) -> Person:
     if not document.patient:
         return Person(" ".join(document.parts[Slot.IDENTITY].words), "", "", "", "", "")
     return person_of(document.patient, parse_instant(document.as_of))
-
-
-def person_of(patient: Resource, now: datetime) -> Person:
-    """Return whom a Patient is about, in the words of the screen."""
-    number = identifier_of(patient, NHS_NUMBER_SYSTEM) or ""
-    died = short(str(patient.get("deceasedDateTime", ""))) or ("yes" if patient.get("deceasedBoolean") else "")
-    born = str(patient.get("birthDate", ""))
-    return Person(
-        name=person_name(patient.get("name")) or "Name not recorded",
-        born=short(born) or "date not recorded",
-        age="" if died else age_in_words(born, now),
-        nhs_number=f"{number[:3]} {number[3:6]} {number[6:]}" if number else "not recorded",
-        address=address_of(patient),
-        died=died,
-    )
-
-
-def age_in_words(born: str, now: datetime) -> str:
-    """Return a person's age in whole years, in months under two; empty for a partial date of birth."""
-    if len(born) != 10:
-        return ""
-    day, today = datetime.fromisoformat(born).date(), now.astimezone(LONDON).date()
-    months = (today.year - day.year) * 12 + today.month - day.month - (today.day < day.day)
-    return f"{months // 12} years" if months >= 24 else f"{months} months"
-
-
-def address_of(patient: Resource) -> str:
-    usable: list[Resource] = [one for one in patient.get("address", ()) if one.get("use") not in ("old", "billing")]
-    one = next((found for found in usable if found.get("use") == "home"), usable[0] if usable else {})
-    parts = [*one.get("line", ()), one.get("city"), one.get("postalCode")]
-    return str(one.get("text") or ", ".join(str(part) for part in parts if part))
 
 
 def _cpr(part: Part) -> tuple[str, str, tuple[Cpr, ...]]:

@@ -16,8 +16,10 @@ from service.people.values import USER_ID
 from service.plan.lines import plan_lines
 from service.plan.slots import Slot
 from service.plan.summary import Wording, compose
+from service.web.dates import short
+from service.web.identity import address_of, age_in_words
 from service.web.reading import Document, read_document
-from service.web.view import View, age_in_words, short, view_of
+from service.web.view import View, view_of
 from tests.journeys.people import is_cpr
 
 Json = dict[str, Any]
@@ -62,6 +64,30 @@ def test_who_it_is() -> None:
     assert person.name == "Ada Testley"
     assert person.nhs_number.count(" ") == 2
     assert person.age.endswith(" years")
+
+
+@pytest.mark.parametrize(
+    ("periods", "shown"),
+    [
+        (({}, {}), "1 First Road"),
+        (({"end": "2020-01-01"}, {}), "2 Second Road"),
+        (({"end": "2026-11-27"}, {}), "2 Second Road"),
+        (({"end": "2026-11-28"}, {}), "1 First Road"),
+        (({"end": "2026-11-28T02:59:59Z"}, {}), "2 Second Road"),
+        (({"start": "2026-11-29"}, {"end": "2026-11-29"}), "2 Second Road"),
+        (({"start": "2020", "end": "2026"}, {}), "1 First Road"),
+        (({"end": "2025"}, {"start": "2027"}), ""),
+    ],
+)
+def test_an_address_is_where_somebody_lives_now(periods: tuple[dict[str, str], dict[str, str]], shown: str) -> None:
+    lines = ("1 First Road", "2 Second Road")
+    addresses = [{"use": "home", "line": [line], "period": period} for line, period in zip(lines, periods, strict=True)]
+    assert address_of({"address": addresses}, NOW) == shown
+
+
+def test_the_last_day_of_an_address_is_a_london_day() -> None:
+    night = datetime(2026, 6, 30, 23, 30, tzinfo=UTC)  # already the first of July in London
+    assert address_of({"address": [{"text": "1 First Road", "period": {"end": "2026-06-30"}}]}, night) == ""
 
 
 @pytest.mark.parametrize(
