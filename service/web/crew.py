@@ -31,6 +31,7 @@ from service.record import directory
 from service.record.access import Caller
 from service.record.crew_links import CrewLinks, Led
 from service.record.write import WriteRecord
+from service.web.forms import from_elsewhere
 from service.web.pages import HEADERS, Pages
 from service.web.reading import Document, read_document
 from service.web.session import Session, Sessions, used
@@ -87,7 +88,8 @@ class Crew:
         person = signed_in(session, self.registry, now, demo=self.demo)
         if session is None:
             fresh = self.sessions.begin(now)
-            return Visit(request, now, fresh, known=False, person=None, give=fresh)
+            # A cookie given here would be stored over the one that stayed behind, and sign its owner out.
+            return Visit(request, now, fresh, known=False, person=None, give=None if from_elsewhere(request) else fresh)
         return Visit(request, now, session, known=True, person=person, give=used(session, now) if person else None)
 
     def draw(

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from security.errors import SecurityError
 from service.web.crew import Crew, Visit, go, ours, renamed
-from service.web.forms import Form, read_form
+from service.web.forms import Form, from_elsewhere, read_form
 from service.web.outcome import LONGEST_TEXT, REASONS, Outcome
 from service.web.personas import PERSONAS
 from service.web.session import Display
@@ -39,9 +39,8 @@ class Draft(msgspec.Struct, array_like=True, frozen=True):
 
 def must_sign_in(crew: Crew, visit: Visit, path: str = "", draft: Draft | None = None) -> Response:
     """Return the page that a visitor without a sign-in gets instead of what they asked for."""
-    if not visit.known and visit.request.headers.get("sec-fetch-site") == "cross-site":
-        # Followed from another site, as from a control room's web page, a strict cookie stays behind. Asked again by a
-        # page of ours, it comes along.
+    if not visit.known and from_elsewhere(visit.request):
+        # As from a control room's web page. Asked again by a page of ours, the cookie comes along.
         return crew.draw(visit, "continue.html")
     return crew.draw(
         visit,

@@ -27,6 +27,11 @@ class Form:
         return self.fields.get(name, "").strip()[:most]
 
 
+def from_elsewhere(request: Request) -> bool:
+    """Say whether the browser tells that a page of another site led here: a strict cookie then stayed behind."""
+    return request.headers.get("sec-fetch-site") == "cross-site"
+
+
 def check_origin(request: Request, base_url: str) -> None:
     """Raise ForeignForm unless the browser says that a page of ours sent this.
 

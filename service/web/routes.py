@@ -80,6 +80,7 @@ def _trouble(crew: Crew, visit: Visit, problem: Exception) -> Response:
     if isinstance(problem, LinkClosed):
         return crew.draw(visit, "link_closed.html", 404)
     if isinstance(problem, ForeignForm):
+        visit.give = None  # whoever sent this changes nothing of the session, be it there or be it a new one
         return crew.draw(visit, "not_done.html", 403, why="It was not sent by a page of this service.")
     if isinstance(problem, RequestProblem):
         status = outcomes.answer(problem).status_code
