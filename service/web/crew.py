@@ -31,6 +31,7 @@ from service.record import directory
 from service.record.access import Caller
 from service.record.crew_links import CrewLinks, Led
 from service.record.write import WriteRecord
+from service.web.drafts import typist
 from service.web.forms import from_elsewhere
 from service.web.pages import HEADERS, Pages
 from service.web.reading import Document, read_document
@@ -95,14 +96,16 @@ class Crew:
     def draw(
         self, visit: Visit, template: str, status: int = 200, headers: dict[str, str] | None = None, **told: Any
     ) -> Response:
-        """Return a page for a visit; `form` is what its forms carry."""
+        """Return a page for a visit; `form` and `by` are what its forms carry."""
+        sessions, person = self.sessions, visit.person
         return self.pages.draw(
             template,
             status,
             display=visit.session.display,
             headers=headers or {},
-            form=self.sessions.form_token(visit.session),
-            person=visit.person,
+            form=sessions.form_token(visit.session),
+            by="" if person is None else typist(sessions.seal, visit.session.person),
+            person=person,
             path=ours(visit.path),
             **told,
         )

@@ -46,11 +46,11 @@ def check_origin(request: Request, base_url: str) -> None:
         raise ForeignForm
 
 
-async def read_form(request: Request, base_url: str) -> Form:
+async def read_form(request: Request, base_url: str, limit: int = LIMIT) -> Form:
     """Return the form of a POST. Raise ForeignForm, or what is wrong with its type, size or encoding."""
     check_origin(request, base_url)
     negotiation.check_content_type(request, form=True)
     fields: dict[str, str] = {}
-    for name, value in negotiation.form(await negotiation.read_body(request, LIMIT)):
+    for name, value in negotiation.form(await negotiation.read_body(request, limit)):
         fields.setdefault(name, value)
     return Form(fields)

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from service.api import outcomes
 from service.api.errors import RequestProblem
 from service.record.access import Refused
-from service.web import answer, entering, find, searching, telling
+from service.web import answer, entering, find, searching, signing_in, telling
 from service.web.answer import LinkClosed
 from service.web.assets import PREFIX, StyleSheet
 from service.web.crew import Crew, Handler, Visit, ours
@@ -34,7 +34,7 @@ _EVERYWHERE: tuple[tuple[str, str, str, Handler], ...] = (
 )
 _DEMO: tuple[tuple[str, str, str, Handler], ...] = (
     ("crew-sign-in", "GET", "/crew/sign-in", entering.sign_in_page),
-    ("crew-signs-in", "POST", "/crew/sign-in", entering.sign_in),
+    ("crew-signs-in", "POST", "/crew/sign-in", signing_in.sign_in),
 )
 """Signing in as one of the invented people. In production these addresses do not exist."""
 

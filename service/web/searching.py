@@ -20,10 +20,12 @@ from service.plan.particulars import Particulars, of_patient
 from service.record.errors import InvalidSearch
 from service.record.find import ENOUGH, Candidate, Household
 from service.web.crew import Crew, Visit, go
+from service.web.drafts import Draft, typed_by
 from service.web.entering import must_sign_in
 from service.web.forms import read_form
 from service.web.identity import Person, person_of
 
+_PATH = "/crew/search"
 _LONGEST = 80
 _TYPED = (
     "incident",
@@ -59,17 +61,20 @@ async def page(crew: Crew, visit: Visit) -> Response:
     """GET /crew/search: the form."""
     if visit.person is None:
         return must_sign_in(crew, visit)
-    return _form(crew, visit, {}, "")
+    return _form(crew, visit, {})
 
 
 async def search(crew: Crew, visit: Visit) -> Response:
     """POST /crew/search: list who may be meant."""
     form = await read_form(visit.request, crew.base_url)
     if visit.person is None:
-        return must_sign_in(crew, visit, "/crew/search")
+        return must_sign_in(crew, visit, _PATH, Draft.of(crew.sessions.seal, form, _PATH, _TYPED))
     typed = {name: form.text(name, _LONGEST) for name in _TYPED}
     if not crew.sessions.owns(visit.session, form.text("form")):
-        return _form(crew, visit, typed, "This page was open for too long. Check it, then look again.", 409)
+        mine = typed_by(crew.sessions.seal, form) == visit.session.person
+        return _form(
+            crew, visit, typed if mine else {}, "This page was open for too long. Check it, then look again.", 409
+        )
     if any(len(form.text(name)) > _LONGEST for name in _TYPED):
         return _form(crew, visit, typed, _TOO_LONG, 422)
     asked = _particulars(typed)
@@ -108,6 +113,11 @@ async def _shown(crew: Crew, visit: Visit, candidate: Candidate, incident: str) 
             f"/crew/i/{link.token}",
         )
     return None
+
+
+def again(crew: Crew, visit: Visit, fields: dict[str, str]) -> Response:
+    """Return the form with what was typed before a sign-in ended."""
+    return _form(crew, visit, fields, "You had to sign in again. Check what you typed, then look again.")
 
 
 def _particulars(typed: dict[str, str]) -> Particulars:
@@ -152,7 +162,7 @@ def _born(typed: dict[str, str]) -> str:
     return f"{year}-{int(month):02}-{int(day):02}"
 
 
-def _form(crew: Crew, visit: Visit, typed: dict[str, str], problem: str, status: int = 200) -> Response:
+def _form(crew: Crew, visit: Visit, typed: dict[str, str], problem: str = "", status: int = 200) -> Response:
     return crew.draw(
         visit, "search.html", status, typed={name: typed.get(name, "") for name in _TYPED}, problem=problem
     )

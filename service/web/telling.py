@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.responses import Response
 
 from security.scopes import require
@@ -11,10 +13,13 @@ from service.record.errors import RepeatedKey
 from service.record.kept import Idempotency
 from service.web.answer import followed, opened
 from service.web.crew import Crew, Visit, go
-from service.web.entering import Draft, must_sign_in
-from service.web.forms import Form, read_form
+from service.web.drafts import Draft, typed_by
+from service.web.entering import must_sign_in
+from service.web.forms import read_form
 from service.web.outcome import LONGEST_TEXT, REASONS, Outcome, communication
 
+_FIELDS = ("n", "outcome", "reason", "text")
+_NOTHING = Outcome("not-followed")
 _MOST_NOTES = 20
 
 
@@ -23,17 +28,18 @@ async def outcome_page(crew: Crew, visit: Visit) -> Response:
     if visit.person is None:
         return must_sign_in(crew, visit)
     number = _number(visit.request.query_params.get("n", ""))
-    return _form(crew, visit, Outcome("not-followed"), number)
+    return _form(crew, visit, _NOTHING, number)
 
 
 async def tell(crew: Crew, visit: Visit) -> Response:
     """POST /crew/i/{link}/outcome: write it as the signed-in person, once for each number."""
     form = await read_form(visit.request, crew.base_url)
-    said, number = _said(form), _number(form.text("n"))
+    said, number = _said(form.fields), _number(form.text("n"))
     if visit.person is None or visit.person.user is None:
-        draft = Draft(visit.session.person, visit.path, number, said.kind, said.reason, said.text)
-        return must_sign_in(crew, visit, visit.path, draft)
+        return must_sign_in(crew, visit, visit.path, Draft.of(crew.sessions.seal, form, visit.path, _FIELDS))
     if not crew.sessions.owns(visit.session, form.text("form")):
+        if typed_by(crew.sessions.seal, form) != visit.session.person:
+            return _form(crew, visit, _NOTHING, number, "This page was somebody else's. Say it in your own words.", 409)
         return _form(crew, visit, said, number, "This page was open for too long. Check it, then save it again.", 409)
     if said.problem:
         return _form(crew, visit, said, number, said.problem, 422)
@@ -72,23 +78,31 @@ async def _write(crew: Crew, visit: Visit, said: Outcome, number: int) -> None:
     await crew.write_record(caller, [Change(Method.CREATE, "Communication", "Communication", note)], "create", key)
 
 
-def _form(crew: Crew, visit: Visit, said: Outcome, number: int, problem: str = "", status: int = 200) -> Response:
+def again(crew: Crew, visit: Visit, path: str, fields: dict[str, str]) -> Response:
+    """Return the form with what was typed before a sign-in ended."""
+    problem = "You had to sign in again. Check what you typed, then save it."
+    return _form(crew, visit, _said(fields), _number(fields.get("n", "")), problem, path=path)
+
+
+def _form(
+    crew: Crew, visit: Visit, said: Outcome, number: int, problem: str = "", status: int = 200, path: str = ""
+) -> Response:
     return crew.draw(
         visit,
         "outcome.html",
         status,
         told=said,
         number=number,
-        address=_answer(visit) + "/outcome",
+        address=path or visit.path,
         problem=problem,
         reasons=REASONS,
         longest=LONGEST_TEXT,
     )
 
 
-def _said(form: Form) -> Outcome:
-    kind = form.text("outcome")
-    return Outcome(kind, form.text("reason") if kind != "followed" else "", form.text("text"))
+def _said(fields: Mapping[str, str]) -> Outcome:
+    kind, reason, text = (fields.get(name, "").strip() for name in ("outcome", "reason", "text"))
+    return Outcome(kind, reason if kind != "followed" else "", text)
 
 
 def _number(text: str) -> int:

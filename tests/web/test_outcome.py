@@ -11,7 +11,7 @@ import pytest
 from tests.journeys.people import Person, admitted, gp, person
 from tests.running import Running
 from tests.web.browsing import crew_link
-from tests.web.visits import Visitor, form_of, path_of, visitor
+from tests.web.visits import Visitor, form_of, hidden_of, path_of, visitor
 
 Json = dict[str, Any]
 
@@ -118,6 +118,7 @@ def test_a_form_of_an_earlier_session_is_shown_again_with_what_was_typed(service
     link = crew_link(service, admitted(service, 745).nhs_number)
     path = f"{path_of(link.url)}/outcome"
     with visitor(service) as bryn:
-        page = bryn.post(path, form="0" * 32, n="0", outcome="followed", text="He was calm.")
+        by = hidden_of(bryn.get(path))["by"]
+        page = bryn.post(path, form="0" * 32, by=by, n="0", outcome="followed", text="He was calm.")
     assert page.status_code == 409
     assert "He was calm." in page.text
