@@ -14,7 +14,9 @@ import msgspec
 from starlette.responses import Response
 
 from fhir_profiles import json
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from security.scopes import require
+from service.plan.elements import identifier_of
 from service.plan.matching import Grade, keys_for
 from service.plan.particulars import Particulars, of_patient
 from service.record.errors import InvalidSearch
@@ -104,7 +106,8 @@ async def _shown(crew: Crew, visit: Visit, candidate: Candidate, incident: str) 
     for item in candidate.released.items:
         patient = json.decode(bytes(item.body))
         assert isinstance(patient, dict)
-        link = await crew.links.by_hand(caller.principal, f"Patient/{item.id}")
+        number = identifier_of(patient, NHS_NUMBER_SYSTEM) or ""
+        link = await crew.links.by_hand(caller.principal, f"Patient/{item.id}", number)
         return Shown(
             person_of(patient, visit.now),
             _WORDS[candidate.fit.grade],

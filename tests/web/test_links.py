@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from security.audit import AuditEntry, AuditSealer, Outcome
+from security.keys import open_keys
 from service.app import create_app
 from tests.journeys.people import TimeMachine, admitted, person
 from tests.running import Running, demo_settings, parameters
@@ -43,6 +46,30 @@ def test_what_opens_to_nobody_reads_the_same_whatever_the_reason(service: Runnin
     assert {page.status_code for page in pages} == {404}
     assert len(bodies) == 1
     assert "says nothing about whether there is a plan" in bodies.pop()
+
+
+def test_using_a_link_that_was_made_for_somebody_else_is_written_down(service: Running) -> None:
+    someone = admitted(service, 710)
+    foreign = path_of(crew_link(service, someone.nhs_number, "ZZ1110").url)
+    with visitor(service) as bryn, visitor(service, "ada") as ada:
+        own = bryn.post("/crew/find", form=bryn.form(), nhs_number=someone.nhs_number).headers["location"]
+        for path in (foreign, f"{foreign}/details", own):
+            before = entries(service)
+            assert ada.get(path).status_code == 404
+            (entry,) = entries(service)[len(before) :]
+            assert (entry.interaction, entry.outcome, entry.permitted) == ("crew-link", Outcome.REFUSED, False)
+            assert (entry.user_id, entry.organisation) == ("zz-ambulance-2", "ZZAMB1")
+        before = entries(service)
+        assert ada.get(f"/crew/i/{'A' * 32}").status_code == 404
+        assert entries(service) == before, "a guess concerns nobody"
+
+
+def entries(service: Running) -> list[AuditEntry]:
+    """Return every audit entry, in the order in which they were filed."""
+    settings = service.settings
+    sealer = AuditSealer(open_keys(settings.keys).audit_seal, settings.tenant)
+    with sqlite3.connect(settings.home / "records.sqlite") as database:
+        return [sealer.open(sealed) for (sealed,) in database.execute("SELECT sealed FROM audit ORDER BY filed")]
 
 
 def test_an_address_that_is_no_link_is_not_repeated(service: Running) -> None:
