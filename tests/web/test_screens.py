@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.running import Running
+from tests.journeys.people import admitted
+from tests.running import Running, parameters
 from tests.web.browsing import (
     AXE,
     DESKTOP,
     PHONE,
     TABLET,
+    crew_link,
     keep,
     scrolls,
     sign_in,
@@ -143,8 +145,9 @@ def test_the_other_pages(browser: Browser, service: Running, links: dict[str, st
         page.goto(f"{links['full']}/outcome")
         page.get_by_label("No service could come").check()
         page.get_by_role("button", name="Save").click()
-        page.get_by_role("heading", name="You have told us already").wait_for()
-        keep(page, f"told-already-{scheme}")
+        page.get_by_text("You said something else before").first.wait_for()
+        assert page.get_by_label("No service could come").is_checked()
+        keep(page, f"said-before-{scheme}")
         _checked(page)
         page.goto(f"{service.settings.base_url}/crew")
         keep(page, f"find-{scheme}")
@@ -154,6 +157,25 @@ def test_the_other_pages(browser: Browser, service: Running, links: dict[str, st
         _checked(page)
         page.goto(f"{service.settings.base_url}/crew/i/{'A' * 32}")
         keep(page, f"link-closed-{scheme}")
+        _checked(page)
+
+
+@pytest.mark.parametrize(("scheme", "index"), [("light", 774), ("dark", 775)])
+def test_what_cannot_be_saved_offers_no_way_to_save_it(
+    browser: Browser, service: Running, scheme: str, index: int
+) -> None:
+    link = crew_link(service, admitted(service, index).nhs_number)
+    with visiting(browser, color_scheme=scheme) as page:
+        sign_in(page, f"{link.url}/outcome")
+        page.get_by_label("No service could come").check()
+        page.get_by_label("In your own words").fill("Rang three times.")
+        room = service.token("system", "ZZCAD1")
+        assert service.call("POST", "/$close-incident", room, parameters(id=link.incident)).status_code == 200
+        page.get_by_role("button", name="Save").click()
+        assert page.get_by_text("Not saved: the incident has ended").is_visible()
+        assert page.get_by_label("In your own words").input_value() == "Rang three times."
+        assert page.get_by_role("button", name="Save").count() == 0
+        keep(page, f"outcome-not-saved-{scheme}")
         _checked(page)
 
 
