@@ -27,7 +27,8 @@ MOST_SHOWN = 20
 INTERACTION = "$match"
 ENOUGH = (
     "an NHS number or another identifier",
-    "family name or given name with birth date or year of birth",
+    "family name or given name with birth date",
+    "family name and given name with year of birth",
     "family name with street",
     "postcode with house number, or a UPRN",
     "a telephone number",

@@ -240,6 +240,22 @@ def test_too_little_and_nonsense_are_said_plainly_at_their_field_and_kept(
             assert f'value="{value}"' in phone.page, name
 
 
+def test_what_is_said_to_be_enough_is_enough(phone: Phone) -> None:
+    phone.get(SEARCH)
+    assert phone.post(SEARCH, family="Testley", year="1940").status_code == 422
+    assert "family name and given name with year of birth" in phone.page
+    for enough in (
+        {"family": "Testley", "given": "Ada", "year": "1940"},
+        {"given": "Ada", "day": "1", "month": "2", "year": "1940"},
+        {"family": "Testley", "street": "High Street"},
+        {"house": "9", "postcode": "ZZ99 5NN"},
+        {"phone": "01632 960999"},
+        {"called": "tinker", "town": "Little Specimen"},
+    ):
+        phone.get(SEARCH)
+        assert phone.post(SEARCH, **enough).status_code == 200, enough
+
+
 def test_without_a_sign_in_nothing_is_searched(service: Running, phone: Phone) -> None:
     phone.get(SEARCH)
     phone.client.cookies.clear()
