@@ -14,7 +14,7 @@ from service.record.access import Refused
 from service.web import answer, entering, find, searching, signing_in, telling
 from service.web.answer import LinkClosed
 from service.web.assets import PREFIX, StyleSheet
-from service.web.crew import Crew, Handler, Visit, ours
+from service.web.crew import Crew, Handler, Visit, go, ours
 from service.web.forms import ForeignForm
 from service.web.pages import Pages
 
@@ -22,6 +22,7 @@ _LINK = "/crew/i/{link}"
 _EVERYWHERE: tuple[tuple[str, str, str, Handler], ...] = (
     ("crew-home", "GET", "/crew", find.home),
     ("crew-find", "POST", "/crew/find", find.find),
+    ("crew-find-again", "GET", "/crew/find", find.home),
     ("crew-search", "GET", "/crew/search", searching.page),
     ("crew-matches", "POST", "/crew/search", searching.search),
     ("crew-display", "POST", "/crew/display", entering.display),
@@ -37,6 +38,8 @@ _DEMO: tuple[tuple[str, str, str, Handler], ...] = (
     ("crew-signs-in", "POST", "/crew/sign-in", signing_in.sign_in),
 )
 """Signing in as one of the invented people. In production these addresses do not exist."""
+_ELSEWHERE = "/crew/{rest:path}"
+"""Every other address: whoever is here has a browser, and can read no JSON."""
 
 
 def crew_routes(crew: Callable[[], Crew | None], pages: Pages) -> list[BaseRoute]:
@@ -46,7 +49,8 @@ def crew_routes(crew: Callable[[], Crew | None], pages: Pages) -> list[BaseRoute
         Route(path, _handled(crew, pages, name, handler), methods=[method], name=name)
         for name, method, path, handler in rows
     ]
-    return [*routes, Route(PREFIX + "{name}", _styled(pages.sheet), name="crew-style")]
+    nowhere = Route(_ELSEWHERE, _handled(crew, pages, "crew-nowhere", _nowhere), methods=["GET", "POST"])
+    return [*routes, Route(PREFIX + "{name}", _styled(pages.sheet), name="crew-style"), nowhere]
 
 
 def _handled(crew: Callable[[], Crew | None], pages: Pages, name: str, handler: Handler) -> Callable[[Request], object]:
@@ -73,6 +77,14 @@ def _handled(crew: Callable[[], Crew | None], pages: Pages, name: str, handler: 
         return response
 
     return answered
+
+
+async def _nowhere(crew: Crew, visit: Visit) -> Response:
+    """Answer an address that is no page; with a slash too many it leads to the page without, whatever Host was said."""
+    page = visit.path.rstrip("/")
+    if visit.path != page == ours(page):
+        return go(page)
+    return crew.draw(visit, "no_page.html", 404)
 
 
 def _trouble(crew: Crew, visit: Visit, problem: Exception) -> Response:

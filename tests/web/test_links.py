@@ -79,6 +79,32 @@ def test_an_address_that_is_no_link_is_not_repeated(service: Running) -> None:
     assert "alert" not in page.text
 
 
+@pytest.mark.parametrize("path", ["/crew/nothing", "/crew/i", "/crew/i/x/y/z", "/crew/sign-out", "/crew/find/"])
+@pytest.mark.parametrize("persona", ["bryn", None])
+def test_what_is_no_page_is_said_to_be_none(service: Running, path: str, persona: str | None) -> None:
+    with visitor(service, persona) as somebody:
+        page = somebody.get(path)
+    assert page.status_code == 404
+    assert page.headers["content-type"].startswith("text/html")
+    assert "THERE IS NO SUCH PAGE" in page.text
+
+
+def test_a_page_that_a_browser_brings_back_is_one(service: Running) -> None:
+    """The address of a form that was sent, in a tab that is opened again."""
+    with visitor(service) as bryn:
+        page = bryn.get("/crew/find")
+    assert page.status_code == 200
+    assert "Find a plan" in page.text
+
+
+def test_a_slash_too_many_leads_to_no_other_host(service: Running) -> None:
+    link = path_of(crew_link(service, admitted(service, 711).nhs_number).url)
+    with visitor(service) as bryn:
+        for path in ("/crew", link, f"{link}/details", f"{link}/outcome", "/crew/search"):
+            page = bryn.get(f"{path}/", Host="evil.example")
+            assert (page.status_code, page.headers["location"]) == (303, path)
+
+
 def test_a_link_ends_after_two_hours(later: TimeMachine) -> None:
     service = later.service
     link = crew_link(service, admitted(service, 704).nhs_number)

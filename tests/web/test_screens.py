@@ -158,6 +158,9 @@ def test_the_other_pages(browser: Browser, service: Running, links: dict[str, st
         page.goto(f"{service.settings.base_url}/crew/i/{'A' * 32}")
         keep(page, f"link-closed-{scheme}")
         _checked(page)
+        page.goto(f"{service.settings.base_url}/crew/nothing")
+        keep(page, f"no-page-{scheme}")
+        _checked(page)
 
 
 @pytest.mark.parametrize(("scheme", "index"), [("light", 774), ("dark", 775)])
