@@ -21,6 +21,7 @@ from tests.web.browsing import (
     visiting,
 )
 from tests.web.cases import CASES, Case, fill_directory, link_to, nobody, not_shared
+from tests.web.stopping import writer_stopped
 from tests.web.visits import path_of
 
 SIZES = {"phone": PHONE, "tablet": TABLET, "desktop": DESKTOP}
@@ -180,6 +181,28 @@ def test_what_cannot_be_saved_offers_no_way_to_save_it(
         assert page.get_by_role("button", name="Save").count() == 0
         keep(page, f"outcome-not-saved-{scheme}")
         _checked(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_when_the_service_cannot_answer_on_every_screen_by_day_and_by_night(
+    browser: Browser, shaky: Running, scheme: str
+) -> None:
+    link = nobody(shaky, 776).url
+    with visiting(browser, color_scheme=scheme) as page:
+        sign_in(page, f"{shaky.settings.base_url}/crew")
+        with writer_stopped(shaky):
+            page.goto(link)
+            assert page.get_by_role("heading", name="THE SERVICE CANNOT ANSWER NOW").is_visible()
+            assert "Do not infer that there is no plan" in page.locator("main").inner_text()
+            for size, (width, height) in SIZES.items():
+                page.set_viewport_size({"width": width, "height": height})
+                keep(page, f"unreachable-{size}-{scheme}")
+                assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+                again = page.get_by_role("link", name="Try again").bounding_box()
+                assert again is not None
+                assert again["y"] + again["height"] <= height, "the way on is on the first screen"
+            assert page.evaluate(CONTRAST, "body") >= 7
+            _checked(page)
 
 
 def test_three_empty_states_that_nobody_takes_for_each_other(browser: Browser, service: Running) -> None:
