@@ -37,9 +37,9 @@ CASES = (
     Case("overdue", 765, {"review_in_days": -9, "decided_days_ago": 100}, fits=False),
     Case("for-cpr", 766, {"cpr": "for", "level": "selective", "place": "hospice"}),
     Case("withheld", 767, {}),
-    Case("sent-twice", 768, {}),
-    Case("doubtful", 772, {"advance_decision": True}),
-    Case("switchboard", 773, {}, fits=False),
+    Case("sent-twice", 1568, {}),
+    Case("doubtful", 1572, {"advance_decision": True}),
+    Case("switchboard", 1573, {}, fits=False),
 )
 
 

@@ -39,7 +39,7 @@ def cookie_lost(bryn: Visitor, later: TimeMachine) -> None:
     bryn.client.cookies.clear()
 
 
-@pytest.mark.parametrize(("index", "ending"), [(722, ended), (832, signed_out_elsewhere), (833, cookie_lost)])
+@pytest.mark.parametrize(("index", "ending"), [(1522, ended), (1632, signed_out_elsewhere), (1633, cookie_lost)])
 def test_it_is_there_for_who_typed_it_and_for_nobody_else(
     later: TimeMachine, index: int, ending: Callable[[Visitor, TimeMachine], None]
 ) -> None:
@@ -65,7 +65,7 @@ def test_it_is_there_for_who_typed_it_and_for_nobody_else(
 
 
 def test_what_nobody_can_be_named_for_is_not_kept(service: Running) -> None:
-    path = an_outcome(service, 724)
+    path = an_outcome(service, 1524)
     with visitor(service) as bryn:
         bryn.post("/crew/sign-out")
         for by in ({}, {"by": ""}, {"by": "AAAA"}, {"by": "x" * 200}):
@@ -76,7 +76,7 @@ def test_what_nobody_can_be_named_for_is_not_kept(service: Running) -> None:
 
 
 def test_a_text_that_fills_a_form_comes_through_the_sign_in(service: Running) -> None:
-    path = an_outcome(service, 725)
+    path = an_outcome(service, 1525)
     with visitor(service) as bryn:
         hidden = hidden_of(bryn.get(path))
         bryn.post("/crew/sign-out")
@@ -86,7 +86,7 @@ def test_a_text_that_fills_a_form_comes_through_the_sign_in(service: Running) ->
 
 
 def test_a_second_tap_on_one_s_name_still_brings_it(service: Running) -> None:
-    path = an_outcome(service, 726)
+    path = an_outcome(service, 1526)
     with visitor(service) as bryn:
         hidden = hidden_of(bryn.get(path))
         bryn.post("/crew/sign-out")
@@ -96,7 +96,7 @@ def test_a_second_tap_on_one_s_name_still_brings_it(service: Running) -> None:
 
 
 def test_what_was_typed_to_find_somebody_is_there_again(service: Running) -> None:
-    number = person(727).nhs_number
+    number = person(1527).nhs_number
     with visitor(service) as bryn:
         for path, typed in (
             ("/crew", {"nhs_number": number}),
@@ -114,7 +114,7 @@ def test_what_was_typed_to_find_somebody_is_there_again(service: Running) -> Non
 
 
 def test_a_page_of_one_person_tells_the_next_nothing(service: Running) -> None:
-    path = an_outcome(service, 834)
+    path = an_outcome(service, 1634)
     with visitor(service) as somebody:
         told, looked = hidden_of(somebody.get(path)), hidden_of(somebody.get("/crew/search"))
         somebody.post("/crew/sign-out")

@@ -45,7 +45,7 @@ def follow(page: Page, board: str) -> None:
 
 
 def test_who_is_signed_in_stays_so_and_sees_the_answer(browser: Browser, service: Running) -> None:
-    link = crew_link(service, admitted(service, 830).nhs_number).url
+    link = crew_link(service, admitted(service, 1630).nhs_number).url
     with another_site(link) as board, visiting(browser) as page:
         sign_in(page, f"{service.settings.base_url}/crew")
         follow(page, board)
@@ -55,7 +55,7 @@ def test_who_is_signed_in_stays_so_and_sees_the_answer(browser: Browser, service
 
 
 def test_who_is_not_signed_in_signs_in_once_and_sees_the_answer(browser: Browser, service: Running) -> None:
-    link = crew_link(service, admitted(service, 831).nhs_number).url
+    link = crew_link(service, admitted(service, 1631).nhs_number).url
     with another_site(link) as board, visiting(browser) as page:
         follow(page, board)
         page.get_by_role("button", name="Bryn").click()

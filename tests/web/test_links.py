@@ -49,7 +49,7 @@ def test_what_opens_to_nobody_reads_the_same_whatever_the_reason(service: Runnin
 
 
 def test_using_a_link_that_was_made_for_somebody_else_is_written_down(service: Running) -> None:
-    someone = admitted(service, 710)
+    someone = admitted(service, 1510)
     foreign = path_of(crew_link(service, someone.nhs_number, "ZZ1110").url)
     with visitor(service) as bryn, visitor(service, "ada") as ada:
         own = bryn.post("/crew/find", form=bryn.form(), nhs_number=someone.nhs_number).headers["location"]
@@ -98,7 +98,7 @@ def test_a_page_that_a_browser_brings_back_is_one(service: Running) -> None:
 
 
 def test_a_slash_too_many_leads_to_no_other_host(service: Running) -> None:
-    link = path_of(crew_link(service, admitted(service, 711).nhs_number).url)
+    link = path_of(crew_link(service, admitted(service, 1511).nhs_number).url)
     with visitor(service) as bryn:
         for path in ("/crew", link, f"{link}/details", f"{link}/outcome", "/crew/search"):
             page = bryn.get(f"{path}/", Host="evil.example")
@@ -132,7 +132,7 @@ def test_a_link_is_made_of_an_open_incident_of_one_s_own(service: Running) -> No
 
 
 def test_a_number_typed_by_hand_is_in_no_address_and_opens_for_its_typist_alone(service: Running) -> None:
-    someone = admitted(service, 707)
+    someone = admitted(service, 1507)
     service.open_incident(someone.nhs_number)
     spaced = f"{someone.nhs_number[:3]} {someone.nhs_number[3:6]} {someone.nhs_number[6:]}"
     with visitor(service) as bryn, visitor(service, "ada") as ada:

@@ -82,7 +82,7 @@ def test_double_tap_and_the_way_back_write_it_once(service: Running) -> None:
 
 def test_what_is_said_after_something_else_is_there_to_be_added(service: Running) -> None:
     """A mistaken tap on "Plan followed" takes nothing of what somebody then has to say."""
-    someone = admitted(service, 746)
+    someone = admitted(service, 1546)
     link = crew_link(service, someone.nhs_number)
     path = f"{path_of(link.url)}/outcome"
     meant = {"outcome": "not-followed", "reason": "nobody-could-come", "text": "Rang the heliotrope line."}
@@ -106,7 +106,7 @@ def test_what_is_said_after_something_else_is_there_to_be_added(service: Running
 
 
 def test_of_many_notes_the_last_is_told_where_else_to_say_it(service: Running) -> None:
-    link = crew_link(service, admitted(service, 747).nhs_number)
+    link = crew_link(service, admitted(service, 1547).nhs_number)
     path = f"{path_of(link.url)}/outcome"
     with visitor(service) as bryn:
         form = form_of(bryn.get(link.url))
@@ -146,7 +146,7 @@ def by_picking(bryn: Visitor, service: Running, someone: Person) -> tuple[str, s
     return re.findall(r'href="(/crew/i/[^"/]{32})"', bryn.get(url).text)[0], incident
 
 
-@pytest.mark.parametrize(("index", "way"), [(748, by_link), (749, by_number), (750, by_picking)])
+@pytest.mark.parametrize(("index", "way"), [(1548, by_link), (1549, by_number), (1550, by_picking)])
 def test_when_the_incident_has_ended_what_was_typed_is_there_and_it_is_said_whom_to_tell(
     service: Running, index: int, way: Callable[[Visitor, Running, Person], tuple[str, str]]
 ) -> None:
@@ -177,7 +177,7 @@ def test_when_the_incident_has_ended_what_was_typed_is_there_and_it_is_said_whom
 
 def test_when_the_incident_has_ended_who_may_write_otherwise_still_does(service: Running) -> None:
     """The link says who was visited; the sharing decision alone says what may be written."""
-    someone = admitted(service, 751)
+    someone = admitted(service, 1551)
     with visitor(service) as bryn:
         path, incident = by_link(bryn, service, someone)
         page = bryn.get(path)
@@ -190,7 +190,7 @@ def test_when_the_incident_has_ended_who_may_write_otherwise_still_does(service:
 
 
 def test_a_second_tap_is_told_that_the_first_was_saved_when_the_incident_ended_between(service: Running) -> None:
-    someone = admitted(service, 752)
+    someone = admitted(service, 1552)
     with visitor(service) as bryn:
         path, incident = by_link(bryn, service, someone)
         page = bryn.get(path)
@@ -203,7 +203,7 @@ def test_a_second_tap_is_told_that_the_first_was_saved_when_the_incident_ended_b
 
 
 def test_whoever_has_not_shared_is_said_to_and_the_text_stays(service: Running) -> None:
-    link = not_shared(service, 753)
+    link = not_shared(service, 1553)
     with visitor(service) as bryn:
         path = f"{path_of(link.url)}/outcome"
         page = bryn.post(path, **hidden_of(bryn.get(path)), n="0", outcome="followed", text="Heliotrope.")
@@ -214,7 +214,7 @@ def test_whoever_has_not_shared_is_said_to_and_the_text_stays(service: Running) 
 
 
 def test_saved_is_said_of_what_was_saved_and_of_nothing_else(service: Running) -> None:
-    link = crew_link(service, admitted(service, 754).nhs_number)
+    link = crew_link(service, admitted(service, 1554).nhs_number)
     path = f"{path_of(link.url)}/outcome"
     with visitor(service) as bryn:
         never = bryn.get(f"{path}/saved?n=0")

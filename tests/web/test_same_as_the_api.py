@@ -62,7 +62,7 @@ def test_words_of_a_plan_are_shown_as_words_and_never_run(service: Running) -> N
 
 
 def test_a_doubt_is_stressed_and_what_stands_around_it_stays_text(service: Running) -> None:
-    someone = person(795)
+    someone = person(1595)
     ceiling = someone.resource("CarePlan")
     ceiling["created"] = (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="seconds")
     ceiling["description"] = "<i>Stay</i> at home, NOT in hospital"

@@ -164,7 +164,7 @@ def test_the_other_pages(browser: Browser, service: Running, links: dict[str, st
         _checked(page)
 
 
-@pytest.mark.parametrize(("scheme", "index"), [("light", 774), ("dark", 775)])
+@pytest.mark.parametrize(("scheme", "index"), [("light", 1574), ("dark", 1575)])
 def test_what_cannot_be_saved_offers_no_way_to_save_it(
     browser: Browser, service: Running, scheme: str, index: int
 ) -> None:
@@ -187,7 +187,7 @@ def test_what_cannot_be_saved_offers_no_way_to_save_it(
 def test_when_the_service_cannot_answer_on_every_screen_by_day_and_by_night(
     browser: Browser, shaky: Running, scheme: str
 ) -> None:
-    link = nobody(shaky, 776).url
+    link = nobody(shaky, 1576).url
     with visiting(browser, color_scheme=scheme) as page:
         sign_in(page, f"{shaky.settings.base_url}/crew")
         with writer_stopped(shaky):

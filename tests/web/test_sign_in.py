@@ -137,7 +137,7 @@ def test_signing_out_ends_it_and_a_sign_in_gets_a_new_session(service: Running) 
 
 
 def test_a_second_tap_on_one_s_name_goes_on(service: Running) -> None:
-    link = crew_link(service, admitted(service, 723).nhs_number)
+    link = crew_link(service, admitted(service, 1523).nhs_number)
     with visitor(service, None) as somebody:
         sent = {"form": form_of(somebody.get(link.url)), "next": path_of(link.url), "draft": ""}
         taps = [somebody.post("/crew/sign-in", persona="bryn", **sent) for _ in range(2)]

@@ -89,7 +89,7 @@ def test_a_service_that_is_changed_to_cover_nobody_is_shown_no_more(service: Run
 
 @pytest.mark.parametrize(
     ("index", "number", "dialled"),
-    [(824, "01632 960998 ext 45", "01632960998;ext=45"), (825, "by the switchboard, bleep 45", "")],
+    [(1624, "01632 960998 ext 45", "01632960998;ext=45"), (1625, "by the switchboard, bleep 45", "")],
 )
 def test_both_pages_dial_a_number_alike_and_show_what_cannot_be_dialled(
     service: Running, index: int, number: str, dialled: str
@@ -117,10 +117,10 @@ def test_a_service_that_says_nothing_useful_does_no_harm(service: Running, chang
 @pytest.mark.parametrize(
     ("index", "practice"),
     [
-        (820, {"reference": f"Organization?identifier={ODS_SYSTEM}|ZZGP01"}),
-        (821, {"identifier": {"system": ODS_SYSTEM, "value": "ZZGP01"}}),
-        (822, {"reference": "https://surgery.example/Organization/1", "identifier": {"value": "ZZGP01"}}),
-        (823, {"display": "The surgery in the square"}),
+        (1620, {"reference": f"Organization?identifier={ODS_SYSTEM}|ZZGP01"}),
+        (1621, {"identifier": {"system": ODS_SYSTEM, "value": "ZZGP01"}}),
+        (1622, {"reference": "https://surgery.example/Organization/1", "identifier": {"value": "ZZGP01"}}),
+        (1623, {"display": "The surgery in the square"}),
     ],
     ids=["of the directory", "by its identifier alone", "elsewhere, without a system", "by name alone"],
 )
@@ -143,7 +143,9 @@ def test_however_the_practice_is_named_the_plan_is_shown(
         assert bryn.get(f"{link.url}/details").status_code == 200
     assert page.status_code == 200
     assert "DO NOT ATTEMPT CPR" in page.text
-    assert ("01632 9601" in page.text) == (index in (820, 821)), "whoever covers the practice, where its code is known"
+    assert ("01632 9601" in page.text) == (index in (1620, 1621)), (
+        "whoever covers the practice, where its code is known"
+    )
 
 
 async def test_nothing_that_fails_in_finding_who_answers_takes_the_plan_away(tmp_path: Path) -> None:
