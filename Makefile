@@ -1,4 +1,4 @@
-# Set-up needs Python 3.11+ (with venv) and npm, nothing else, and no root. `make help` lists the targets.
+# Set-up needs Python 3.11+ with venv, and no root; it takes npm where there is one. `make help` lists the targets.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -94,11 +94,16 @@ $(VENV)/.product: pyproject.toml $(VENV)/.packages
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-node_modules/.installed: package.json package-lock.json
-	@command -v npm >/dev/null || { echo "npm was not found. It fetches the FHIR definitions: install Node.js with npm (Debian: apt-get install npm)." >&2; exit 1; }
+# Without npm the packages, which are data, are fetched and checked by their digests. What cannot be had stops nothing
+# here: the build says what it means, and the next run tries again.
+node_modules/.installed: package.json package-lock.json | $(PYTHON)
 	@echo "Fetching the assets of package-lock.json ..."
-	@npm ci --ignore-scripts --no-audit --no-fund --silent
-	@touch $@
+	@if command -v npm >/dev/null; then \
+	    npm ci --ignore-scripts --no-audit --no-fund --silent && touch $@; \
+	else \
+	    echo "npm was not found: set-up fetches them itself."; \
+	    $(PYTHON) -m fhir_profiles.build_definitions.fetch package-lock.json node_modules && touch $@ || true; \
+	fi
 
 # beside its own code the build reads our extensions, the types we keep, the systems of identifiers and our base
 fhir_profiles/definitions_r4/.built: node_modules/.installed $(wildcard fhir_profiles/build_definitions/*.py) \

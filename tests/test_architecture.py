@@ -40,6 +40,7 @@ PUBLIC = {
 """Every address that needs no token. None of them can hold anything of a person."""
 PAGES = {
     ("GET", "/crew"),
+    ("GET", "/crew/find"),
     ("POST", "/crew/find"),
     ("GET", "/crew/search"),
     ("POST", "/crew/search"),
@@ -53,6 +54,8 @@ PAGES = {
     ("POST", "/crew/i/{link}/outcome"),
     ("GET", "/crew/i/{link}/outcome/saved"),
     ("GET", "/crew/assets/{name}"),
+    ("GET", "/crew/{rest:path}"),
+    ("POST", "/crew/{rest:path}"),
 }
 """The pages for crews: they ask for a sign-in by session, and say nothing of a person without one (`tests/web`)."""
 LONGEST_FILE = 350

@@ -2,5 +2,6 @@
 
     python -m fhir_profiles.build_definitions node_modules
 
+Where there is no npm, `fetch` brings the packages.
 Nothing here is imported by the running service.
 """

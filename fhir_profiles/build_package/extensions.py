@@ -146,7 +146,8 @@ _ANSWERED: tuple[ExtensionDefinition, ...] = (
     ),
     ExtensionDefinition(
         "validity",
-        "Whether the mandatory context of a decision is there, and what is missing. An unverified decision is shown.",
+        "Whether the mandatory context of a decision is there, or an advance decision was verified; what is missing. "
+        "An unverified one is shown.",
         ("Composition.section",),
         (),
         parts=(
@@ -161,6 +162,7 @@ _ANSWERED: tuple[ExtensionDefinition, ...] = (
                     "not-final",
                     "not-coded",
                     "no-decision-basis",
+                    "not-verified",
                 ),
                 repeats=True,
             ),

@@ -39,7 +39,7 @@ class Matching:
         asked = msgspec.structs.replace(asked, years_off=years_off)
         most = _number(parameters, "count", MOST_SHOWN, MOST_SHOWN)
         certain_only = parameters.get("onlyCertainMatches", {}).get("valueBoolean") is True
-        candidates = await self.find_people(call.caller, asked, certain_only=certain_only)
+        candidates = (await self.find_people(call.caller, asked, certain_only=certain_only)).people
         around = Household() if candidates else await self.find_people.at_address(call.caller, asked)
         return answers.matches(candidates[:most], self.base, around)
 

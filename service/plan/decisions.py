@@ -106,6 +106,8 @@ class Unverified(StrEnum):
     NOT_FINAL = "not-final"
     NOT_CODED = "not-coded"
     NO_BASIS = "no-decision-basis"
+    NOT_VERIFIED = "not-verified"
+    """Of an advance decision: nobody has recorded that it is valid and applies."""
 
 
 class Validity(msgspec.Struct, frozen=True):

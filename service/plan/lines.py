@@ -73,7 +73,7 @@ def lines_of(
         if section in _HANDLED_ELSEWHERE:
             return []
         said = statements(told, section, others)
-        return [_line(told, section, others, one, None, None) for one in said]
+        return [_line(told, section, others, one, None, one.validity) for one in said]
     if standing is None:
         return []
     judged = validity(item, resource)
@@ -156,7 +156,7 @@ def _stated(resource: Resource, standing: Standing | None, judged: Validity | No
         parts += [{"url": "by", "valueReference": {"reference": name}} for name in standing.by]
         parts += [{"url": "order-issue", "valueCode": issue} for issue in standing.issues]
         found.append({"url": STANDING, "extension": parts})
-    if judged and standing and standing.state is not State.REVOKED:
+    if judged and not (standing and standing.state is State.REVOKED):
         parts = [{"url": "state", "valueCode": "valid" if judged.valid else "unverified"}]
         parts += [{"url": "reason", "valueCode": reason} for reason in judged.reasons]
         found.append({"url": VALIDITY, "extension": parts})

@@ -15,7 +15,7 @@ from fhir_profiles.sections import Section
 from fhir_profiles.terminology import EPACCS, SNOMED
 from service.plan import vocabulary as v
 from service.plan.context import PlanContext
-from service.plan.decisions import absent_reason
+from service.plan.decisions import Unverified, Validity, absent_reason
 from service.plan.elements import (
     Resource,
     any_has_code,
@@ -34,6 +34,8 @@ from service.plan.times import in_words
 
 _NHS_COMMUNICATION = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSCommunication"
 _INTERPRETER = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequired"
+CALL_NOW = "CALL NOW, 24 hours"
+"""How a number begins that is answered day and night."""
 _OUT_OF_USE = frozenset(
     {"entered-in-error", "cancelled", "stopped", "inactive", "superseded", "draft", "declined", "proposed"}
 )
@@ -43,7 +45,8 @@ class Statement(msgspec.Struct, frozen=True):
     """One thing to say. `words` stand alone; `details` follow them in the item's own text.
 
     `until` is a FHIR date after which `late` is to be added; `section` overrides the resource's own section, where one
-    resource (Patient) holds elements of several. `order` sorts within the slot, lowest first.
+    resource (Patient) holds elements of several. `order` sorts within the slot, lowest first. `validity` is that of an
+    advance decision; what has none is nothing that could be valid.
     """
 
     slot: Slot
@@ -55,6 +58,7 @@ class Statement(msgspec.Struct, frozen=True):
     until: str | None = None
     late: str = ""
     section: Section | None = None
+    validity: Validity | None = None
 
 
 def statements(resource: Resource, section: Section, context: PlanContext) -> list[Statement]:
@@ -115,7 +119,9 @@ def _advance_decision(resource: Resource, context: PlanContext) -> list[Statemen
         checked = (
             "Verified." if seen else "NOT VERIFIED HERE: see that it is valid and applies (written, signed, witnessed)."
         )
-        return [Statement(Slot.LEGAL, words, order=0, details=f"It binds where it is valid and applies. {checked}")]
+        details = f"It binds where it is valid and applies. {checked}"
+        validity = Validity() if seen else Validity((Unverified.NOT_VERIFIED,))
+        return [Statement(Slot.LEGAL, words, order=0, details=details, validity=validity)]
     words = finding(resource) or concept_words(resource.get("code") or resource.get("type")) or "exists"
     return [Statement(Slot.LEGAL, f"ADVANCE DECISION TO REFUSE TREATMENT: {words}", order=1)]
 
@@ -222,7 +228,7 @@ def _team(resource: Resource, context: PlanContext) -> list[Statement]:
         stated = extension(point, v.AVAILABILITY) or {}
         hours = stated.get("valueCode") or stated.get("valueString")
         day_and_night = hours == "24h"
-        lead = "CALL NOW, 24 hours" if day_and_night else f"Care team{f' ({hours})' if hours else ''}"
+        lead = CALL_NOW if day_and_night else f"Care team{f' ({hours})' if hours else ''}"
         words = f"{lead}: {point['value']}{f', {name}' if name else ''}"
         said.append(Statement(Slot.CALL, words, order=0 if day_and_night else 5))
     for participant in resource.get("participant", ()):

@@ -5,7 +5,8 @@ and found by a blind token, so neither the address nor the database says whom it
 room, from an incident that it opened, good for whoever of the attending organisation has signed in; and for one member
 of a crew, from an NHS number typed by hand. A link opens nothing by itself: the sharing decision is asked each time.
 
-A link that is wrong, too old, of another organisation or of a closed incident gets one and the same `NotHere`.
+A link that is wrong, too old, somebody else's or of a closed incident gets one and the same `NotHere`. Using somebody
+else's leaves an audit entry. Where an open incident stood behind a link when it was made, it ends with that incident.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 import msgspec
 
@@ -41,6 +43,10 @@ class _Meaning(msgspec.Struct, array_like=True, frozen=True):
     expires: str
     incident: str = ""
     about: Particulars | None = None
+    number: str = ""
+    """The NHS number by whose open incident the link is good; empty where there was none when it was made."""
+    attended: bool = False
+    """Whether the incident called `incident` was open when the link was made, and registered without a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,29 +88,42 @@ class CrewLinks:
         await self.access.records.store.append_audit(entry)
         ((_, claimed),) = register.manifest.claims
         expires = min(now + LIFETIME, parse_instant(incident.expires))
-        known = incident.about is None
-        whom, number = (claimed, "") if known else ("", incident.reference)
-        return await self._keep(_Meaning(whom, incident.organisation, "", instant(expires), number), expires)
-
-    async def by_hand(self, principal: Principal, whom: str) -> Link:
-        """Make a link for one signed-in person to a number that they typed, or to a `Patient/id` that they picked.
-
-        It is looked up when the link is opened.
-        """
-        expires = self.access.clock() + LIFETIME
-        user = "" if principal.user is None else principal.user.id
-        meaning = _Meaning(whom, principal.organisation, user, instant(expires), principal.incident or "")
+        if incident.about is None:
+            meaning = _Meaning(claimed, incident.organisation, "", instant(expires), number=claimed)
+        else:
+            meaning = _Meaning(
+                "", incident.organisation, "", instant(expires), incident=incident.reference, attended=True
+            )
         return await self._keep(meaning, expires)
+
+    async def by_hand(self, principal: Principal, whom: str, number: str = "") -> Link:
+        """Make a link for one signed-in person to an NHS number that they typed, or to a `Patient/id` that they picked.
+
+        Whether there is such a plan is asked when the link is opened. `number` is the NHS number of whom they picked.
+        """
+        return await self._own(principal, whom, None, number or (whom if "/" not in whom else ""))
 
     async def to_whoever(self, principal: Principal, about: Particulars) -> Link:
         """Make a link for one signed-in person to whoever may be meant by what they typed."""
-        expires = self.access.clock() + LIFETIME
-        user = "" if principal.user is None else principal.user.id
-        meaning = _Meaning("", principal.organisation, user, instant(expires), principal.incident or "", about)
+        return await self._own(principal, "", about, "")
+
+    async def _own(self, principal: Principal, whom: str, about: Particulars | None, number: str) -> Link:
+        now, register, organisation = self.access.clock(), self.access.register, principal.organisation
+        user, incident = "" if principal.user is None else principal.user.id, principal.incident or ""
+        expires = now + LIFETIME
+        named = bool(number) and await register.names(number, organisation, user or None, instant(now))
+        attended = bool(incident) and bool(await register.about(organisation, user or None, incident, instant(now)))
+        meaning = _Meaning(
+            whom, organisation, user, instant(expires), incident, about, number if named else "", attended
+        )
         return await self._keep(meaning, expires)
 
-    async def open(self, principal: Principal, token: str) -> Led:
-        """Return where a link leads this person; raise NotHere for every link that is not theirs."""
+    async def open(self, caller: Caller, token: str, *, afterwards: bool = False) -> Led:
+        """Return where a link leads this caller; raise NotHere for every link that is not theirs.
+
+        `afterwards`: what is to be told when the visit is over may come when the incident is closed already. The link
+        then says who was visited; whether anything may still be read or written is the sharing decision's alone.
+        """
         if not _TOKEN.fullmatch(token):
             raise NotHere
         name = self.kept.index.token(KIND, token)
@@ -112,25 +131,34 @@ class CrewLinks:
         if sealed is None:
             raise NotHere
         meaning = msgspec.msgpack.decode(self.kept.seal.open(KIND, name, sealed), type=_Meaning)
+        principal, now = caller.principal, instant(caller.at or self.access.clock())
         user = "" if principal.user is None else principal.user.id
-        now = instant(self.access.clock())
-        if meaning.organisation != principal.organisation or meaning.user not in ("", user) or meaning.expires <= now:
+        if meaning.organisation != principal.organisation or meaning.user not in ("", user):
+            await self._refuse(caller)
+        if meaning.expires <= now:
             raise NotHere
         register = self.access.register
         sent = user or None
-        if (
-            not meaning.user
-            and meaning.whom
-            and not await register.names(meaning.whom, meaning.organisation, sent, now)
-        ):
+        organisation = meaning.organisation
+        told = await register.about(organisation, sent, meaning.incident, now) if meaning.attended else []
+        named = bool(meaning.number) and await register.names(meaning.number, organisation, sent, now)
+        if (meaning.number or meaning.attended) and not (named or told or afterwards):
             raise NotHere
         about = meaning.about
-        if not meaning.user and not meaning.whom:
-            told = await register.about(meaning.organisation, sent, meaning.incident, now)
+        if not meaning.whom and about is None:
             if not told:
                 raise NotHere
             about = told[0]
         return Led(meaning.whom, meaning.incident, about)
+
+    async def _refuse(self, caller: Caller) -> NoReturn:
+        """Write down that somebody used a link that was made for somebody else; raise NotHere."""
+        allowed = impersonal(REGISTER_RULE, caller.principal.role, self.access.policy, new_decision_id())
+        reason = "this link was made for somebody else"
+        refused = msgspec.structs.replace(allowed, permitted=False, status=404, reason=reason)
+        entry = self.access.entry(caller, refused, Asked("crew-link"), None)
+        await self.access.records.store.append_audit(entry)
+        raise NotHere
 
     async def _keep(self, meaning: _Meaning, expires: datetime) -> Link:
         token = secrets.token_urlsafe(24)

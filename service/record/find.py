@@ -27,7 +27,8 @@ MOST_SHOWN = 20
 INTERACTION = "$match"
 ENOUGH = (
     "an NHS number or another identifier",
-    "family name or given name with birth date or year of birth",
+    "family name or given name with birth date",
+    "family name and given name with year of birth",
     "family name with street",
     "postcode with house number, or a UPRN",
     "a telephone number",
@@ -46,6 +47,14 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """Who may be meant, best first; `more`: others fit whom this caller may know too, beyond what a list shows."""
+
+    people: list[Candidate]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Household:
     """How many people with a plan live behind a door, and the telephone that all of several give; '' for none."""
 
@@ -59,7 +68,7 @@ class FindPeople:
 
     access: Access
 
-    async def __call__(self, caller: Caller, asked: Particulars, *, certain_only: bool = False) -> list[Candidate]:
+    async def __call__(self, caller: Caller, asked: Particulars, *, certain_only: bool = False) -> Found:
         """Return who may be meant, best first. Raise Unanswerable for too little, InvalidSearch for what fits too many,
         Refused for a caller who may not search.
 
@@ -77,6 +86,7 @@ class FindPeople:
         all_fits = ranked((record, fit(asked, record.contents.person)) for record in found)
         fits = [one for one in all_fits if one[1].grade >= least]
         shown: list[Candidate] = []
+        more = False
         for record, how in fits:
             decision = await self.access.decide(caller, record, request)
             if not decision.permitted:
@@ -89,10 +99,12 @@ class FindPeople:
                 await self.access.permit(caller, decision, words, record)
             elif len(shown) < MOST_SHOWN:
                 shown.append(Candidate(await self._released(caller, decision, words, record), how))
+            else:
+                more = True
         if not fits:
             decision = await self.access.decide(caller, None, request)
             await self._withheld(caller, decision, words, None)
-        return shown
+        return Found(shown, more)
 
     async def at_address(self, caller: Caller, asked: Particulars) -> Household:
         """Return how many people with a plan live at the address of the incident that a crew attends.

@@ -7,10 +7,11 @@ from starlette.responses import Response
 from service.record.crew_links import Led
 from service.record.errors import NotHere
 from service.web.crew import Crew, Visit
+from service.web.dates import short
 from service.web.entering import must_sign_in
 from service.web.reading import Document
 from service.web.searching import who_may_be_meant
-from service.web.view import short, view_of
+from service.web.view import view_of
 
 
 class LinkClosed(Exception):
@@ -47,18 +48,18 @@ async def details(crew: Crew, visit: Visit) -> Response:
     )
 
 
-async def opened(crew: Crew, visit: Visit) -> Document:
+async def opened(crew: Crew, visit: Visit, led: Led | None = None) -> Document:
     """Return the document that a link leads to. Raise LinkClosed, or what the use case raises."""
-    led = await followed(crew, visit)
+    led = led or await followed(crew, visit)
     if led.about is not None:  # nobody was picked yet
         raise LinkClosed
     return await crew.document(visit, led)
 
 
-async def followed(crew: Crew, visit: Visit) -> Led:
-    """Return where the link of a visit leads; raise LinkClosed."""
-    assert visit.person is not None
+async def followed(crew: Crew, visit: Visit, *, afterwards: bool = False) -> Led:
+    """Return where the link of a visit leads; raise LinkClosed. `afterwards`: also when its incident has ended."""
+    link = str(visit.request.path_params["link"])
     try:
-        return await crew.links.open(visit.person, str(visit.request.path_params["link"]))
+        return await crew.links.open(visit.caller(), link, afterwards=afterwards)
     except NotHere:
         raise LinkClosed from None

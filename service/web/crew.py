@@ -25,12 +25,14 @@ from security.registry import ClientRegistry
 from security.scopes import require
 from service import logs
 from service.api.operations import Operations
-from service.plan.elements import identifier_of, target
+from service.plan.elements import Resource, identifier_of, target
 from service.plan.rota import Answering, covers_of, who_answers
 from service.record import directory
 from service.record.access import Caller
 from service.record.crew_links import CrewLinks, Led
 from service.record.write import WriteRecord
+from service.web.drafts import typist
+from service.web.forms import from_elsewhere
 from service.web.pages import HEADERS, Pages
 from service.web.reading import Document, read_document
 from service.web.session import Session, Sessions, used
@@ -87,20 +89,23 @@ class Crew:
         person = signed_in(session, self.registry, now, demo=self.demo)
         if session is None:
             fresh = self.sessions.begin(now)
-            return Visit(request, now, fresh, known=False, person=None, give=fresh)
+            # A cookie given here would be stored over the one that stayed behind, and sign its owner out.
+            return Visit(request, now, fresh, known=False, person=None, give=None if from_elsewhere(request) else fresh)
         return Visit(request, now, session, known=True, person=person, give=used(session, now) if person else None)
 
     def draw(
         self, visit: Visit, template: str, status: int = 200, headers: dict[str, str] | None = None, **told: Any
     ) -> Response:
-        """Return a page for a visit; `form` is what its forms carry."""
+        """Return a page for a visit; `form` and `by` are what its forms carry."""
+        sessions, person = self.sessions, visit.person
         return self.pages.draw(
             template,
             status,
             display=visit.session.display,
             headers=headers or {},
-            form=self.sessions.form_token(visit.session),
-            person=visit.person,
+            form=sessions.form_token(visit.session),
+            by="" if person is None else typist(sessions.seal, visit.session.person),
+            person=person,
             path=ours(visit.path),
             **told,
         )
@@ -114,17 +119,18 @@ class Crew:
 
     async def answering(self, visit: Visit, document: Document) -> Answering | None:
         """Return who answers now for the patients of this person's practice; None when no rota is known for them."""
-        practice = _practice(document)
-        if not practice or visit.person is None:
-            return None
-        access = self.operations.read_record.access
+        assert visit.person is not None
         try:
+            practice = practice_of(document)
+            if not practice:
+                return None
+            access = self.operations.read_record.access
             found = await directory.covering(access, visit.person, ODS_SYSTEM, practice)
             covers = covers_of(json.decode(bytes(item.body)) for item in found.items)
+            return who_answers(covers, visit.now) if covers else None
         except Exception as problem:  # whatever is wrong with the rota, the plan was read and is to be shown
             logs.event("rota-not-read", logging.ERROR, reason=type(problem).__name__)
             return Answering((), unread=True)
-        return who_answers(covers, visit.now) if covers else None
 
 
 Handler = Callable[[Crew, Visit], Awaitable[Response]]
@@ -145,12 +151,19 @@ def renamed(session: Session, **changed: Any) -> Session:
     return msgspec.structs.replace(session, **changed)
 
 
-def _practice(document: Document) -> str:
-    """Return the ODS code of the person's practice, as far as it was released."""
+def practice_of(document: Document) -> str:
+    """Return the ODS code of the person's practice, as far as it was released; empty for none.
+
+    A reference leads to a resource of the answer, or carries the identifier of one that is elsewhere, in the shared
+    directory: one object there (https://hl7.org/fhir/R4/references.html#logical), where a resource has a list.
+    """
     for reference in document.patient.get("generalPractitioner", ()):
-        named = document.resources.get(target(reference) or "", reference)
-        code = identifier_of(named, ODS_SYSTEM)
-        stated = reference.get("identifier", {})
-        if code or stated.get("system") == ODS_SYSTEM:
-            return code or str(stated.get("value", ""))
+        released = document.resources.get(target(reference) or "", {})
+        code = identifier_of(released, ODS_SYSTEM) or identifier_of({"identifier": _stated(reference)}, ODS_SYSTEM)
+        if code:
+            return code
     return ""
+
+
+def _stated(reference: Resource) -> list[Resource]:
+    return [reference["identifier"]] if "identifier" in reference else []

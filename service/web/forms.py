@@ -27,6 +27,11 @@ class Form:
         return self.fields.get(name, "").strip()[:most]
 
 
+def from_elsewhere(request: Request) -> bool:
+    """Say whether the browser tells that a page of another site led here: a strict cookie then stayed behind."""
+    return request.headers.get("sec-fetch-site") == "cross-site"
+
+
 def check_origin(request: Request, base_url: str) -> None:
     """Raise ForeignForm unless the browser says that a page of ours sent this.
 
@@ -41,11 +46,11 @@ def check_origin(request: Request, base_url: str) -> None:
         raise ForeignForm
 
 
-async def read_form(request: Request, base_url: str) -> Form:
+async def read_form(request: Request, base_url: str, limit: int = LIMIT) -> Form:
     """Return the form of a POST. Raise ForeignForm, or what is wrong with its type, size or encoding."""
     check_origin(request, base_url)
     negotiation.check_content_type(request, form=True)
     fields: dict[str, str] = {}
-    for name, value in negotiation.form(await negotiation.read_body(request, LIMIT)):
+    for name, value in negotiation.form(await negotiation.read_body(request, limit)):
         fields.setdefault(name, value)
     return Form(fields)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from fhir_profiles.canonical import code_system
 from fhir_profiles.sections import Section
@@ -36,6 +36,13 @@ _SAID = {FOLLOWED: "Plan followed", NOT_FOLLOWED: "Plan not followed"}
 _USER_ID = "https://fhir.nhs.uk/Id/sds-user-id"
 
 
+class Missing(NamedTuple):
+    """What is missing or wrong: in which field of the form, and in a sentence that repeats nothing."""
+
+    field: str
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a crew said: `followed` or `not-followed` with a reason, and words of their own."""
@@ -45,19 +52,20 @@ class Outcome:
     text: str = ""
 
     @property
-    def problem(self) -> str:
-        """What is missing, as a sentence; empty when nothing is."""
+    def problem(self) -> Missing | None:
+        """What is missing; None when nothing is."""
         if self.kind not in _SAID:
-            return "Choose whether the plan was followed."
+            return Missing("outcome", "Choose whether the plan was followed.")
         if self.kind == NOT_FOLLOWED and self.reason not in REASONS:
-            return "Choose why the plan could not be followed."
+            return Missing("reason", "Choose why the plan could not be followed.")
         if self.reason == "other-reason" and not self.text:
-            return "Say in a few words why the plan could not be followed."
+            return Missing("text", "Say in a few words why the plan could not be followed.")
         if len(self.text) > LONGEST_TEXT:
-            return f"Your text has {len(self.text)} characters. Shorten it to {LONGEST_TEXT} at most."
+            long = f"Your text has {len(self.text)} characters. Shorten it to {LONGEST_TEXT} at most."
+            return Missing("text", long)
         if any(not one.isprintable() and one not in "\r\n\t" for one in self.text):
-            return "Your text holds characters that cannot be printed. Type it again."
-        return ""
+            return Missing("text", "Your text holds characters that cannot be printed. Type it again.")
+        return None
 
     @property
     def words(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import HTMLResponse
 
 from service.web.assets import StyleSheet
+from service.web.calls import dial
 from service.web.session import Display
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 """No script, no inline style, no other host: what a page could be made to load or send, a browser refuses."""
-_NOT = re.compile(r"\bNOT\b")
+_STRESSED = re.compile(r"(\bNOT(?: VERIFIED)?\b|\bREVIEW OVERDUE\b)")
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",
@@ -64,11 +65,15 @@ def _environment() -> Environment:
         loader=loader, autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters["stressed"] = _stressed
+    made.filters["dial"] = dial
     return made
 
 
 def _stressed(text: str) -> Markup:
-    """Return a text with every NOT in it stressed, so that a tired reader does not pass over the one word."""
+    """Return a text with every NOT and every doubt in it stressed, so that a tired reader passes over none of them."""
     from markupsafe import Markup
 
-    return Markup("<strong>NOT</strong>").join(_NOT.split(text))
+    pieces = _STRESSED.split(text)  # every second one is what is stressed
+    return Markup("").join(
+        Markup("<strong>{}</strong>").format(one) if at % 2 else one for at, one in enumerate(pieces)
+    )

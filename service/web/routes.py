@@ -11,10 +11,10 @@ from starlette.routing import BaseRoute, Route
 from service.api import outcomes
 from service.api.errors import RequestProblem
 from service.record.access import Refused
-from service.web import answer, entering, find, searching, telling
+from service.web import answer, entering, find, searching, signing_in, telling
 from service.web.answer import LinkClosed
 from service.web.assets import PREFIX, StyleSheet
-from service.web.crew import Crew, Handler, Visit, ours
+from service.web.crew import Crew, Handler, Visit, go, ours
 from service.web.forms import ForeignForm
 from service.web.pages import Pages
 
@@ -22,6 +22,7 @@ _LINK = "/crew/i/{link}"
 _EVERYWHERE: tuple[tuple[str, str, str, Handler], ...] = (
     ("crew-home", "GET", "/crew", find.home),
     ("crew-find", "POST", "/crew/find", find.find),
+    ("crew-find-again", "GET", "/crew/find", find.home),
     ("crew-search", "GET", "/crew/search", searching.page),
     ("crew-matches", "POST", "/crew/search", searching.search),
     ("crew-display", "POST", "/crew/display", entering.display),
@@ -34,9 +35,11 @@ _EVERYWHERE: tuple[tuple[str, str, str, Handler], ...] = (
 )
 _DEMO: tuple[tuple[str, str, str, Handler], ...] = (
     ("crew-sign-in", "GET", "/crew/sign-in", entering.sign_in_page),
-    ("crew-signs-in", "POST", "/crew/sign-in", entering.sign_in),
+    ("crew-signs-in", "POST", "/crew/sign-in", signing_in.sign_in),
 )
 """Signing in as one of the invented people. In production these addresses do not exist."""
+_ELSEWHERE = "/crew/{rest:path}"
+"""Every other address: whoever is here has a browser, and can read no JSON."""
 
 
 def crew_routes(crew: Callable[[], Crew | None], pages: Pages) -> list[BaseRoute]:
@@ -46,7 +49,8 @@ def crew_routes(crew: Callable[[], Crew | None], pages: Pages) -> list[BaseRoute
         Route(path, _handled(crew, pages, name, handler), methods=[method], name=name)
         for name, method, path, handler in rows
     ]
-    return [*routes, Route(PREFIX + "{name}", _styled(pages.sheet), name="crew-style")]
+    nowhere = Route(_ELSEWHERE, _handled(crew, pages, "crew-nowhere", _nowhere), methods=["GET", "POST"])
+    return [*routes, Route(PREFIX + "{name}", _styled(pages.sheet), name="crew-style"), nowhere]
 
 
 def _handled(crew: Callable[[], Crew | None], pages: Pages, name: str, handler: Handler) -> Callable[[Request], object]:
@@ -75,11 +79,20 @@ def _handled(crew: Callable[[], Crew | None], pages: Pages, name: str, handler: 
     return answered
 
 
+async def _nowhere(crew: Crew, visit: Visit) -> Response:
+    """Answer an address that is no page; with a slash too many it leads to the page without, whatever Host was said."""
+    page = visit.path.rstrip("/")
+    if visit.path != page == ours(page):
+        return go(page)
+    return crew.draw(visit, "no_page.html", 404)
+
+
 def _trouble(crew: Crew, visit: Visit, problem: Exception) -> Response:
     """Return the page for a failure; its status is the API's for the same failure."""
     if isinstance(problem, LinkClosed):
         return crew.draw(visit, "link_closed.html", 404)
     if isinstance(problem, ForeignForm):
+        visit.give = None  # whoever sent this changes nothing of the session, be it there or be it a new one
         return crew.draw(visit, "not_done.html", 403, why="It was not sent by a page of this service.")
     if isinstance(problem, RequestProblem):
         status = outcomes.answer(problem).status_code

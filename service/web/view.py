@@ -7,22 +7,18 @@ the words of the document; only months are shortened, and what is said beside it
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 
-from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from security.clock import LONDON, parse_instant
-from service.plan.elements import Resource, identifier_of, person_name
 from service.plan.phrases import BASIS_WORDS
 from service.plan.rota import Answering
 from service.plan.slots import Slot
-from service.plan.times import in_words
 from service.record.emergency import PROMPT_CONSENT
+from service.web.calls import Call, calls_of
+from service.web.dates import short
+from service.web.identity import Person, person_of
 from service.web.reading import Document, Item, Part
 
-_MONTH = re.compile(r"\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)(?:uary|ruary|ch|il|e|y|ust|tember|ober|ember)\b")
-_CLOCK = re.compile(r" at \d\d:\d\d$")
-_PHONE = re.compile(r"\+?\d[\d ]{8,14}\d")
 _PLACE = re.compile(r"Preferred place of (care|death)(?:, ([^:]+))?: (.+)")
 _ATTORNEY = re.compile(r"^LASTING POWER OF ATTORNEY for health and welfare(?:, held by (.*))?: (?:attorney )?")
 _NUMBERS = {2: "TWO", 3: "THREE", 4: "FOUR"}
@@ -40,18 +36,6 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Whom it is about."""
-
-    name: str
-    born: str
-    age: str
-    nhs_number: str
-    address: str
-    died: str
-
-
-@dataclass(frozen=True, slots=True)
 class Cpr:
     """One decision on CPR. `tone` is stop, go or warn: it repeats `words` in colour. `late` stresses `state`."""
 
@@ -63,22 +47,11 @@ class Cpr:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """Somebody to call: the number as dialled and as read, who answers there, until when."""
-
-    number: str
-    who: str
-    note: str = ""
-
-    @property
-    def dial(self) -> str:
-        """The number for a `tel:` address."""
-        return "".join(one for one in self.number if one.isdigit() or one == "+")
-
-
-@dataclass(frozen=True, slots=True)
 class View:
-    """The screen, from top to bottom. `notices` come before anything else, `prompts` when there is time."""
+    """The screen, from top to bottom. `notices` come before anything else, `prompts` when there is time.
+
+    `beside_calls` is what must be said beside whom to call, or instead.
+    """
 
     person: Person
     notices: tuple[str, ...]
@@ -90,19 +63,30 @@ class View:
     place: Words
     medicines: Words
     calls: tuple[Call, ...]
-    no_call: str
+    beside_calls: str
     fresh: str
     late: bool
     redacted: bool
     strip: tuple[Words, ...]
     prompts: tuple[str, ...]
 
+    @property
+    def tone(self) -> str:
+        """The colour of the headline: that of its decisions where they have one and the same, else a warning."""
+        tones = {one.tone for one in self.cpr} if self.agreed or len(self.cpr) == 1 else set()
+        return tones.pop() if len(tones) == 1 else "warn"
+
+    @property
+    def agreed(self) -> bool:
+        """Whether several decisions say what the headline says."""
+        return len(self.cpr) > 1 and all(one.words == self.headline for one in self.cpr)
+
 
 def view_of(document: Document, answering: Answering | None) -> View:
     """Return the screen for a document and who answers at its time (None: no rota is known for the person)."""
     part = document.parts
     headline, lead, cpr = _cpr(part[Slot.CPR])
-    calls, no_call = _calls(part[Slot.CALL], answering)
+    calls, beside_calls = calls_of(part[Slot.CALL], answering)
     return View(
         person=_person(document),
         notices=tuple(one for one in document.notices if one != PROMPT_CONSENT),
@@ -114,7 +98,7 @@ def view_of(document: Document, answering: Answering | None) -> View:
         place=_places(part[Slot.PLACE]),
         medicines=_medicines(part[Slot.MEDICINES]),
         calls=calls,
-        no_call=no_call,
+        beside_calls=beside_calls,
         fresh=_fresh(document),
         late=document.out_of_date,
         redacted=document.redacted,
@@ -123,47 +107,10 @@ def view_of(document: Document, answering: Answering | None) -> View:
     )
 
 
-def short(when: str, *, clock: bool = False) -> str:
-    """Return a FHIR date or time as `8 Nov 2026`, empty for none."""
-    words = _MONTH.sub(r"\1", in_words(when) or "")
-    return words if clock else _CLOCK.sub("", words)
-
-
 def _person(document: Document) -> Person:
     if not document.patient:
         return Person(" ".join(document.parts[Slot.IDENTITY].words), "", "", "", "", "")
     return person_of(document.patient, parse_instant(document.as_of))
-
-
-def person_of(patient: Resource, now: datetime) -> Person:
-    """Return whom a Patient is about, in the words of the screen."""
-    number = identifier_of(patient, NHS_NUMBER_SYSTEM) or ""
-    died = short(str(patient.get("deceasedDateTime", ""))) or ("yes" if patient.get("deceasedBoolean") else "")
-    born = str(patient.get("birthDate", ""))
-    return Person(
-        name=person_name(patient.get("name")) or "Name not recorded",
-        born=short(born) or "date not recorded",
-        age="" if died else age_in_words(born, now),
-        nhs_number=f"{number[:3]} {number[3:6]} {number[6:]}" if number else "not recorded",
-        address=address_of(patient),
-        died=died,
-    )
-
-
-def age_in_words(born: str, now: datetime) -> str:
-    """Return a person's age in whole years, in months under two; empty for a partial date of birth."""
-    if len(born) != 10:
-        return ""
-    day, today = datetime.fromisoformat(born).date(), now.astimezone(LONDON).date()
-    months = (today.year - day.year) * 12 + today.month - day.month - (today.day < day.day)
-    return f"{months // 12} years" if months >= 24 else f"{months} months"
-
-
-def address_of(patient: Resource) -> str:
-    usable: list[Resource] = [one for one in patient.get("address", ()) if one.get("use") not in ("old", "billing")]
-    one = next((found for found in usable if found.get("use") == "home"), usable[0] if usable else {})
-    parts = [*one.get("line", ()), one.get("city"), one.get("postalCode")]
-    return str(one.get("text") or ", ".join(str(part) for part in parts if part))
 
 
 def _cpr(part: Part) -> tuple[str, str, tuple[Cpr, ...]]:
@@ -174,13 +121,24 @@ def _cpr(part: Part) -> tuple[str, str, tuple[Cpr, ...]]:
             return head, _upper(rest), ()
         return "CPR DECISION WITHHELD OR UNAVAILABLE", head, ()
     told = tuple(_decision(item) for item in part.items)
+    count = _NUMBERS.get(len(told), str(len(told)))
     if any(item.standing == "in-conflict" for item in part.items):
-        count = _NUMBERS.get(len(told), str(len(told)))
         lead = part.words[0].partition("All are shown. ")[2] or part.words[0]
         return f"{count} DECISIONS DISAGREE", lead, told
     if len(told) == 1:
         return told[0].words, "", told
+    if len({one.words for one in told}) == 1:
+        return told[0].words, *_agreeing(f"{count} DECISIONS SAY THIS", told)
     return "READ EACH CPR DECISION", "", told
+
+
+def _agreeing(lead: str, told: tuple[Cpr, ...]) -> tuple[str, tuple[Cpr, ...]]:
+    """Return how many decisions say the same, and each: one sent twice is shown once, a state of all said once."""
+    distinct = tuple(dict.fromkeys(told))
+    states = {one.state for one in distinct}
+    if len(states) > 1 or any(one.late for one in distinct):
+        return lead, distinct
+    return f"{lead}. {states.pop()}", tuple(replace(one, state="") for one in distinct)
 
 
 def _decision(item: Item) -> Cpr:
@@ -188,11 +146,7 @@ def _decision(item: Item) -> Cpr:
     if item.title.endswith(" REVOKED") or item.title.startswith(("NO CPR DECISION", "REVOCATION OF ")):
         return Cpr(item.title, "warn", _upper(said.removeprefix(f"{item.title}: ").rstrip(".")), late=False, signed="")
     kind = BASIS_WORDS.get(item.basis, item.basis) or "kind not stated"
-    states = ["In force"] if item.standing == "current" else []
-    if item.unverified:
-        states.append("NOT VERIFIED: see Details")
-    if item.late:
-        states.append(f"REVIEW OVERDUE since {short(item.until)}")
+    states = [*(["In force"] if item.standing == "current" else []), *_doubts(item)]
     tone = {_STOP: "stop", _GO: "go"}.get(item.code, "warn")
     signed = f"{item.author or 'Signer not named'}, {short(item.effective) or 'date not recorded'}"
     return Cpr(
@@ -204,15 +158,32 @@ def _decision(item: Item) -> Cpr:
     )
 
 
+def _doubts(item: Item) -> list[str]:
+    """Return what must be said beside a decision wherever it is shown (hazards H1 and H9)."""
+    return [
+        *(["NOT VERIFIED: see Details"] if item.unverified else []),
+        *([f"REVIEW OVERDUE since {short(item.until)}"] if item.late else []),
+    ]
+
+
+def _doubted(item: Item, words: str) -> str:
+    """Return words behind what must be said beside them."""
+    return ". ".join([*_doubts(item), words])
+
+
 def _ceiling(part: Part) -> Words:
     if not part.recorded:
         return Words(_sentence(part))
     if part.items[0].standing == "in-conflict":
-        return Words("ESCALATION PLANS DISAGREE: " + " / ".join(item.title for item in part.items), len(part.items))
+        return Words(
+            "ESCALATION PLANS DISAGREE: " + " / ".join(_doubted(item, item.title) for item in part.items),
+            len(part.items),
+        )
     told: list[str] = []
     for item in part.items:
         said = (item.words[0] if item.words else item.title).rpartition(", decided ")[0] or item.title
-        told += [_upper(piece) for piece in said.removeprefix("Level of treatment: ").split(". ") if piece]
+        pieces = [_upper(one) for one in said.removeprefix("Level of treatment: ").split(". ")]
+        told += [_doubted(item, pieces[0]), *pieces[1:]]
     return _fitting(told, _CEILING_FITS)
 
 
@@ -221,7 +192,7 @@ def _legal(part: Part) -> Words:
         return Words("")
     if not part.recorded:
         return Words("ADVANCE DECISION OR ATTORNEY WITHHELD OR UNAVAILABLE")
-    return _fitting([_ATTORNEY.sub(r"ATTORNEY \1 ", item.title) for item in part.items], _LINE_FITS)
+    return _fitting([_doubted(item, _ATTORNEY.sub(r"ATTORNEY \1 ", item.title)) for item in part.items], _LINE_FITS)
 
 
 def _places(part: Part) -> Words:
@@ -265,24 +236,6 @@ def _medicines(part: Part) -> Words:
         told += f". Authorised until {short(until[0])}"
     count = len(drugs)
     return Words(f"{told}. {count} prescribed" if count else told)
-
-
-def _calls(part: Part, answering: Answering | None) -> tuple[tuple[Call, ...], str]:
-    """Return whom to call now: who is open by the rota, then whoever the plan says answers day and night."""
-    calls = [Call(one.number, one.service, one.until_words) for one in (answering.open_now if answering else ())]
-    for item in part.items:
-        found = _PHONE.search(item.title)
-        if found and item.title.startswith("CALL NOW"):
-            who = item.title.partition(f"{found[0]}, ")[2] or "Advice line of the care team"
-            calls.append(Call(found[0], who, "24 hours"))
-    if calls:
-        return tuple(calls), ""
-    if not part.recorded and not answering:
-        return (), _sentence(part)
-    if answering and answering.unread:
-        return (), "WHO ANSWERS NOW COULD NOT BE READ. Contacts: see Details."
-    opens = f" Next: {answering.next_words}." if answering and answering.next_words else ""
-    return (), f"NO NUMBER IS KNOWN TO BE OPEN NOW.{opens} Contacts: see Details."
 
 
 def _strip(document: Document) -> tuple[Words, ...]:

@@ -61,7 +61,7 @@ def test_the_build_writes_the_same_each_time(tmp_path: Path) -> None:
 def test_missing_packages_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(PublishedDefinitionsMissing):
         write_definitions(tmp_path, tmp_path)
-    assert main([str(tmp_path)]) == 1
+    assert main([str(tmp_path)], tmp_path, tmp_path) == 1
     assert "make setup" in capsys.readouterr().err
 
 

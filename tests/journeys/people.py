@@ -83,7 +83,11 @@ def person(index: int, **traits: Any) -> Person:
 
 def admitted(service: Running, index: int, **traits: Any) -> Person:
     """Make up a person and let the practice post the plan."""
-    someone = person(index, **traits)
+    return posted(service, person(index, **traits))
+
+
+def posted(service: Running, someone: Person) -> Person:
+    """Let the practice post the plan of a person, and note the references that it was given."""
     answer = service.call("POST", "", gp(service), someone.bundle, {"Prefer": "return=minimal"})
     assert answer.status_code == 200, answer.text
     someone.references = references_of(answer)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.journeys.people import Person
 from tests.journeys.test_finding_the_right_person import HOME, admitted_as, known, named
-from tests.running import FHIR, Running
+from tests.running import Running, parameters
 
 SEARCH = "/crew/search"
 ANSWER = re.compile(r'href="(/crew/i/[A-Za-z0-9_-]{32})"')
@@ -72,6 +72,15 @@ def opened(service: Running, about: dict[str, Any], incident: str) -> str:
     return str(answer.json()["parameter"][0]["valueString"])
 
 
+def link_about(service: Running, about: dict[str, Any], incident: str) -> str:
+    """Open an incident without a number; return the path of the link that its control room sends."""
+    id = opened(service, about, incident)
+    made = service.call("POST", "/$crew-link", service.token("system", "ZZCAD1"), parameters(id=id))
+    assert made.status_code == 201, made.text
+    url = next(str(one["valueString"]) for one in made.json()["parameter"] if one["name"] == "url")
+    return url.removeprefix(service.settings.base_url)
+
+
 def typed(someone: Person, incident: str) -> dict[str, str]:
     sent = someone.resource("Patient")
     year, month, day = sent["birthDate"].split("-")
@@ -112,22 +121,43 @@ def test_a_link_of_an_incident_without_a_number_lists_whom_the_control_room_may_
         )
         for number, given in enumerate(("Edith", "Mabel"))
     ]
-    id = opened(service, known(name=[{"family": "Pairworth"}], birthDate="1949-02-03"), "INC-7210")
-    made = service.client.post(
-        f"{service.settings.fhir_base}/$crew-link",
-        json={"resourceType": "Parameters", "parameter": [{"name": "id", "valueString": id}]},
-        headers={**FHIR, "Authorization": f"Bearer {service.token('system', 'ZZCAD1')}"},
-    )
-    assert made.status_code in (200, 201), made.text
-    url = next(one for one in made.json()["parameter"] if one["name"] == "url")
-    path = next(str(value) for key, value in url.items() if key.startswith("value"))
-    path = path.removeprefix(service.settings.base_url)
+    path = link_about(service, known(name=[{"family": "Pairworth"}], birthDate="1949-02-03"), "INC-7210")
     assert phone.get(path).status_code == 200
     assert "2 people may be meant." in phone.page
     assert all(f"{given} Pairworth" in phone.page for given in ("Edith", "Mabel"))
     assert len(ANSWER.findall(phone.page)) == len(twins)
     assert phone.get(ANSWER.findall(phone.page)[0]).status_code == 200
     assert phone.get(f"{path}/details").status_code == 404, "nobody was picked yet"
+
+
+@pytest.mark.parametrize(
+    ("about", "incident"), [({"name": [{"given": ["Iris"]}]}, "INC-7250"), ({"gender": "female"}, "INC-7251")]
+)
+def test_a_link_of_an_incident_that_says_too_little_asks_for_more(
+    service: Running, phone: Phone, about: dict[str, Any], incident: str
+) -> None:
+    answer = phone.get(link_about(service, known(**about), incident))
+    assert answer.status_code == 422
+    assert "Your incident says too little of the person to look." in phone.page
+    assert f'value="{incident}"' in phone.page
+    found = phone.post(SEARCH, incident=incident, family="Nobodyworth", day="4", month="4", year="1944")
+    assert found.status_code == 200, phone.page
+    assert "Nobody found" in phone.page
+
+
+def test_a_list_that_is_not_whole_says_so(service: Running, phone: Phone) -> None:
+    about = {"name": [{"use": "official", "family": "Manyfold", "given": ["Ann"]}], "birthDate": "1941-02-03"}
+    for number in range(20):
+        admitted_as(service, 260 + number, **about)
+    path = link_about(service, known(**about), "INC-7260")
+    assert phone.get(path).status_code == 200
+    assert "20 people may be meant." in phone.page
+    assert "More than" not in phone.page
+    admitted_as(service, 280, **about)
+    phone.get(path)
+    assert len(ANSWER.findall(phone.page)) == 20
+    assert "The first 20 people may be meant." in phone.page
+    assert "More than 20 fit. Say more" in phone.page
 
 
 def test_who_is_not_of_the_incident_is_not_found_and_nothing_is_said(service: Running, phone: Phone) -> None:
@@ -181,27 +211,49 @@ def test_a_person_without_a_number_is_opened_from_the_list(service: Running, pho
 
 
 @pytest.mark.parametrize(
-    ("fields", "status", "said"),
+    ("fields", "status", "said", "field"),
     [
-        ({}, 422, "Say more."),
-        ({"family": "T"}, 422, "Say more."),
-        ({"family": "*"}, 422, "Say more."),
-        ({"family": "%' OR 1=1 --", "given": "<script>alert(1)</script>"}, 422, "Say more."),
-        ({"family": "x" * 10_000}, 422, "too long"),
-        ({"family": "Testley", "year": "19forty"}, 422, "Say more."),
+        ({}, 422, "Say more.", "family"),
+        ({"family": "T"}, 422, "Say more.", "family"),
+        ({"family": "*"}, 422, "Say more.", "family"),
+        ({"family": "%' OR 1=1 --", "given": "<script>alert(1)</script>"}, 422, "Say more.", "family"),
+        ({"family": "x" * 10_000}, 422, "too long", "family"),
+        ({"family": "Testley", "year": "1" * 100}, 422, "too long", "born-year"),
+        ({"family": "Testley", "street": "x" * 100}, 422, "too long", "street"),
+        ({"family": "Testley", "year": "19forty"}, 422, "Say more.", "family"),
     ],
 )
-def test_too_little_and_nonsense_are_said_plainly_and_kept(
-    phone: Phone, fields: dict[str, str], status: int, said: str
+def test_too_little_and_nonsense_are_said_plainly_at_their_field_and_kept(
+    phone: Phone, fields: dict[str, str], status: int, said: str, field: str
 ) -> None:
     phone.get(SEARCH)
     answer = phone.post(SEARCH, **fields)
     assert answer.status_code == status
+    assert f'href="#{field}"' in phone.page
+    assert f'id="{field}"' in phone.page
+    assert phone.page.count(said) == 2, "in the summary and at the field"
+    assert ("<details open>" in phone.page) == (field == "street"), "what is folded away would not be seen"
     assert said in phone.page
     assert "<script>alert" not in answer.text
     for name, value in fields.items():
         if len(value) < 80 and value.isalnum():
             assert f'value="{value}"' in phone.page, name
+
+
+def test_what_is_said_to_be_enough_is_enough(phone: Phone) -> None:
+    phone.get(SEARCH)
+    assert phone.post(SEARCH, family="Testley", year="1940").status_code == 422
+    assert "family name and given name with year of birth" in phone.page
+    for enough in (
+        {"family": "Testley", "given": "Ada", "year": "1940"},
+        {"given": "Ada", "day": "1", "month": "2", "year": "1940"},
+        {"family": "Testley", "street": "High Street"},
+        {"house": "9", "postcode": "ZZ99 5NN"},
+        {"phone": "01632 960999"},
+        {"called": "tinker", "town": "Little Specimen"},
+    ):
+        phone.get(SEARCH)
+        assert phone.post(SEARCH, **enough).status_code == 200, enough
 
 
 def test_without_a_sign_in_nothing_is_searched(service: Running, phone: Phone) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.people.rota import rota
-from tests.journeys.people import Person, admitted, crew, gp, keeping_from, person, sharing
+from tests.journeys.people import Person, admitted, crew, gp, keeping_from, person, posted, sharing
 from tests.running import Running
 from tests.web.browsing import CrewLink, crew_link
 
@@ -36,6 +37,9 @@ CASES = (
     Case("overdue", 765, {"review_in_days": -9, "decided_days_ago": 100}, fits=False),
     Case("for-cpr", 766, {"cpr": "for", "level": "selective", "place": "hospice"}),
     Case("withheld", 767, {}),
+    Case("sent-twice", 1568, {}),
+    Case("doubtful", 1572, {"advance_decision": True}),
+    Case("switchboard", 1573, {}, fits=False),
 )
 
 
@@ -48,11 +52,24 @@ def fill_directory(service: Running) -> None:
 
 def link_to(service: Running, case: Case) -> CrewLink:
     """Load the person of a case and return the crew's link."""
-    someone = admitted(service, case.index, **case.traits)
+    someone = person(case.index, **case.traits)
+    if case.name == "doubtful":
+        dated = datetime.now(UTC) + timedelta(days=3)
+        someone.resource("CarePlan")["created"] = dated.isoformat(timespec="seconds")
+        del someone.resource("Consent", lambda one: "verification" in one)["verification"]
+    if case.name == "switchboard":
+        (point,) = (one for one in someone.resource("CareTeam")["telecom"] if "960024" in one["value"])
+        point["value"] = "0300 123 4567 ext 24"
+        someone.resource("CareTeam")["telecom"].append({**point, "value": "by the switchboard, bleep 45"})
+    posted(service, someone)
     if case.name == "withheld":
         denial = keeping_from("ZZAMB1", GROUP[0])
         denial["code"] = [keeping_from("ZZAMB1", section)["code"][0] for section in GROUP]
         _consent(service, someone, sharing(someone, "permit", provision={"provision": [denial]}))
+    if case.name == "sent-twice":
+        decision = service.call("GET", f"/{someone.cpr()}", gp(service)).json()
+        again = {name: value for name, value in decision.items() if name not in ("id", "meta", "text")}
+        assert service.call("POST", "/Observation", gp(service), again).status_code == 201
     return crew_link(service, someone.nhs_number)
 
 

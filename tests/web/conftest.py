@@ -10,8 +10,9 @@ from playwright.sync_api import Browser
 
 from security.clock import MovableClock
 from tests.journeys.people import TimeMachine
-from tests.running import running
+from tests.running import Running, running
 from tests.web.browsing import CHROMIUM, chromium
+from tests.web.cases import fill_directory
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,14 @@ def browser() -> Iterator[Browser]:
         pytest.skip("needs a chromium (Debian: apt-get install chromium)")
     with chromium() as found:
         yield found
+
+
+@pytest.fixture(scope="package")
+def shaky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service of several processes, whose writer can be stopped and let go on."""
+    with running(tmp_path_factory.mktemp("shaky"), "--workers", "2") as service:
+        fill_directory(service)
+        yield service
 
 
 @pytest.fixture(scope="package")

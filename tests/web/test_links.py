@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from security.audit import AuditEntry, AuditSealer, Outcome
+from security.keys import open_keys
 from service.app import create_app
 from tests.journeys.people import TimeMachine, admitted, person
 from tests.running import Running, demo_settings, parameters
@@ -45,11 +48,61 @@ def test_what_opens_to_nobody_reads_the_same_whatever_the_reason(service: Runnin
     assert "says nothing about whether there is a plan" in bodies.pop()
 
 
+def test_using_a_link_that_was_made_for_somebody_else_is_written_down(service: Running) -> None:
+    someone = admitted(service, 1510)
+    foreign = path_of(crew_link(service, someone.nhs_number, "ZZ1110").url)
+    with visitor(service) as bryn, visitor(service, "ada") as ada:
+        own = bryn.post("/crew/find", form=bryn.form(), nhs_number=someone.nhs_number).headers["location"]
+        for path in (foreign, f"{foreign}/details", own):
+            before = entries(service)
+            assert ada.get(path).status_code == 404
+            (entry,) = entries(service)[len(before) :]
+            assert (entry.interaction, entry.outcome, entry.permitted) == ("crew-link", Outcome.REFUSED, False)
+            assert (entry.user_id, entry.organisation) == ("zz-ambulance-2", "ZZAMB1")
+        before = entries(service)
+        assert ada.get(f"/crew/i/{'A' * 32}").status_code == 404
+        assert entries(service) == before, "a guess concerns nobody"
+
+
+def entries(service: Running) -> list[AuditEntry]:
+    """Return every audit entry, in the order in which they were filed."""
+    settings = service.settings
+    sealer = AuditSealer(open_keys(settings.keys).audit_seal, settings.tenant)
+    with sqlite3.connect(settings.home / "records.sqlite") as database:
+        return [sealer.open(sealed) for (sealed,) in database.execute("SELECT sealed FROM audit ORDER BY filed")]
+
+
 def test_an_address_that_is_no_link_is_not_repeated(service: Running) -> None:
     with visitor(service) as bryn:
         page = bryn.get("/crew/i/%3Cscript%3Ealert")
     assert page.status_code == 404
     assert "alert" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/crew/nothing", "/crew/i", "/crew/i/x/y/z", "/crew/sign-out", "/crew/find/"])
+@pytest.mark.parametrize("persona", ["bryn", None])
+def test_what_is_no_page_is_said_to_be_none(service: Running, path: str, persona: str | None) -> None:
+    with visitor(service, persona) as somebody:
+        page = somebody.get(path)
+    assert page.status_code == 404
+    assert page.headers["content-type"].startswith("text/html")
+    assert "THERE IS NO SUCH PAGE" in page.text
+
+
+def test_a_page_that_a_browser_brings_back_is_one(service: Running) -> None:
+    """The address of a form that was sent, in a tab that is opened again."""
+    with visitor(service) as bryn:
+        page = bryn.get("/crew/find")
+    assert page.status_code == 200
+    assert "Find a plan" in page.text
+
+
+def test_a_slash_too_many_leads_to_no_other_host(service: Running) -> None:
+    link = path_of(crew_link(service, admitted(service, 1511).nhs_number).url)
+    with visitor(service) as bryn:
+        for path in ("/crew", link, f"{link}/details", f"{link}/outcome", "/crew/search"):
+            page = bryn.get(f"{path}/", Host="evil.example")
+            assert (page.status_code, page.headers["location"]) == (303, path)
 
 
 def test_a_link_ends_after_two_hours(later: TimeMachine) -> None:
@@ -79,7 +132,7 @@ def test_a_link_is_made_of_an_open_incident_of_one_s_own(service: Running) -> No
 
 
 def test_a_number_typed_by_hand_is_in_no_address_and_opens_for_its_typist_alone(service: Running) -> None:
-    someone = admitted(service, 707)
+    someone = admitted(service, 1507)
     service.open_incident(someone.nhs_number)
     spaced = f"{someone.nhs_number[:3]} {someone.nhs_number[3:6]} {someone.nhs_number[6:]}"
     with visitor(service) as bryn, visitor(service, "ada") as ada:

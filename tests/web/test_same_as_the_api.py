@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.journeys.people import admitted, crew
+from tests.journeys.people import admitted, crew, person, posted
 from tests.running import Running
 from tests.test_canary import words_in
 from tests.web.browsing import crew_link
@@ -58,6 +59,18 @@ def test_words_of_a_plan_are_shown_as_words_and_never_run(service: Running) -> N
     assert "<img" not in pages
     assert "<b>" not in pages
     assert "&lt;img src=x" in pages
+
+
+def test_a_doubt_is_stressed_and_what_stands_around_it_stays_text(service: Running) -> None:
+    someone = person(1595)
+    ceiling = someone.resource("CarePlan")
+    ceiling["created"] = (datetime.now(UTC) + timedelta(days=3)).isoformat(timespec="seconds")
+    ceiling["description"] = "<i>Stay</i> at home, NOT in hospital"
+    link = crew_link(service, posted(service, someone).nhs_number)
+    with visitor(service) as bryn:
+        page = bryn.get(link.url).text
+    assert "<strong>NOT VERIFIED</strong>: see Details" in page
+    assert "&lt;i&gt;Stay&lt;/i&gt; at home, <strong>NOT</strong> in hospital" in page
 
 
 def test_each_look_is_one_audit_entry(service: Running) -> None:

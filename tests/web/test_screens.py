@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.running import Running
+from tests.journeys.people import admitted
+from tests.running import Running, parameters
 from tests.web.browsing import (
     AXE,
     DESKTOP,
     PHONE,
     TABLET,
+    crew_link,
     keep,
     scrolls,
     sign_in,
@@ -19,6 +21,7 @@ from tests.web.browsing import (
     visiting,
 )
 from tests.web.cases import CASES, Case, fill_directory, link_to, nobody, not_shared
+from tests.web.stopping import writer_stopped
 from tests.web.visits import path_of
 
 SIZES = {"phone": PHONE, "tablet": TABLET, "desktop": DESKTOP}
@@ -85,6 +88,15 @@ def test_two_decisions_that_disagree_are_both_there_with_what_to_do(browser: Bro
     assert words.count("DO NOT ATTEMPT CPR") == 1
 
 
+def test_a_decision_sent_twice_is_a_decision_in_its_own_colour(browser: Browser, links: dict[str, str]) -> None:
+    with visiting(browser) as page:
+        sign_in(page, links["sent-twice"])
+        words = page.locator(".cpr.stop").inner_text()
+    assert words.startswith("DO NOT ATTEMPT CPR\n")
+    assert "TWO DECISIONS SAY THIS" in words
+    assert "READ EACH" not in words
+
+
 def test_a_revoked_decision_is_never_said_to_be_in_force(browser: Browser, links: dict[str, str]) -> None:
     with visiting(browser) as page:
         sign_in(page, links["revoked"])
@@ -134,8 +146,9 @@ def test_the_other_pages(browser: Browser, service: Running, links: dict[str, st
         page.goto(f"{links['full']}/outcome")
         page.get_by_label("No service could come").check()
         page.get_by_role("button", name="Save").click()
-        page.get_by_role("heading", name="You have told us already").wait_for()
-        keep(page, f"told-already-{scheme}")
+        page.get_by_text("You said something else before").first.wait_for()
+        assert page.get_by_label("No service could come").is_checked()
+        keep(page, f"said-before-{scheme}")
         _checked(page)
         page.goto(f"{service.settings.base_url}/crew")
         keep(page, f"find-{scheme}")
@@ -146,6 +159,50 @@ def test_the_other_pages(browser: Browser, service: Running, links: dict[str, st
         page.goto(f"{service.settings.base_url}/crew/i/{'A' * 32}")
         keep(page, f"link-closed-{scheme}")
         _checked(page)
+        page.goto(f"{service.settings.base_url}/crew/nothing")
+        keep(page, f"no-page-{scheme}")
+        _checked(page)
+
+
+@pytest.mark.parametrize(("scheme", "index"), [("light", 1574), ("dark", 1575)])
+def test_what_cannot_be_saved_offers_no_way_to_save_it(
+    browser: Browser, service: Running, scheme: str, index: int
+) -> None:
+    link = crew_link(service, admitted(service, index).nhs_number)
+    with visiting(browser, color_scheme=scheme) as page:
+        sign_in(page, f"{link.url}/outcome")
+        page.get_by_label("No service could come").check()
+        page.get_by_label("In your own words").fill("Rang three times.")
+        room = service.token("system", "ZZCAD1")
+        assert service.call("POST", "/$close-incident", room, parameters(id=link.incident)).status_code == 200
+        page.get_by_role("button", name="Save").click()
+        assert page.get_by_text("Not saved: the incident has ended").is_visible()
+        assert page.get_by_label("In your own words").input_value() == "Rang three times."
+        assert page.get_by_role("button", name="Save").count() == 0
+        keep(page, f"outcome-not-saved-{scheme}")
+        _checked(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_when_the_service_cannot_answer_on_every_screen_by_day_and_by_night(
+    browser: Browser, shaky: Running, scheme: str
+) -> None:
+    link = nobody(shaky, 1576).url
+    with visiting(browser, color_scheme=scheme) as page:
+        sign_in(page, f"{shaky.settings.base_url}/crew")
+        with writer_stopped(shaky):
+            page.goto(link)
+            assert page.get_by_role("heading", name="THE SERVICE CANNOT ANSWER NOW").is_visible()
+            assert "Do not infer that there is no plan" in page.locator("main").inner_text()
+            for size, (width, height) in SIZES.items():
+                page.set_viewport_size({"width": width, "height": height})
+                keep(page, f"unreachable-{size}-{scheme}")
+                assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+                again = page.get_by_role("link", name="Try again").bounding_box()
+                assert again is not None
+                assert again["y"] + again["height"] <= height, "the way on is on the first screen"
+            assert page.evaluate(CONTRAST, "body") >= 7
+            _checked(page)
 
 
 def test_three_empty_states_that_nobody_takes_for_each_other(browser: Browser, service: Running) -> None:

@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.journeys.people import Person, admitted, gp
 from tests.journeys.test_crew_searches import opened
 from tests.journeys.test_finding_the_right_person import HOME, admitted_as, known
-from tests.running import Running, parameters, running
+from tests.running import Running, parameters
 from tests.web.browsing import crew_link, keep, sign_in, slowed, violations, visiting
-from tests.web.cases import fill_directory
+from tests.web.stopping import writer_stopped
 
 COLD, WARM = 10.0, 2.0
 """Seconds from a link to its answer at 400 kbit/s and 300 ms, with nothing kept by the browser and with all of it."""
 MOST_BYTES, MOST_REQUESTS = 150 * 1000, 12
-
-
-@pytest.fixture(scope="module")
-def shaky(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service of several processes, whose writer can be stopped and let go on."""
-    with running(tmp_path_factory.mktemp("shaky"), "--workers", "2") as service:
-        fill_directory(service)
-        yield service
-
-
-def writer_of(service: Running) -> int:
-    """Return the process that writes."""
-    for folder in Path("/proc").iterdir():
-        try:
-            above = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if above == service.process.pid and "service.writer" in (folder / "cmdline").read_text():
-                return int(folder.name)
-        except (OSError, ValueError):
-            continue
-    raise LookupError("no writer")
 
 
 def notes(service: Running, someone: Person) -> int:
@@ -74,16 +49,11 @@ def test_from_the_link_to_one_outcome(browser: Browser, shaky: Running) -> None:
     with visiting(browser, color_scheme="dark") as page:
         slowed(page)
         page.goto(link)
-        writer = writer_of(shaky)
-        os.kill(writer, signal.SIGSTOP)
-        try:
+        with writer_stopped(shaky):
             page.get_by_role("button", name="Bryn").click()
             expect(page.get_by_role("heading", name="THE SERVICE CANNOT ANSWER NOW")).to_be_visible()
             assert "Do not infer that there is no plan" in page.locator("main").inner_text()
             assert violations(page) == []
-            keep(page, "unreachable-phone-dark")
-        finally:
-            os.kill(writer, signal.SIGCONT)
         page.get_by_role("link", name="Try again").click()
         expect(page.get_by_role("heading", name="Who is it?")).to_be_visible()
         assert page.locator(".pick").count() == 2, "nobody is opened by themselves"

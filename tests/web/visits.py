@@ -14,6 +14,7 @@ import httpx
 from tests.running import Running
 
 _FORM = re.compile(r'name="form" value="([0-9a-f]{32})"')
+_BY = re.compile(r'name="by" value="([^"]*)"')
 _DRAFT = re.compile(r'name="draft" value="([^"]*)"')
 
 
@@ -62,6 +63,13 @@ def form_of(page: httpx.Response) -> str:
     found = _FORM.search(page.text)
     assert found is not None, page.text
     return found[1]
+
+
+def hidden_of(page: httpx.Response) -> dict[str, str]:
+    """Return the fields of a page's form that nobody types: its token, and whom it was drawn for."""
+    found = _BY.search(page.text)
+    assert found is not None, page.text
+    return {"form": form_of(page), "by": found[1]}
 
 
 def draft_of(page: httpx.Response) -> str:

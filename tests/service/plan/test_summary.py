@@ -223,6 +223,27 @@ def test_a_decision_without_its_context_is_shown_as_unverified():
 
 
 @pytest.mark.parametrize(
+    ("verification", "state", "reason"),
+    [
+        ([{"verified": True}], "valid", None),
+        ([{"verified": False}], "unverified", "not-verified"),
+        ([], "unverified", "not-verified"),
+    ],
+)
+def test_an_advance_decision_says_in_a_code_whether_it_was_verified(
+    verification: list[Json], state: str, reason: str | None
+):
+    resources = resources_of(advance_decision=True)
+    adr = next(one for one in resources if one["resourceType"] == "Consent" and "verification" in one)
+    adr["verification"] = verification
+    item = section(composed(lines(resources)), Slot.LEGAL)["section"][0]
+    assert item["title"].startswith("ADVANCE DECISION")
+    assert fact(item, "validity", "state") == state
+    assert fact(item, "validity", "reason") == reason
+    assert ("NOT VERIFIED HERE" in item["text"]["div"]) == (state == "unverified")
+
+
+@pytest.mark.parametrize(
     ("system", "code", "told"),
     [
         ("http://terminology.hl7.org/CodeSystem/data-absent-reason", "masked", "masked"),

@@ -9,7 +9,7 @@ import pytest
 from security.principal import Role
 from service.plan.particulars import Particulars, of_patient
 from service.record.access import Caller
-from service.record.find import FindPeople
+from service.record.find import MOST_SHOWN, FindPeople
 from tests.service.record.house import House, create, doctor, patient
 
 
@@ -29,8 +29,18 @@ async def test_a_question_has_an_entry(
     before = sum(head.seq for head in await store.chain_heads())
     find = FindPeople(service_house.services.operations.read_record.access)
     found = await find(doctor(organisation), asked(family), certain_only=certain_only)
-    assert len(found) == (organisation == "ZZGP01" and family == "Testley" and not certain_only)
+    assert len(found.people) == (organisation == "ZZGP01" and family == "Testley" and not certain_only)
     assert sum(head.seq for head in await store.chain_heads()) == before + 1
+
+
+async def test_what_a_list_leaves_out_is_told_to_those_alone_who_might_see_it(service_house: House) -> None:
+    for index in range(800, 800 + MOST_SHOWN + 1):
+        await service_house.write(create(patient(index)[1]))
+    find = FindPeople(service_house.services.operations.read_record.access)
+    found = await find(doctor(), asked("Testley"))
+    assert (len(found.people), found.more) == (MOST_SHOWN, True)
+    elsewhere = await find(doctor("ZZHOS9"), asked("Testley"))
+    assert (elsewhere.people, elsewhere.more) == ([], False)
 
 
 async def test_who_is_counted_at_an_address_has_an_entry_each(service_house: House) -> None:
