@@ -38,7 +38,7 @@ from service.cli.server import server_of
 from service.settings import Settings
 from service.store.document_store import KEYS, DocumentStore
 from service.store.filing import RECORDS
-from service.store.port import RecordStore
+from service.store.port import RecordStore, SealedEntry
 from service.store.series import numbered
 from service.store.sqlite import SqliteStore
 
@@ -46,7 +46,7 @@ from service.store.sqlite import SqliteStore
 class StoreWithoutAudit(SqliteStore):
     """The embedded store, but for the writing of audit entries about reads."""
 
-    async def append_audit(self, sealed: bytes, known: bytes | None = None) -> None:
+    async def append_audit(self, entry: SealedEntry, known: bytes | None = None) -> None:
         """Return at once; nothing is written."""
 
 
@@ -72,7 +72,7 @@ class BareRoutes:
     async def append(self) -> Response:
         """Make the line durable, then answer the bytes."""
         assert self.store is not None
-        await self.store.append_audit(self.line)
+        await self.store.append_audit(SealedEntry(self.line))
         return Response(self.body, media_type=FHIR_JSON_UTF8)
 
     async def documents(self) -> Response:
@@ -84,7 +84,7 @@ class BareRoutes:
         record = await find(RECORDS, claim["record"])
         assert record is not None
         assert await find(KEYS, record["_id"]) is not None
-        await self.store.append_audit(self.line)
+        await self.store.append_audit(SealedEntry(self.line))
         return Response(self.body, media_type=FHIR_JSON_UTF8)
 
     async def take_people(self, request: Request) -> Response:

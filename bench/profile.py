@@ -37,6 +37,7 @@ from security.tokens import TokenVerifier
 from service.record.access import Access
 from service.record.read import EmergencySummary, ReadRecord
 from service.record.records import Records
+from service.store.port import SealedEntry
 from service.store.sqlite import SqliteStore
 from service.wiring import clock_of
 
@@ -232,7 +233,7 @@ async def asked(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]], bod
 
 async def _appended(home: Home) -> float:
     """Return microseconds per entry of 1 KiB when sixteen requests append at the same time."""
-    settings, entry = home.settings, bytes(1024)
+    settings, entry = home.settings, SealedEntry(bytes(1024), bytes(64))
     store = await service.app.open_store(settings, open_keys(settings.keys), clock_of(settings))
     assert isinstance(store, SqliteStore)
     try:

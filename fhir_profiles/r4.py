@@ -63,6 +63,9 @@ CONTAINED_ONLY_TYPES: tuple[str, ...] = (
 )
 """Types that are accepted inside another resource, where senders put them, and never alone."""
 
+ANSWERED_TYPES: tuple[str, ...] = ("AuditEvent",)
+"""Types that this service makes and never takes."""
+
 MESSAGE_TYPES: tuple[str, ...] = ("Bundle", "Parameters")
 """Types that are judged as requests and never stored."""
 

@@ -134,6 +134,10 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """How many events a summary stands for."""
     makes: int = 0
     """The sequence of the record that this write made; the entry is there if, and only if, that is."""
+    holder: str = ""
+    """The organisation that held the record."""
+    found_by: int = 0
+    """The form of the look-up tokens that stand beside the entry (`audit_tokens`); 0: from before there were any."""
 
     def __repr__(self) -> str:
         return f"AuditEntry({self.kind.value}, {self.outcome.name}, {self.request_id!r}, ***)"

@@ -66,12 +66,9 @@ def to_audit_event(entry: AuditEntry, server: str) -> Json:
     event = _event(entry, server, _REST, _coding(_INTERACTION, subtype, entry.interaction), action)
     us = {"type": {"coding": [ourselves]}, "who": _named(server), "requestor": False, "network": _machine(server)}
     event["agent"] = [_client(entry, client), us, *_user(entry), *_organisation(entry)]
-    request: Json = {
-        "what": {"identifier": {"value": entry.request_id}},
-        "type": _coding(_BALP + "BasicAuditEntityType", "XrequestId"),
-    }
+    request = _request(entry)
     subject = _query(entry) if entry.kind is EventKind.QUERY else _data(entry)
-    event["entity"] = [*_patient(entry), subject, request]
+    event["entity"] = [*_patient(entry), subject, *_consents(entry), request]
     _annotate(event["entity"][0] if entry.patient else request, entry)
     return event
 
@@ -85,13 +82,11 @@ def to_authorisation_event(entry: AuditEntry, server: str) -> Json:
         event["outcomeDesc"] = entry.reason
     us = {"type": {"coding": [_AUTHORISER]}, "who": _named(server), "requestor": False}
     event["agent"] = [_client(entry, _APPLICATION), *_user(entry), *_organisation(entry), us]
-    consent_type = _coding("http://hl7.org/fhir/resource-types", "Consent", "Consent")
-    consents = [{"what": {"reference": reference}, "type": consent_type} for reference in entry.consents]
     token: Json = {
         "what": {"identifier": {"value": _token(entry)}},
         "type": _coding(_BALP + "UserAgentTypes", "UserOauthAgent"),
     }
-    event["entity"] = [*_patient(entry), *consents, token]
+    event["entity"] = [*_patient(entry), *_consents(entry), token, _request(entry)]
     _annotate(event["entity"][0] if entry.patient else token, entry)
     return event
 
@@ -101,6 +96,14 @@ def _refused_sign_ins(entry: AuditEntry, server: str) -> Json:
     event["agent"] = [{"type": {"coding": [_AUTHORISER]}, "who": _named(server), "requestor": False}]
     event["entity"] = [{"type": _SYSTEM_OBJECT, "detail": [{"type": "count", "valueString": str(entry.count)}]}]
     return event
+
+
+def numbered(event: Json, id: str, sequence: int) -> Json:
+    """Return an event with its id and its place in its chain (GP Connect's sequence number)."""
+    detail = {"type": "sequence", "valueString": str(sequence)}
+    first, *others = event["entity"]
+    entities = [{**first, "detail": [*first.get("detail", ()), detail]}, *others]
+    return {"resourceType": "AuditEvent", "id": id, **event, "entity": entities}
 
 
 def _event(entry: AuditEntry, server: str, type_: Json, subtype: Json, action: str) -> Json:
@@ -175,6 +178,16 @@ def _data(entry: AuditEntry) -> Json:
     if entry.references:
         data["detail"] = [{"type": "resource", "valueString": reference} for reference in entry.references]
     return {"what": what} | data
+
+
+def _consents(entry: AuditEntry) -> list[Json]:
+    kind = _coding("http://hl7.org/fhir/resource-types", "Consent", "Consent")
+    return [{"what": {"reference": reference}, "type": kind} for reference in entry.consents]
+
+
+def _request(entry: AuditEntry) -> Json:
+    kind = _coding(_BALP + "BasicAuditEntityType", "XrequestId")
+    return {"what": {"identifier": {"value": entry.request_id}}, "type": kind}
 
 
 def _query(entry: AuditEntry) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -93,6 +94,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 DIRECTORY_RULE: Final = "directory"
 REGISTER_RULE: Final = "register"
+GUESSING_RULE: Final = "12"
 
 
 def impersonal(rule: Literal["directory", "register"], role: RoleWord, policy: AccessPolicy, id: str) -> Decision:
@@ -113,6 +115,20 @@ def impersonal(rule: Literal["directory", "register"], role: RoleWord, policy: A
         policy_id=policy.id,
         policy_version=policy.version,
         policy_hash=policy.hash,
+    )
+
+
+def guess_limit_reached(decision: Decision, obligations: Iterable[Obligation]) -> Decision:
+    """Return the refusal of somebody who looked for too many people who are not theirs (12); as if nobody were here."""
+    return msgspec.structs.replace(
+        decision,
+        permitted=False,
+        status=404,
+        rule=GUESSING_RULE,
+        reason="too many look-ups found nobody for this caller",
+        open_cells=cells.NONE,
+        obligations=frozenset(obligations),
+        stages=Stages(),
     )
 
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -31,8 +32,10 @@ from security.service_seal import ServiceSeal
 from security.tokens import TokenVerifier
 from service import VERSION, logs
 from service.api import outcomes
+from service.api.audit_events import AuditEvents
 from service.api.directory import DirectoryInteractions
 from service.api.interactions import Interactions
+from service.api.limits import EMERGENCY, RateLimit
 from service.api.matching import Matching
 from service.api.middleware import Metrics, Surround
 from service.api.oauth import OAuthEndpoints
@@ -42,13 +45,18 @@ from service.api.routes import Services, operations
 from service.api.routing import Application, FhirRoute
 from service.decoy import make_decoy
 from service.record.access import Access
+from service.record.access_log import AccessLog
+from service.record.alerts import Alerts
 from service.record.break_glass import EmergencyAccess
 from service.record.crew_links import CrewLinks
 from service.record.directory import Directory
 from service.record.find import FindPeople
+from service.record.guessing import GuessLimit
 from service.record.incidents import IncidentRegister
 from service.record.kept import Kept
 from service.record.limits import Limits
+from service.record.notices import Notices
+from service.record.owed import Owed
 from service.record.read import ReadRecord
 from service.record.records import Records
 from service.record.register import Register
@@ -198,7 +206,8 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     settings = opened.settings
     sealer = AuditSealer(opened.keys.audit_seal, settings.tenant)
     register = Register(opened.records)
-    access = Access(opened.records, opened.policies, sealer, opened.clock, register, opened.decoy)
+    guesses = GuessLimit(opened.store, opened.records.index, settings.guess_limit)
+    access = Access(opened.records, opened.policies, sealer, opened.clock, register, opened.decoy, guesses)
     kept = Kept(opened.store, ServiceSeal(opened.keys.service, settings.tenant), opened.records.index, opened.clock)
     limits = Limits(settings.record_limit, settings.attachment_limit, settings.resource_limit)
     read_record = ReadRecord(access)
@@ -216,7 +225,10 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     matching = Matching(FindPeople(access), settings.fhir_base)
     emergency = EmergencyAccess(read_record, kept)
     named = Operations(read_record, incidents, links, emergency, kept, style, matching, settings.base_url)
-    return Services(interactions, DirectoryInteractions(Directory(access), interactions), named)
+    server = urlsplit(settings.base_url).netloc
+    log = AccessLog(access, ServiceSeal(opened.keys.service, settings.tenant), server)
+    directory = DirectoryInteractions(Directory(access), interactions)
+    return Services(interactions, directory, named, AuditEvents(log, settings.fhir_base))
 
 
 def crew_of(opened: Opened, services: Services, pages: Pages) -> Crew:
@@ -228,6 +240,13 @@ def crew_of(opened: Opened, services: Services, pages: Pages) -> Crew:
     return Crew(
         services.operations, write, opened.registry, sessions, pages, opened.clock, settings.base_url, demo=doors
     )
+
+
+def owed_of(opened: Opened, services: Services) -> Owed:
+    """Return what raises alerts and makes notices that audit entries call for."""
+    access = services.interactions.read_record.access
+    seal = ServiceSeal(opened.keys.service, opened.settings.tenant)
+    return Owed(access, Alerts.of(access), Notices.of(opened.records, seal))
 
 
 def exporter_of(opened: Opened) -> HeadsExporter:
@@ -249,6 +268,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
     `worker`: it is one of several processes that serve. `subscribing` makes those who hear of changes.
     """
     metrics = Metrics()
+    failures = RateLimit(settings.token_failures)
     fhir_routes = [FhirRoute(operation) for operation in operations()]
     running: list[Opened] = []
     crews: list[Crew] = []
@@ -258,11 +278,14 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         opened = await open_service(settings, worker=worker)
         running.append(opened)
         services = services_of(opened, subscribing(opened))
+        usual, urgent = (RateLimit(settings.requests_per_minute * times) for times in (1, EMERGENCY))
         for route in fhir_routes:
-            route.bind(services, opened.verifier, opened.clock)
+            limit = urgent if route is fhir_routes[0] else usual
+            route.bind(services, opened.verifier, opened.clock, limit)
         crews.append(crew_of(opened, services, pages))
         exporter = exporter_of(opened)
-        work = (opened.watch_registry(), opened.tidy_store(), exporter.run())
+        owed = owed_of(opened, services)
+        work = (opened.watch_registry(), opened.tidy_store(), exporter.run(), owed.run())
         beside = [asyncio.create_task(one) for one in work]
         logs.event("started", environment=settings.environment, address=settings.base_url)
         try:
@@ -282,7 +305,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         settings.fhir_base,
         VERSION,
         metrics,
-        lambda: OAuthEndpoints(running[0].issuer, _count_failure),
+        lambda: OAuthEndpoints(running[0].issuer, _count_failure, failures, running[0].clock),
         lambda: (running[0].store.ready, running[0].keys.health),
     )
     app.router.routes += public_routes(public)

@@ -77,6 +77,24 @@ SETTINGS = (
     Setting("EPACCS_RESOURCE_LIMIT", "5000", "most current resources in one record"),
     Setting("EPACCS_BODY_LIMIT", str(40 * MIB), "largest request body in bytes"),
     Setting(
+        "EPACCS_REQUESTS_PER_MINUTE",
+        "6000",
+        "requests a minute that each client may send to each process, beyond them 429; ten times as many for emergency "
+        "answers; 0: no limit",
+    ),
+    Setting(
+        "EPACCS_TOKEN_FAILURES",
+        "60",
+        "requests for tokens a minute that may come to nothing from one network address at each process, beyond them "
+        "429; 0: no limit. Behind a proxy all clients have its address",
+    ),
+    Setting(
+        "EPACCS_GUESS_LIMIT",
+        "60",
+        "look-ups that find nobody, of one person in ten minutes, before they get 429 for a quarter of an hour; ten "
+        "times as many of a whole client; 0: no limit",
+    ),
+    Setting(
         "EPACCS_HEADS_FILE",
         "<home>/heads.jsonl",
         "file that signed heads of the audit are appended to; let it, or copies of it, lie where the database's "
@@ -116,6 +134,9 @@ class Settings:
     attachment_limit: int
     resource_limit: int
     body_limit: int
+    requests_per_minute: int
+    token_failures: int
+    guess_limit: int
     heads_file: Path
     heads_minutes: int
     syslog: str
@@ -159,6 +180,9 @@ class Settings:
             attachment_limit=reader.number("EPACCS_ATTACHMENT_LIMIT", 64 * 1024, 256 * MIB),
             resource_limit=reader.number("EPACCS_RESOURCE_LIMIT", 10, 100_000),
             body_limit=reader.number("EPACCS_BODY_LIMIT", 64 * 1024, 512 * MIB),
+            requests_per_minute=reader.number("EPACCS_REQUESTS_PER_MINUTE", 0, 10_000_000),
+            token_failures=reader.number("EPACCS_TOKEN_FAILURES", 0, 1_000_000),
+            guess_limit=reader.number("EPACCS_GUESS_LIMIT", 0, 1_000_000),
             heads_file=Path(reader.text("EPACCS_HEADS_FILE").replace("<home>", str(home))).absolute(),
             heads_minutes=reader.number("EPACCS_HEADS_MINUTES", 1, 1440),
             syslog=_syslog(reader),

@@ -12,6 +12,7 @@ from importlinter import cli as import_linter
 from starlette.routing import BaseRoute, Mount, Route
 
 from service.api.answers import Answer
+from service.api.audit_events import AuditEvents
 from service.api.directory import DirectoryInteractions
 from service.api.interactions import Interactions
 from service.api.operations import Operations
@@ -196,7 +197,9 @@ def test_no_route_answers_without_a_token(service: Running, routes: list[BaseRou
     assert len(answered) == 2 * len(operations())
 
 
-@pytest.mark.parametrize("handlers", [Interactions, DirectoryInteractions, Operations], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "handlers", [Interactions, DirectoryInteractions, Operations, AuditEvents], ids=lambda kind: kind.__name__
+)
 def test_every_handler_promises_an_answer(handlers: type) -> None:
     methods = {
         name: typing.get_type_hints(method)
@@ -210,7 +213,7 @@ def test_every_handler_promises_an_answer(handlers: type) -> None:
 
 def test_every_route_takes_a_handler_that_was_checked(routes: list[BaseRoute]) -> None:
     """What a route is bound to is a method of one of the classes above."""
-    kinds = (Interactions, DirectoryInteractions, Operations)
+    kinds = (Interactions, DirectoryInteractions, Operations, AuditEvents)
 
     class Named:
         """Answers every attribute with its owner and name."""
@@ -226,7 +229,7 @@ def test_every_route_takes_a_handler_that_was_checked(routes: list[BaseRoute]) -
     class Services:
         """Stands for the open services."""
 
-        interactions, directory, operations = (Named(kind) for kind in kinds)
+        interactions, directory, operations, audit_events = (Named(kind) for kind in kinds)
 
     for operation in operations():
         handler = operation.handler(typing.cast(typing.Any, Services))

@@ -16,6 +16,7 @@ from fhir_profiles.issues import Issue
 from security.clock import parse_instant
 from security.release import Held, Released
 from service.api.negotiation import FHIR_JSON_UTF8
+from service.record.access_log import LogPage
 from service.record.find import Candidate, Household
 
 _PROOF: Final = object()
@@ -82,6 +83,19 @@ def searchset(released: Released, base: str, self_url: str) -> Answer:
         for item in released.items
     ]
     return _bundle("searchset", entries, released.redacted, self_url, total=len(entries))
+
+
+def log_page(page: LogPage, base: str) -> Answer:
+    """Answer a page of an access log; `next` leads on, and neither link repeats what was asked for."""
+    address = f"{base}/AuditEvent"
+    links = [{"relation": "self", "url": address}]
+    if page.cursor:
+        links.append({"relation": "next", "url": f"{address}?cursor={page.cursor}"})
+    entries = [
+        {"fullUrl": f"{address}/{event['id']}", "resource": event, "search": {"mode": "match"}} for event in page.events
+    ]
+    body: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "link": links}
+    return Answer(_PROOF, 200, json.encode(body | ({"entry": entries} if entries else {})))
 
 
 def matches(candidates: Sequence[Candidate], base: str, around: Household) -> Answer:

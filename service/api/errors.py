@@ -12,6 +12,7 @@ class RequestProblem(Exception):
      +- BodyTooLarge           over the limit
      +- BadHeader              a header has a form that we cannot use; carries a fixed sentence
      +- BadParameter           a query or form parameter cannot be used; carries a fixed sentence
+     +- TooManyRequests        this client asks more often than it may
     """
 
 
@@ -45,3 +46,11 @@ class BadParameter(RequestProblem):
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
         self.sentence = sentence
+
+
+class TooManyRequests(RequestProblem):
+    """This client asks more often than it may; in `seconds` it may ask again."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds

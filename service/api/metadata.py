@@ -22,8 +22,9 @@ Json = dict[str, Any]
 FHIR_VERSION = "4.0.1"
 STATED = "2026-11-28"
 """When the statement last changed in substance."""
-BASE_R4_ONLY = frozenset({"Endpoint", "Goal"})
+BASE_R4_ONLY = frozenset({"AuditEvent", "Endpoint", "Goal"})
 """Types for which UK Core has no profile."""
+LOG = "AuditEvent"
 CONDITIONAL_CREATE = frozenset({"Patient", *directory.TYPES})
 """Types whose creation finds the one that carries the same identifier instead of making a second."""
 SEARCH_TYPES = {
@@ -34,6 +35,8 @@ SEARCH_TYPES = {
     "category": "token",
     "status": "token",
     "date": "date",
+    "entity": "reference",
+    "_count": "number",
 }
 """The FHIR type of every search parameter that any route takes."""
 
@@ -45,6 +48,8 @@ _SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-serv
 _SEARCH_WORDS = {
     "_id": "The id; for what is in a person's record it is enough to find the record.",
     "identifier": "system|value. For Patient the NHS number; send it with POST _search, to keep it out of addresses.",
+    "entity": "The person whose log is asked for, as Patient/[id].",
+    "_count": "Entries on a page, 1 to 100.",
     "patient": "The person whose record is searched, as Patient/[id].",
 }
 
@@ -110,7 +115,7 @@ def _resource(kind: str, operations: Sequence[Operation]) -> Json:
     stated["documentation"] = _documentation(kind)
     if interactions := _interactions(operations, _TYPE_INTERACTIONS):
         stated["interaction"] = interactions
-    stated["versioning"] = "versioned-update"
+    stated["versioning"] = "no-version" if kind == LOG else "versioned-update"
     stated["readHistory"] = "vread" in routed
     stated["updateCreate"] = False
     stated["conditionalCreate"] = "create" in routed and kind in CONDITIONAL_CREATE
@@ -128,6 +133,9 @@ def _documentation(kind: str) -> str:
     sentences = []
     if kind in BASE_R4_ONLY:
         sentences.append(f"Base R4: UK Core has no profile of {kind}.")
+    if kind == LOG:
+        sentences.append("Who used a record: for its person, in plain words, and for privacy officers. Never written.")
+        return " ".join(sentences)
     if kind in directory.TYPES:
         sentences.append(
             "In the shared directory (written by its own clients, read by every client) or in a person's record."

@@ -10,20 +10,23 @@ Errors are those of RFC 6749 section 5.2, as JSON, and repeat nothing of the req
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from security.clock import Clock, system_clock
 from security.grants import Refusal, TokenAnswer, refused
 from security.issuer import Issuer
+from service.api.limits import RateLimit
 
 MAX_FORM = 16 * 1024
 _MAX_FIELDS = 16
 _FORM = "application/x-www-form-urlencoded"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+_WAIT = "Too many requests for tokens came to nothing from this address. Wait, then try again."
 _SHORT_LIVED = {"Cache-Control": "public, max-age=300"}
 
 CountFailure = Callable[[Request, str], None]
@@ -36,14 +39,26 @@ class OAuthEndpoints:
 
     issuer: Issuer
     count_failure: CountFailure
+    failures: RateLimit = field(default_factory=lambda: RateLimit(0))
+    now: Clock = system_clock
 
     async def token(self, request: Request) -> Response:
-        """Answer a token request."""
+        """Answer a token request.
+
+        An address from which too many came to nothing in this minute has to wait (API4): what it sends is not looked
+        at, so it learns nothing more and costs no signature. Tokens that were given go on being good meanwhile.
+        """
+        address = request.client.host if request.client is not None else ""
+        now = self.now()
+        if self.failures.reached(address, now):
+            wait = {**_NO_STORE, "Retry-After": str(self.failures.wait(now))}
+            return _json(429, {"error": "invalid_request", "error_description": _WAIT}, wait)
         try:
             answer = await self.issuer.answer(await _form(request))
         except Refusal as error:
             answer = refused(error)
         if answer.error is not None:
+            self.failures.counted(address, now)
             self.count_failure(request, answer.error)
         return _response(answer)
 

@@ -21,6 +21,7 @@ from service.api.answers import Answer
 from service.record import errors
 from service.record.access import Refused
 from service.record.break_glass import EmergencyAccessEnded, EmergencyAccessLocked
+from service.record.guessing import TooManyGuesses
 from service.store.errors import StoreError
 
 DO_NOT_INFER = "The service cannot answer now. Do not infer that there is no plan or no decision."
@@ -29,6 +30,11 @@ NOTHING_HERE = (
     "who meet its conditions."
 )
 FORBIDDEN = "Your role and purpose do not allow this."
+TOO_MANY_GUESSES = (
+    "Too many look-ups found nobody for you. Wait, then try again. Do not infer that there is no plan. People with "
+    "whom your relationship is established, an open incident among them, are answered all the same."
+)
+TOO_MANY_REQUESTS = "This client sends more requests than it may. Wait, then try again."
 RETRY_AFTER = {"Retry-After": "5"}
 
 
@@ -136,6 +142,10 @@ def _locked(problem: EmergencyAccessLocked) -> Answer:
     return answers.outcome(403, [error("throttled", "", text)], details="emergency-access-locked")
 
 
+def _too_many(text: str, seconds: int) -> Answer:
+    return answers.outcome(429, [error("throttled", "", text)], headers={"Retry-After": str(max(1, seconds))})
+
+
 def _plain(status: int, code: str, text: str) -> Callable[[Any], Answer]:
     return lambda problem: answers.outcome(status, [error(code, "", text)])
 
@@ -168,6 +178,8 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], Answer]], ...] = (
         _plain(403, "forbidden", "This emergency access has ended, or is not yours. Ask again, with a new reason."),
     ),
     (EmergencyAccessLocked, _locked),
+    (TooManyGuesses, lambda problem: _too_many(TOO_MANY_GUESSES, problem.seconds)),
+    (request_errors.TooManyRequests, lambda problem: _too_many(TOO_MANY_REQUESTS, problem.seconds)),
     (errors.TooLarge, lambda problem: answers.outcome(413, [error("too-long", "", problem.what)])),
     (errors.TooBusy, _unavailable),
     (errors.Unavailable, _unavailable),

@@ -8,6 +8,8 @@ from functools import partial
 
 from fhir_profiles.r4 import SUPPORTED_TYPES
 from security.scopes import INCIDENT_WRITE
+from service.api import audit_events
+from service.api.audit_events import AuditEvents
 from service.api.directory import DirectoryInteractions
 from service.api.interactions import Interactions
 from service.api.operations import Operations
@@ -27,6 +29,7 @@ class Services:
     interactions: Interactions
     directory: DirectoryInteractions
     operations: Operations
+    audit_events: AuditEvents
 
 
 def operations() -> list[Operation]:
@@ -56,7 +59,31 @@ def operations() -> list[Operation]:
     )
     for resource_type in SUPPORTED_TYPES:
         found += _of_type(resource_type)
-    return found
+    return found + _of_audit_events()
+
+
+def _of_audit_events() -> list[Operation]:
+    """Return the routes of AuditEvent, which is searched and nothing else."""
+    address = f"{PREFIX}/AuditEvent"
+    rows = (("GET", address, "search"), ("POST", f"{address}/_search", "search_by_post"))
+    return [
+        Operation(
+            "search-type",
+            method,
+            path,
+            partial(_of_log, name),
+            "s",
+            _SUMMARIES["search-type"].format("AuditEvent"),
+            "AuditEvent",
+            search_parameters=audit_events.PARAMETERS,
+        )
+        for method, path, name in rows
+    ]
+
+
+def _of_log(name: str, services: Services) -> Handler:
+    handler: Handler = getattr(services.audit_events, name)
+    return handler
 
 
 _SUMMARIES = {

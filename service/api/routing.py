@@ -25,6 +25,7 @@ from security.scopes import ACTIONS, require, require_action
 from security.tokens import TokenVerifier
 from service.api import negotiation, outcomes
 from service.api.answers import Answer
+from service.api.limits import RateLimit
 from service.record.access import Caller
 from service.record.errors import Unavailable
 
@@ -97,6 +98,7 @@ class FhirRoute(APIRoute):
         self._verifier: TokenVerifier | None = None
         self._under: Callable[[Caller, str], Awaitable[Caller]] | None = None
         self._clock: Clock = system_clock
+        self._limit: RateLimit | None = None
         tag = operation.resource_type or "Operations"
         super().__init__(
             operation.path,
@@ -114,8 +116,9 @@ class FhirRoute(APIRoute):
         self._log_fields = {"resource_type": operation.resource_type} if operation.resource_type else {}
         self.app = self._answer
 
-    def bind(self, services: Services, verifier: TokenVerifier, clock: Clock) -> None:
-        """Take the handler from services that are open now."""
+    def bind(self, services: Services, verifier: TokenVerifier, clock: Clock, limit: RateLimit | None = None) -> None:
+        """Take the handler from services that are open now; `limit` counts what its clients ask."""
+        self._limit = limit
         self._handler = self.operation.handler(services)
         self._verifier = verifier
         self._under = services.operations.under if self.operation.interaction in READS else None
@@ -137,8 +140,10 @@ class FhirRoute(APIRoute):
                 "role": principal.role,
                 "purpose": principal.purpose,
             }
+            if self._limit is not None:
+                self._limit.check(principal.client_id, now)
             negotiation.check_accept(request)
-            caller = Caller(principal, scope["request_id"], at=now)
+            caller = Caller(principal, scope["request_id"], at=now, device=_address(scope))
             # Emergency access never writes (rule 4): only reading looks at the grant.
             if self._under is not None and (grant := request.headers.get("emergency-access")) is not None:
                 caller = await self._under(caller, grant)
@@ -161,3 +166,9 @@ class FhirRoute(APIRoute):
         else:
             require(principal.scopes, self.operation.resource_type or "*", self.operation.scope)
         return principal
+
+
+def _address(scope: Scope) -> str:
+    """Return the network address of whoever connected: the client, or the proxy in front of this service."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""

@@ -12,12 +12,20 @@ from typing import NoReturn
 import msgspec
 
 from security.access_policy import AccessPolicy
-from security.access_request import AccessRequest, BreakGlass, Relationship
+from security.access_request import AccessRequest, BreakGlass, Relationship, new_decision_id
 from security.audit import AuditEntry, AuditSealer, EventKind, Outcome, kind_of
+from security.audit_tokens import TOKENS_FORM, tokens_of
 from security.clock import Clock, instant
 from security.consent import admit, decide
 from security.consent_match import named_cells
-from security.decision import Decision, Obligation, enforceable
+from security.decision import (
+    REGISTER_RULE,
+    Decision,
+    Obligation,
+    enforceable,
+    guess_limit_reached,
+    impersonal,
+)
 from security.labels import SFlag
 from security.localities import Policies
 from security.principal import Principal, Role
@@ -26,9 +34,10 @@ from service.record.acting import is_theirs
 from service.record.caller import Asked, Caller, Echo
 from service.record.errors import Problem
 from service.record.facts import facts_of
+from service.record.guessing import GUESS_LIMIT, GuessLimit, TooManyGuesses
 from service.record.records import OpenRecord, Records, SeenRegister
 from service.record.register import Register
-from service.store.port import StoredRecord
+from service.store.port import SealedEntry, StoredRecord
 
 __all__ = ["Access", "Asked", "Caller", "Echo", "Refused"]
 
@@ -90,6 +99,7 @@ class Access:
     register: Register
     decoy: StoredRecord
     """A sealed record of nobody, which is opened wherever somebody is absent, so that absence costs as much time."""
+    guesses: GuessLimit
     _known: set[tuple[str, bytes]] = field(default_factory=set, repr=False)
 
     @property
@@ -171,7 +181,45 @@ class Access:
             if known and decision.known_partner_notice:
                 explained = self.governing(record).texts.not_shared_with_you
         await self.records.store.append_audit(self.entry(caller, decision, asked, record))
+        if asked.guessable and decision.status == 404:
+            await self.guessed(caller)
         raise Refused(decision, explained=explained)
+
+    def unless_guessing(self, caller: Caller, decision: Decision) -> Decision:
+        """Return the decision, or a refusal for a caller who guessed too often, unless the relationship is established.
+
+        That of a crew with a registered open incident is, so nothing here blocks its emergency answer (hazard H8).
+        Emergency access has a lock of its own, and takes a birth date besides the number.
+        """
+        if (
+            not decision.permitted
+            or decision.relationship == Relationship.ESTABLISHED
+            or caller.break_glass is not None
+        ):
+            return decision
+        if not self.guesses.locked(caller.principal, caller.at or self.clock()):
+            return decision
+        return guess_limit_reached(decision, (Obligation.AUDIT,))
+
+    def check_guessing(self, caller: Caller) -> None:
+        """Raise TooManyGuesses for a caller who guessed too often."""
+        if seconds := self.guesses.locked(caller.principal, caller.at or self.clock()):
+            raise TooManyGuesses(seconds)
+
+    async def guessed(self, caller: Caller) -> None:
+        """Count a look-up that found nobody for this caller; raise TooManyGuesses for one too many.
+
+        The first one too many leaves an audit entry of its own, which calls for an alert.
+        """
+        self.check_guessing(caller)
+        principal, now = caller.principal, caller.at or self.clock()
+        counted = await self.guesses.count(principal, now)
+        if counted.reached:
+            decision = impersonal(REGISTER_RULE, principal.role, self.policy, new_decision_id())
+            decision = guess_limit_reached(decision, (Obligation.AUDIT, Obligation.NOTIFY_PRIVACY_OFFICER))
+            await self.records.store.append_audit(self.entry(caller, decision, Asked(GUESS_LIMIT), None))
+        if counted.over:
+            self.check_guessing(caller)
 
     async def permit(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord) -> None:
         """Write a permitted read down; it is durable when this returns."""
@@ -200,54 +248,57 @@ class Access:
         outcome: Outcome = Outcome.SUCCESS,
         *,
         makes: int = 0,
-    ) -> bytes:
-        """Return the sealed audit entry of a decision.
+    ) -> SealedEntry:
+        """Return the sealed audit entry of a decision, with its look-up tokens.
 
         `outcome` is that of what it permitted; `makes` the sequence that a commit makes, which carries the entry.
         """
         principal = caller.principal
         user, manifest = principal.user, None if record is None else record.manifest
-        return self.sealer.seal(
-            AuditEntry(
-                time=instant(caller.at or self.clock()),
-                kind=kind_of(asked.interaction) if decision.permitted else EventKind.DECISION,
-                outcome=outcome if decision.permitted else Outcome.REFUSED,
-                request_id=caller.request_id,
-                interaction=asked.interaction,
-                client_id=principal.client_id,
-                organisation=principal.organisation,
-                role=principal.role,
-                user_id="" if user is None else user.id,
-                user_name="" if user is None else user.name,
-                assurance=principal.assurance,
-                purpose=principal.purpose,
-                relationship=decision.relationship,
-                legal_basis=LEGAL_BASIS,
-                token_id=principal.token_id,
-                issuer=principal.issuer,
-                decision_id=decision.id,
-                permitted=decision.permitted,
-                status=decision.status,
-                rule=decision.rule,
-                reason=decision.reason,
-                policy_id=decision.policy_id,
-                policy_version=decision.policy_version,
-                policy_hash=decision.policy_hash,
-                consent_state=decision.consent_state or "",
-                consents=() if manifest is None else manifest.consents.versions,
-                incident=principal.incident or "",
-                self_claim_reason=principal.self_claim_reason or "",
-                break_glass_basis="" if caller.break_glass is None else caller.break_glass.basis or "",
-                break_glass_reason="" if caller.break_glass is None else caller.break_glass.reason,
-                obligations=tuple(sorted(decision.obligations)),
-                patient="" if manifest is None else manifest.patient,
-                record="" if record is None else record.record_id.hex(),
-                sequence=0 if record is None else record.sequence,
-                references=asked.references,
-                search_parameters=asked.parameters,
-                makes=makes,
-            )
+        entry = AuditEntry(
+            time=instant(caller.at or self.clock()),
+            kind=kind_of(asked.interaction) if decision.permitted else EventKind.DECISION,
+            outcome=outcome if decision.permitted else Outcome.REFUSED,
+            request_id=caller.request_id,
+            interaction=asked.interaction,
+            client_id=principal.client_id,
+            organisation=principal.organisation,
+            role=principal.role,
+            user_id="" if user is None else user.id,
+            user_name="" if user is None else user.name,
+            assurance=principal.assurance,
+            purpose=principal.purpose,
+            relationship=decision.relationship,
+            legal_basis=LEGAL_BASIS,
+            token_id=principal.token_id,
+            issuer=principal.issuer,
+            device=caller.device,
+            decision_id=decision.id,
+            permitted=decision.permitted,
+            status=decision.status,
+            rule=decision.rule,
+            reason=decision.reason,
+            policy_id=decision.policy_id,
+            policy_version=decision.policy_version,
+            policy_hash=decision.policy_hash,
+            consent_state=decision.consent_state or "",
+            consents=() if manifest is None else manifest.consents.versions,
+            incident=principal.incident or "",
+            self_claim_reason=principal.self_claim_reason or "",
+            break_glass_basis="" if caller.break_glass is None else caller.break_glass.basis or "",
+            break_glass_reason="" if caller.break_glass is None else caller.break_glass.reason,
+            obligations=tuple(sorted(decision.obligations)),
+            patient="" if manifest is None else manifest.patient,
+            record="" if record is None else record.record_id.hex(),
+            sequence=0 if record is None else record.sequence,
+            references=asked.references,
+            search_parameters=asked.parameters,
+            makes=makes,
+            holder="" if manifest is None else manifest.holder,
+            found_by=TOKENS_FORM,
         )
+        sealed = self.sealer.seal(entry)
+        return SealedEntry(sealed, tokens_of(self.records.index, entry, sealed))
 
     async def _relationship(self, caller: Caller, record: OpenRecord, now: datetime) -> tuple[Relationship, bool]:
         """Return the relationship that is found, and whether it rests on an open registered incident alone."""

@@ -33,6 +33,8 @@ class Caller:
     granted: str = ""
     at: datetime | None = None
     """When the request came; None lets each step ask the clock."""
+    device: str = ""
+    """The network address that the request came from, as far as it is known."""
 
     def author(self) -> Author:
         """Return the caller as the author of what it writes."""
@@ -54,3 +56,5 @@ class Asked:
     interaction: str
     references: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
+    guessable: bool = False
+    """Whether it looks for a person by what can be guessed: a number, another identifier, a name and birth date."""

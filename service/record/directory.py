@@ -170,6 +170,12 @@ class Directory:
         return _released(self.access, caller.principal, [committed])
 
 
+def name_of(record: OpenRecord) -> str:
+    """Return the name of a directory entry, empty where it has none."""
+    name = decode_slice(record, _entry(record)).get("name")
+    return name if isinstance(name, str) else ""
+
+
 def decision(access: Access, principal: Principal) -> Decision:
     """Return the decision under which the directory is used."""
     return impersonal(DIRECTORY_RULE, principal.role, access.policy, new_decision_id())

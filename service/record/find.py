@@ -89,6 +89,7 @@ class FindPeople:
         more = False
         for record, how in fits:
             decision = await self.access.decide(caller, record, request)
+            decision = self.access.unless_guessing(caller, decision)
             if not decision.permitted:
                 await self._withheld(caller, decision, words, record)
                 continue
@@ -104,6 +105,9 @@ class FindPeople:
         if not fits:
             decision = await self.access.decide(caller, None, request)
             await self._withheld(caller, decision, words, None)
+        if not shown:
+            # Once for a question, whether nobody fits or whoever fits is not for this caller (I3).
+            await self.access.guessed(caller)
         return Found(shown, more)
 
     async def at_address(self, caller: Caller, asked: Particulars) -> Household:

@@ -35,6 +35,8 @@ class RecordKind(StrEnum):
     PERSON = "person"
     DIRECTORY = "directory"
     INCIDENTS = "incidents"
+    ALERTS = "alerts"
+    NOTICES = "notices"
 
 
 class Author(msgspec.Struct, array_like=True, frozen=True):

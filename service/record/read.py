@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from security.audit_tokens import EMERGENCY
 from security.decision import DIRECTORY_RULE, Decision
 from security.errors import NotReleasable
 from security.release import (
@@ -78,6 +79,8 @@ class ReadRecord:
         if record is not None and record.manifest.kind is not RecordKind.PERSON:
             record = None
         decision = await self.access.decide(caller, record, request, by_reference=bool(question.reference))
+        if asked.guessable:
+            decision = self.access.unless_guessing(caller, decision)
         if record is None or not decision.permitted:
             await self.access.refuse(caller, decision, asked, record)
         try:
@@ -223,7 +226,7 @@ class EmergencySummary:
 
     def asked(self) -> Asked:
         """Return the words for the audit entry."""
-        return Asked(self.interaction)
+        return Asked(self.interaction, guessable=self.interaction == EMERGENCY and not self.reference)
 
     async def find(self, access: Access) -> OpenRecord | None:
         """Find the record by NHS number, or by the reference of its Patient for who has none."""

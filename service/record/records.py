@@ -34,7 +34,7 @@ from service.record.manifest import (
     unpack_rest,
     unpack_superseded,
 )
-from service.store.port import Commit, Delivery, RecordStore, Remembered, StoredPiece, StoredRecord
+from service.store.port import Commit, Delivery, RecordStore, Remembered, SealedEntry, StoredPiece, StoredRecord
 
 RECORDS, VERSIONS, PIECES = "records", "versions", "pieces"
 INCIDENTS = "incidents"
@@ -200,7 +200,7 @@ class Records:
         record: OpenRecord,
         state: NewState,
         *,
-        audit: tuple[bytes, ...],
+        audit: tuple[SealedEntry, ...],
         known: bytes | None = None,
         remembered: Remembered | None = None,
         deliveries: tuple[Delivery, ...] = (),

@@ -39,7 +39,7 @@ class SearchQuestion:
 
     def asked(self) -> Asked:
         """Return the words for the audit entry: the type and the parameters' names, never their values."""
-        return Asked("search-type", (), self.names)
+        return Asked("search-type", (), self.names, guessable=bool(self.nhs_number or self.identifier))
 
     async def find(self, access: Access) -> OpenRecord | None:
         """Find the one record that the search names."""

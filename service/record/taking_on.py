@@ -15,6 +15,10 @@ from service.record.errors import InvalidContent
 from service.record.records import OpenRecord
 
 
+class Unverified(InvalidContent):
+    """The Patient is not the person of its NHS number; how often that may happen is limited (5.9a)."""
+
+
 def take_on(caller: Caller, prepared: Prepared, record: OpenRecord, draft: Draft) -> tuple[str, int]:
     """Register the caller's organisation and point the other changes at the Patient that exists.
 
@@ -39,6 +43,6 @@ def take_on(caller: Caller, prepared: Prepared, record: OpenRecord, draft: Draft
     return existing, 0 if entry is None else entry.version
 
 
-def unverified(patient: Change) -> InvalidContent:
+def unverified(patient: Change) -> Unverified:
     """Return the one refusal of a Patient that is not the person of its NHS number, whoever else is here."""
-    return InvalidContent([error("business-rule", patient.at, "The NHS number could not be verified for this person.")])
+    return Unverified([error("business-rule", patient.at, "The NHS number could not be verified for this person.")])

@@ -133,8 +133,10 @@ class WriteRecord:
                 return await self._apply(caller, prepared, asked, idempotency, fresh)
             except Refused:
                 raise
-            except Problem:
+            except Problem as problem:
                 await self.access.turned_down(caller, asked, fresh)
+                if isinstance(problem, taking_on.Unverified):
+                    await self.access.guessed(caller)
                 raise
 
     async def _find(self, caller: Caller, prepared: Prepared, asked: Asked) -> OpenRecord | None:
@@ -158,6 +160,7 @@ class WriteRecord:
                 if not decision.permitted:
                     await self.access.refuse(caller, decision, asked, record)
         if patient is not None:
+            self.access.check_guessing(caller)
             number = identity_of(patient.resource or {}).nhs_number
             known = await records.by_nhs_number(number) if number else None
             condition = condition_of(patient)

@@ -28,7 +28,7 @@ def document_of(commit: Commit, attempt: bytes, replaced_at: str | None) -> Docu
         "dropped_claims": _hex(commit.dropped_claims),
         "tokens": _hex(commit.tokens),
         "dropped_tokens": _hex(commit.dropped_tokens),
-        "audit": list(commit.audit),
+        "audit": [{"sealed": entry.sealed, "tokens": entry.tokens} for entry in commit.audit],
         "known": None if commit.known is None else commit.known.hex(),
         "remembered": [] if remembered is None else [remembered.key.hex()],
         "answer": None if remembered is None else remembered.sealed,
@@ -39,6 +39,11 @@ def document_of(commit: Commit, attempt: bytes, replaced_at: str | None) -> Docu
     elif commit.replaced is not None:
         document["replaced"] = commit.replaced
     return document
+
+
+def entry_of(audit: Document | bytes) -> tuple[bytes, bytes]:
+    """Return an audit entry of a commit and its tokens; a commit made by an earlier program has entries alone."""
+    return (audit, b"") if isinstance(audit, bytes) else (audit["sealed"], audit["tokens"])
 
 
 def slimmed(commit: Document) -> Document:

@@ -30,7 +30,7 @@ from service.store.epochs import StoredEpoch
 from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken, StoreUnavailable
 from service.store.filing import DELIVERIES, UNFILED, VERSIONS, Filing
 from service.store.grouped_audit import KNOWN, Entry, GroupedAudit
-from service.store.port import Commit, StoredDelivery, StoredRecord
+from service.store.port import Commit, SealedEntry, StoredDelivery, StoredRecord
 from service.store.series import numbered
 from service.store.token_places import TokenPlaces
 from service.store.turns import Counters, Leases
@@ -121,10 +121,10 @@ class DocumentStore(DocumentWalk):
         # A caller that goes away in the middle must not leave half of it to somebody else.
         await self._finished(self._commit(commit))
 
-    async def append_audit(self, sealed: bytes, known: bytes | None = None) -> None:
+    async def append_audit(self, entry: SealedEntry, known: bytes | None = None) -> None:
         """Make one audit entry durable."""
         self._open()
-        await self._audit.append(Entry(sealed, known=None if known is None else known.hex()))
+        await self._audit.append(Entry(entry.sealed, entry.tokens, known=None if known is None else known.hex()))
 
     async def is_known(self, token: bytes) -> bool:
         """Say whether a known-partner token was ever written."""

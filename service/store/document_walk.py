@@ -20,7 +20,7 @@ from service.store.document_epochs import Epochs
 from service.store.documents import Document, Documents
 from service.store.epochs import StoredEpoch
 from service.store.filing import RECORDS, Filing
-from service.store.grouped_audit import AUDIT
+from service.store.grouped_audit import AUDIT, TOKENS
 from service.store.series import numbered
 from service.store.token_places import TokenPlaces
 from service.store.walk import FiledEntry, FoundRecord
@@ -76,14 +76,13 @@ class DocumentWalk:
         """Return a page of the audit: chain by chain, each in order of its entries' numbers."""
         after = msgspec.msgpack.decode(place, type=tuple[bytes, int, str]) if place else None
         found = await self._documents.trail(AUDIT, "chain", "seq", after, limit)
-        return [
-            FiledEntry(
-                msgspec.msgpack.encode((one["chain"], one["seq"], one["_id"])),
-                one["chain"],
-                Linked(one["seq"], one["mac"], one["sealed"]),
-            )
-            for one in found
-        ]
+        return [_filed(one) for one in found]
+
+    async def audit_carrying(self, tokens: Sequence[bytes], after: bytes, limit: int) -> list[FiledEntry]:
+        """Return entries that carry any of some tokens: chain by chain, each from its newest."""
+        behind = msgspec.msgpack.decode(after, type=tuple[bytes, int, str]) if after else None
+        named = [token.hex() for token in tokens]
+        return [_filed(one) for one in await self._documents.carrying(AUDIT, TOKENS, named, behind, limit)]
 
     async def epochs(self) -> list[StoredEpoch]:
         """Return the epochs that began with a restore, in order."""
@@ -110,3 +109,9 @@ class DocumentWalk:
         wrapped = None if key is None else WrappedKey(key["dek_id"], key["kek_id"], key["blob"])
         head = None if "head" not in copy else head_of(copy["head"])
         return FoundRecord(bytes.fromhex(record), copy["sequence"], copy["sealed"], head, wrapped)
+
+
+def _filed(one: Document) -> FiledEntry:
+    place = msgspec.msgpack.encode((one["chain"], one["seq"], one["_id"]))
+    tokens = b"".join(bytes.fromhex(token) for token in one.get(TOKENS, ()))
+    return FiledEntry(place, one["chain"], Linked(one["seq"], one["mac"], one["sealed"]), tokens)

@@ -11,8 +11,9 @@ insert, still keeps every promise of the port:
 - `delete` is for what nobody looks for any more.
 
 Every read names an `_id`, or a few (`find_each`), or walks ids in order; so a cluster can be sharded by hashed `_id`
-alone. Two reads walk another order (`trail`, `last_of_next`): they serve who looks at all of the audit, and no request
-waits for them.
+alone. Three reads go by other fields: `trail` and `last_of_next` walk the order of the audit's chains, for who looks at
+all of it, and no request waits for them; `carrying` finds audit entries by their look-up tokens, for who reads a
+log. All of them have an index.
 """
 
 from __future__ import annotations
@@ -69,6 +70,15 @@ class Documents(Protocol):
         """Return up to `limit` documents from the highest `first` down; those with the same one by `then`, then `_id`.
 
         `after` holds the three fields of the document to go on behind.
+        """
+
+    async def carrying(
+        self, collection: str, field: str, values: Sequence[str], after: tuple[bytes, int, str] | None, limit: int
+    ) -> list[Document]:
+        """Return up to `limit` documents whose list `field` holds any of `values`, each once.
+
+        They come from the highest `chain` down, those of one by `seq` from the highest down, then by `_id`; `after`
+        holds these fields of the document to go on behind.
         """
 
     async def last_of_next(self, collection: str, first: str, then: str, above: bytes | None) -> Document | None:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.store.claims import COMMITS, Claims
-from service.store.commit_documents import Newest, slimmed
+from service.store.commit_documents import Newest, entry_of, slimmed
 from service.store.document_epochs import Epochs
 from service.store.documents import Document, Documents
 from service.store.errors import StoreUnavailable
@@ -109,7 +109,7 @@ class Filing:
             await self.remembered.confirm(key, record, sequence, {"answer": commit["answer"]})
         if commit["known"] is not None:
             await self.documents.insert(KNOWN, {"_id": commit["known"]})
-        entries = [Entry(sealed, f"{commit['_id']}:{place}") for place, sealed in enumerate(commit["audit"])]
+        entries = [Entry(*entry_of(one), f"{commit['_id']}:{place}") for place, one in enumerate(commit["audit"])]
         await asyncio.gather(*[self.audit.append(entry) for entry in entries])
         await self._file_deliveries(record, sequence, commit["deliveries"])
 

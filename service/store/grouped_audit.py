@@ -15,10 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from security.audit_chain import Chain
+from security.audit_tokens import split
 from service.store.documents import Document, Documents
 from service.store.gathering import Gathering
 
-AUDIT, KNOWN = "audit", "known"
+AUDIT, KNOWN, TOKENS = "audit", "known", "tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Entry:
     """
 
     sealed: bytes
+    tokens: bytes = b""
     source: str = ""
     known: str | None = None
 
@@ -71,4 +73,11 @@ class GroupedAudit:
     def _linked(self, entry: Entry) -> Document:
         linked, chain = self._chain.link(entry.sealed), self._chain.chain_id
         id = entry.source or f"{chain.hex()}:{linked.seq}"
-        return {"_id": id, "chain": chain, "seq": linked.seq, "mac": linked.mac, "sealed": linked.sealed}
+        return {
+            "_id": id,
+            "chain": chain,
+            "seq": linked.seq,
+            "mac": linked.mac,
+            "sealed": linked.sealed,
+            TOKENS: [token.hex() for token in split(entry.tokens)],
+        }

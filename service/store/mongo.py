@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
@@ -34,6 +34,8 @@ _EXPIRING = ("spent", "kept", "remembered", "counters", "deliveries")
 _AUDIT = "audit"
 _AUDIT_ORDER = [("chain", ASCENDING), ("seq", DESCENDING), ("_id", DESCENDING)]
 """Serves both ways in which the audit is walked (`trail` backwards, `last_of_next` forwards)."""
+_AUDIT_TOKENS = [("tokens", ASCENDING)]
+_AUDIT_NEWEST = [("chain", DESCENDING), ("seq", DESCENDING), ("_id", DESCENDING)]
 _META, _SCHEMA, _PROBE = "meta", "schema", "probe"
 DATABASE = "epaccs"
 
@@ -201,6 +203,22 @@ class MongoDocuments:
             order = [(first, DESCENDING), (then, ASCENDING), ("_id", ASCENDING)]
             return await self._of(collection).find(behind).sort(order).limit(limit).to_list(limit)
 
+    async def carrying(
+        self, collection: str, field: str, values: Sequence[str], after: tuple[bytes, int, str] | None, limit: int
+    ) -> list[Document]:
+        """Return up to `limit` documents whose list `field` holds any of `values`; see `Documents`."""
+        asked: Document = {field: {"$in": list(values)}}
+        if after is not None:
+            chain, seq, id = after
+            asked["$or"] = [
+                {"chain": {"$lt": chain}},
+                {"chain": chain, "seq": {"$lt": seq}},
+                {"chain": chain, "seq": seq, "_id": {"$lt": id}},
+            ]
+        with _translated():
+            found = self._of(collection).find(asked).sort(_AUDIT_NEWEST).limit(limit)
+            return await found.to_list(limit)
+
     async def last_of_next(self, collection: str, first: str, then: str, above: bytes | None) -> Document | None:
         """Return, of the lowest `first` above `above` (None: of all), the document with the highest `then`."""
         with _translated():
@@ -236,7 +254,7 @@ class MongoDocuments:
                 # Not every database that speaks the protocol can. What has expired is then kept, and never used.
                 continue
         with suppress(PyMongoError):  # without it a look at the whole audit is slower, and nothing else
-            await self._of(_AUDIT).create_index(_AUDIT_ORDER)
+            await self._of(_AUDIT).create_indexes([IndexModel(_AUDIT_ORDER), IndexModel(_AUDIT_TOKENS)])
 
     def _of(self, collection: str) -> AsyncIOMotorCollection[Document]:
         found = self._collections.get(collection)

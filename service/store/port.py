@@ -6,7 +6,8 @@ What a store guarantees, whichever database it is:
   claims, audit entries, deliveries and the remembered answer are durable together when it returns, or none of them is
   there.
 - A claim (a token that must be unique) belongs to at most one record, also when two processes race for it.
-- `append_audit` returns when the entry is durable, never before.
+- `append_audit` returns when the entry is durable, never before. Whoever looks for one of its tokens from then on finds
+  it.
 - No read that starts after a commit returned shows the state before it.
 
 What it never sees: a name, a code, an identifier, an organisation. Tokens are keyed hashes, everything else is sealed.
@@ -21,10 +22,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
+
 from security.envelope import WrappedKey
 from security.heads import Head
 from service.store.epochs import StoredEpoch
-from service.store.walk import StoreWalk
+from service.store.walk import FiledEntry, StoreWalk
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,13 @@ class StoredDelivery:
     sealed: bytes
 
 
+class SealedEntry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An audit entry as it is handed over: sealed, and its look-up tokens (16 bytes each) one after the other."""
+
+    sealed: bytes
+    tokens: bytes = b""
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """One change of one record. `sequence` is the one being made: 1 creates the record and brings its `key`, any other
@@ -98,7 +108,7 @@ class Commit:
     dropped_claims: frozenset[bytes] = frozenset()
     tokens: frozenset[bytes] = frozenset()
     dropped_tokens: frozenset[bytes] = frozenset()
-    audit: tuple[bytes, ...] = ()
+    audit: tuple[SealedEntry, ...] = ()
     known: bytes | None = None
     remembered: Remembered | None = field(default=None, repr=False)
     deliveries: tuple[Delivery, ...] = ()
@@ -134,8 +144,15 @@ class RecordStore(StoreWalk, Protocol):
     async def commit(self, commit: Commit) -> None:
         """Make the change durable; raise SequenceTaken, ClaimTaken or AlreadyRemembered and change nothing."""
 
-    async def append_audit(self, sealed: bytes, known: bytes | None = None) -> None:
+    async def append_audit(self, entry: SealedEntry, known: bytes | None = None) -> None:
         """Make one audit entry durable, and with it, once, the token of a partner that was permitted to read."""
+
+    async def audit_carrying(self, tokens: Sequence[bytes], after: bytes, limit: int) -> list[FiledEntry]:
+        """Return up to `limit` audit entries that carry any of some look-up tokens, each once, newest first.
+
+        `after` is the place of the entry to go on behind (empty: from the newest). Newest is what was filed last by one
+        process; entries of several processes come in an order that is fixed, and theirs is known by opening them.
+        """
 
     async def is_known(self, token: bytes) -> bool:
         """Say whether a known-partner token was ever written (sharing rule 9a)."""

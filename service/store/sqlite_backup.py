@@ -16,7 +16,7 @@ from pathlib import Path
 
 from service.store.errors import StoreUnavailable
 from service.store.machine import MachineMark
-from service.store.sqlite_file import PAGE_BYTES, SCHEMA, SCHEMA_VERSION, connect
+from service.store.sqlite_file import ALL_INDEXED, MIGRATIONS, PAGE_BYTES, SCHEMA, SCHEMA_VERSION, connect
 
 KEYS_SCHEMA = """
 CREATE TABLE keys (record_id BLOB PRIMARY KEY, dek_id BLOB NOT NULL, kek_id TEXT NOT NULL, blob BLOB NOT NULL)
@@ -24,7 +24,10 @@ CREATE TABLE keys (record_id BLOB PRIMARY KEY, dek_id BLOB NOT NULL, kek_id TEXT
 """
 _LARGE = ("records", "versions", "pieces", "audit")
 """Tables copied a page after the other, so that it can be told how far the copy is."""
-_SMALL = ("heads", "claims", "tokens", "known", "spent", "remembered", "deliveries", "leases", "counters", "epochs")
+_SMALL = (
+    *("heads", "claims", "tokens", "known", "spent", "remembered", "deliveries", "leases", "counters", "epochs"),
+    *("audit_tokens", "audit_indexed"),
+)
 _ROWS = 5_000
 _OF_RECORD = ("versions", "pieces")
 _OF_NUMBER = ("heads", "claims", "tokens", "records")
@@ -45,7 +48,7 @@ def copy_out(source: Path, content: Path, keys: Path, tell: Tell) -> Copied:
     """Copy a database that may be in use into two new files, synced to disk; raise StoreUnavailable when it fails."""
     with _translated(), closing(connect(source)) as connection:
         _check_schema(connection, "main")
-        _make(content, SCHEMA + "DROP TABLE keys;")
+        _make(content, SCHEMA + "DROP TABLE keys; DELETE FROM audit_indexed;")
         _make(keys, KEYS_SCHEMA)
         for name, path in (("content", content), ("keyed", keys)):
             connection.execute(f"ATTACH ? AS {name}", (str(path),))
@@ -79,15 +82,17 @@ def put_together(content: Path, keys: Path, target: Path) -> list[bytes]:
 
     """
     with _translated():
-        _make(target, SCHEMA)
+        _make(target, SCHEMA + "DELETE FROM audit_indexed;")
         with closing(connect(target)) as connection:
             connection.execute("PRAGMA synchronous=OFF")
             for name, path in (("content", content), ("keyed", keys)):
                 connection.execute(f"ATTACH ? AS {name}", (str(path),))
-                _check_schema(connection, name)
+                _check_schema(connection, name, oldest=min(MIGRATIONS))
             connection.execute("BEGIN")
             for table in (*_LARGE, *_SMALL):
-                connection.execute(f"INSERT INTO main.{table} SELECT * FROM content.{table}")
+                if columns := _columns(connection, f"content.{table}"):
+                    connection.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM content.{table}")
+            connection.execute(ALL_INDEXED)
             connection.execute(
                 "INSERT INTO main.keys SELECT r.number, k.dek_id, k.kek_id, k.blob"
                 " FROM keyed.keys k JOIN main.records r ON r.record_id = k.record_id"
@@ -160,9 +165,15 @@ def _count(connection: sqlite3.Connection, table: str) -> int:
     return int(count)
 
 
-def _check_schema(connection: sqlite3.Connection, name: str) -> None:
+def _columns(connection: sqlite3.Connection, table: str) -> str:
+    """Return the columns that a table of a copy has; none where the copy is older than the table."""
+    schema, _, name = table.partition(".")
+    return ", ".join(row[1] for row in connection.execute(f"PRAGMA {schema}.table_info({name})").fetchall())
+
+
+def _check_schema(connection: sqlite3.Connection, name: str, oldest: int = SCHEMA_VERSION) -> None:
     (version,) = connection.execute(f"PRAGMA {name}.user_version").fetchone()
-    if version != SCHEMA_VERSION:
+    if not oldest <= version <= SCHEMA_VERSION:
         raise StoreUnavailable(f"the database has schema version {version}, this program knows {SCHEMA_VERSION}")
 
 

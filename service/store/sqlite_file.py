@@ -11,7 +11,7 @@ from pathlib import Path
 
 from service.store.errors import StoreUnavailable
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 PAGE_BYTES = 8192
 CACHE_KIB = 16 * 1024
 
@@ -28,7 +28,10 @@ CREATE TABLE claims (token BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT RO
 CREATE TABLE tokens (token BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (token, number)) WITHOUT ROWID;
 CREATE TABLE known (token BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE audit (filed INTEGER PRIMARY KEY, chain BLOB NOT NULL, seq INTEGER NOT NULL, mac BLOB NOT NULL,
-  sealed BLOB NOT NULL);
+  sealed BLOB NOT NULL, tokens BLOB NOT NULL DEFAULT x'');
+CREATE TABLE audit_tokens (token BLOB NOT NULL, filed INTEGER NOT NULL, PRIMARY KEY (token, filed)) WITHOUT ROWID;
+CREATE TABLE audit_indexed (filed INTEGER NOT NULL);
+INSERT INTO audit_indexed VALUES (0);
 CREATE TABLE spent (token BLOB PRIMARY KEY, expires INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE remembered (token BLOB PRIMARY KEY, expires INTEGER NOT NULL, sealed BLOB NOT NULL);
 CREATE TABLE deliveries (filed INTEGER PRIMARY KEY AUTOINCREMENT, lane BLOB NOT NULL, sealed BLOB NOT NULL);
@@ -39,6 +42,20 @@ CREATE TABLE epochs (number INTEGER PRIMARY KEY, statement BLOB NOT NULL);
 CREATE INDEX spent_expires ON spent (expires);
 CREATE INDEX remembered_expires ON remembered (expires);
 """
+
+ALL_INDEXED = """INSERT INTO audit_indexed SELECT coalesce((SELECT max(filed) FROM audit), 0)
+  WHERE NOT EXISTS (SELECT 1 FROM audit_indexed)"""
+"""Entries from before there were look-up tokens have none, so there is nothing of them to index."""
+
+MIGRATIONS = {
+    3: f"""
+ALTER TABLE audit ADD COLUMN tokens BLOB NOT NULL DEFAULT x'';
+CREATE TABLE audit_tokens (token BLOB NOT NULL, filed INTEGER NOT NULL, PRIMARY KEY (token, filed)) WITHOUT ROWID;
+CREATE TABLE audit_indexed (filed INTEGER NOT NULL);
+{ALL_INDEXED};
+"""
+}
+"""By the version that a step starts from. Each step is one transaction."""
 
 EPOCH = "SELECT coalesce(max(number), 0) FROM epochs"
 
@@ -70,7 +87,12 @@ def prepare(path: Path) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
-        elif version != SCHEMA_VERSION:
+            version = SCHEMA_VERSION
+        while version in MIGRATIONS:
+            step = MIGRATIONS[version]
+            connection.executescript(f"BEGIN IMMEDIATE;{step}PRAGMA user_version={version + 1};COMMIT;")
+            version += 1
+        if version != SCHEMA_VERSION:
             raise StoreUnavailable(f"the database has schema version {version}, this program knows {SCHEMA_VERSION}")
     finally:
         connection.close()

@@ -15,7 +15,7 @@ from security.audit_batch import ChainHead
 from security.clock import Clock
 from security.envelope import WrappedKey
 from security.heads import Head
-from service.store import sqlite_walk
+from service.store import sqlite_audit, sqlite_walk
 from service.store.epochs import StoredEpoch, next_after
 from service.store.errors import StoreUnavailable
 from service.store.port import StoredDelivery, StoredRecord
@@ -164,6 +164,11 @@ class SqliteReads:
         """Return up to `limit` audit entries behind `place`, in the order in which they were filed."""
         with translated():
             return sqlite_walk.audit_behind(self._reader, place, limit)
+
+    async def audit_carrying(self, tokens: Sequence[bytes], after: bytes, limit: int) -> list[FiledEntry]:
+        """Return up to `limit` audit entries that carry any of some look-up tokens, newest first."""
+        with translated():
+            return await sqlite_audit.carrying(self._reader, tokens, after, limit)
 
     async def epochs(self) -> list[StoredEpoch]:
         """Return the epochs that began with a restore, in order."""

@@ -21,7 +21,7 @@ _RECORDS = """SELECT r.record_id, r.sequence, r.sealed, h.sequence, h.digest, h.
   FROM records r LEFT JOIN heads h ON h.number = r.number LEFT JOIN keys k ON k.number = r.number"""
 BEHIND = f"{_RECORDS} WHERE r.record_id > ? ORDER BY r.record_id LIMIT ?"
 FOUND = f"{_RECORDS} WHERE r.record_id = ?"
-AUDIT = "SELECT filed, chain, seq, mac, sealed FROM audit WHERE filed > ? ORDER BY filed LIMIT ?"
+AUDIT = "SELECT filed, chain, seq, mac, sealed, tokens FROM audit WHERE filed > ? ORDER BY filed LIMIT ?"
 LINKS = "SELECT filed, chain, seq, mac FROM audit WHERE filed > ? ORDER BY filed LIMIT ?"
 _PAGE = 500
 
@@ -53,9 +53,13 @@ def leading(
 def audit_behind(connection: sqlite3.Connection, place: bytes, limit: int) -> list[FiledEntry]:
     """Return a page of the audit, in the order in which it was filed."""
     rows = connection.execute(AUDIT, (int.from_bytes(place, "big"), limit)).fetchall()
-    return [
-        FiledEntry(filed.to_bytes(8, "big"), chain, Linked(seq, mac, sealed)) for filed, chain, seq, mac, sealed in rows
-    ]
+    return [filed_entry(row) for row in rows]
+
+
+def filed_entry(row: tuple[Any, ...]) -> FiledEntry:
+    """Return a row of the audit (filed, chain, seq, mac, sealed, tokens)."""
+    filed, chain, seq, mac, sealed, tokens = row
+    return FiledEntry(filed.to_bytes(8, "big"), chain, Linked(seq, mac, sealed), tokens)
 
 
 class ChainHeads:

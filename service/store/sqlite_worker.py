@@ -17,7 +17,7 @@ from service.store import writer_messages as messages
 from service.store.epochs import StoredEpoch
 from service.store.errors import StoreUnavailable
 from service.store.gathering import Gathering
-from service.store.port import Commit
+from service.store.port import Commit, SealedEntry
 from service.store.sqlite_reads import SqliteReads
 from service.store.writer_process import socket_path
 
@@ -44,11 +44,11 @@ class SqliteWorkerStore(SqliteReads):
         """Make the change durable, or raise; a raised `StoreUnavailable` may leave it made."""
         await self._call("commit", commit)
 
-    async def append_audit(self, sealed: bytes, known: bytes | None = None) -> None:
+    async def append_audit(self, entry: SealedEntry, known: bytes | None = None) -> None:
         """Make one audit entry durable."""
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        await self._audit.append((asyncio.get_running_loop().time(), sealed, known))
+        await self._audit.append((asyncio.get_running_loop().time(), entry, known))
 
     async def spend_once(self, token: bytes, expires: datetime) -> bool:
         """Insert a token if absent, atomically."""
@@ -100,9 +100,9 @@ class SqliteWorkerStore(SqliteReads):
                 await self._listening
         self.close_reads()
 
-    async def _append_group(self, group: list[tuple[float, bytes, bytes | None]]) -> None:
+    async def _append_group(self, group: list[tuple[float, SealedEntry, bytes | None]]) -> None:
         """Send entries as one call: what crosses the socket costs by the message, on both sides of it."""
-        since, entries = group[0][0], [(sealed, known) for _, sealed, known in group]
+        since, entries = group[0][0], [(entry, known) for _, entry, known in group]
         await self._ask("append_audits", (entries,), since + PATIENCE_SECONDS)
 
     async def _call(self, method: str, *arguments: Any) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from security.clock import Clock
 from service.store.committer import Committer
 from service.store.epochs import NUMBERS, StoredEpoch, start_of
 from service.store.machine import MachineMark
-from service.store.port import Commit
+from service.store.port import Commit, SealedEntry
+from service.store.sqlite_audit import COLUMNS, file_rows, index_some
 from service.store.sqlite_commit import apply, seconds
 from service.store.sqlite_file import EPOCH, connect
 
@@ -56,21 +56,21 @@ class SqliteWrites:
                 raise
             finally:
                 connection.execute("RELEASE one")
-            for sealed in commit.audit:
-                self._file(sealed)
+            for entry in commit.audit:
+                self._file(entry)
 
         await self._committer.submit(job)
 
-    async def append_audit(self, sealed: bytes, known: bytes | None = None) -> None:
+    async def append_audit(self, entry: SealedEntry, known: bytes | None = None) -> None:
         """Make one audit entry durable."""
-        await self.append_audits([(sealed, known)])
+        await self.append_audits([(entry, known)])
 
-    async def append_audits(self, entries: list[tuple[bytes, bytes | None]]) -> None:
+    async def append_audits(self, entries: list[tuple[SealedEntry, bytes | None]]) -> None:
         """Make audit entries durable together, each with the token of the partner that it makes known, or None."""
 
         def job(connection: sqlite3.Connection) -> None:
-            for sealed, known in entries:
-                self._file(sealed)
+            for entry, known in entries:
+                self._file(entry)
                 if known is not None:
                     connection.execute("INSERT OR IGNORE INTO known VALUES (?)", (known,))
 
@@ -130,7 +130,7 @@ class SqliteWrites:
         await self._committer.submit(job)
 
     async def tidy(self) -> None:
-        """Forget what has expired. A process that dies leaves nothing else behind."""
+        """Forget what has expired, and index audit entries. A process that dies leaves nothing else behind."""
         now = seconds(self._clock())
 
         def job(connection: sqlite3.Connection) -> None:
@@ -139,6 +139,9 @@ class SqliteWrites:
             connection.execute("DELETE FROM counters WHERE until < ?", (now,))
 
         await self._committer.submit(job)
+        for _ in range(_INDEXED_IN_TURN):
+            if not await self._committer.submit(index_some):
+                break
 
     async def check_writes(self) -> None:
         """Raise StoreUnavailable when writes cannot be made durable."""
@@ -157,25 +160,22 @@ class SqliteWrites:
 
         return await self._committer.submit(job)
 
-    def _file(self, sealed: bytes) -> None:
+    def _file(self, entry: SealedEntry) -> None:
         """Give an audit entry its place in the chain; it is written with the others of its group."""
-        linked = self._chain.link(sealed)
-        self._filing += (self._chain.chain_id, linked.seq, linked.mac, linked.sealed)
+        linked = self._chain.link(entry.sealed)
+        self._filing += (self._chain.chain_id, linked.seq, linked.mac, linked.sealed, entry.tokens)
 
     def _write_audit(self, connection: sqlite3.Connection) -> None:
         while self._filing:
             columns, self._filing = self._filing[:_MOST_AT_ONCE], self._filing[_MOST_AT_ONCE:]
-            connection.execute(_file_rows(len(columns) // 4), columns)
+            connection.execute(file_rows(len(columns) // COLUMNS), columns)
 
     def _take_back(self, mark: ChainMark) -> None:
         self._filing = []
         self._chain.rewind(mark)
 
 
-_MOST_AT_ONCE = 4 * 64
+_MOST_AT_ONCE = COLUMNS * 64
 """Columns of audit entries in one statement."""
-
-
-@lru_cache(maxsize=64)
-def _file_rows(count: int) -> str:
-    return "INSERT INTO audit (chain, seq, mac, sealed) VALUES " + ", ".join(["(?, ?, ?, ?)"] * count)
+_INDEXED_IN_TURN = 50
+"""Batches of audit entries that one tidying indexes; others have their turn in between."""

@@ -35,6 +35,8 @@ class FiledEntry:
     place: bytes
     chain: bytes
     linked: Linked
+    tokens: bytes = b""
+    """The look-up tokens that stand beside it, one after the other."""
 
 
 class StoreWalk(Protocol):

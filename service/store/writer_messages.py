@@ -13,11 +13,11 @@ from typing import Any, Final
 import msgspec
 
 from service.store.errors import AlreadyRemembered, ClaimTaken, SequenceTaken, StoreError, StoreUnavailable
-from service.store.port import Commit
+from service.store.port import Commit, SealedEntry
 
 ARGUMENTS: Final[dict[str, Any]] = {
     "commit": tuple[Commit],
-    "append_audits": tuple[list[tuple[bytes, bytes | None]]],
+    "append_audits": tuple[list[tuple[SealedEntry, bytes | None]]],
     "spend_once": tuple[bytes, datetime],
     "keep": tuple[bytes, bytes, datetime],
     "done": tuple[bytes],

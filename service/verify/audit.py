@@ -14,6 +14,8 @@ import msgspec
 
 from security.audit import AuditSealer
 from security.audit_chain import CHAIN_ID_BYTES, ChainMark, FaultKind
+from security.audit_tokens import made, split
+from security.blind_index import BlindIndex
 from security.chain_walk import ChainWalk
 from security.errors import SealBroken
 from security.keys import Secrets
@@ -29,6 +31,7 @@ _WORDS = {
     FaultKind.TRUNCATION: "the chain ends before a head that was exported",
     FaultKind.FORK: "another entry has this place",
 }
+_HIDDEN = "its look-up tokens are not those of the entry: it is missing in the log of a person or an organisation"
 _OTHER_CHAIN = "is another entry than the exported head saw"
 
 
@@ -40,6 +43,7 @@ class AuditCheck:
     sealer: AuditSealer
     chain_keys: Secrets
     exported: Exported
+    index: BlindIndex
     reached: dict[bytes, int] = field(default_factory=dict)
     """The sequence that the audit saw each record reach."""
     entries: int = 0
@@ -83,8 +87,8 @@ class AuditCheck:
 
     def _take(self, filed: FiledEntry) -> None:
         chain, linked = filed.chain, filed.linked
-        values: tuple[Any, ...] = (linked.seq, linked.mac, linked.sealed, chain)
-        if [type(one) for one in values] != [int, bytes, bytes, bytes]:
+        values: tuple[Any, ...] = (linked.seq, linked.mac, linked.sealed, chain, filed.tokens)
+        if [type(one) for one in values] != [int, bytes, bytes, bytes, bytes]:
             self.findings.append(Finding("audit", what="a row holds values that are no entry"))
             return
         if len(chain) != CHAIN_ID_BYTES or not 0 < linked.seq < 1 << 63:
@@ -101,6 +105,8 @@ class AuditCheck:
             if right:  # else the chain has said already what is wrong with it
                 self.findings.append(_finding(chain, linked.seq, linked.seq, "does not open"))
             return
+        if right and entry.found_by and not made(self.index, entry, linked.sealed) <= {*split(filed.tokens)}:
+            self.findings.append(_finding(chain, linked.seq, linked.seq, _HIDDEN))
         if record:
             self.reached[record] = max(self.reached.get(record, 0), entry.sequence, entry.makes)
 

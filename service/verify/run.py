@@ -102,7 +102,7 @@ class Verification:
         return sorted([*self.exported.findings, *of_epochs, *findings, *self.kept.findings])
 
     async def _audit(self) -> tuple[dict[bytes, int], list[Finding]]:
-        check = AuditCheck(self.walk, self.sealer, self.chain_keys, self.exported)
+        check = AuditCheck(self.walk, self.sealer, self.chain_keys, self.exported, self.records.index)
         await check.run(lambda entries: self.tell("audit", entries, 0.0))
         self.entries, self.chains, self.left_behind = check.entries, check.chains, check.left_behind
         return check.reached, check.findings

@@ -14,6 +14,7 @@ from security.clock import system_clock
 from security.keys import open_keys
 from service.app import create_app
 from service.settings import SETTINGS
+from service.store.port import SealedEntry
 from tests.running import REPOSITORY, demo_settings
 
 
@@ -22,7 +23,7 @@ async def test_the_store_without_audit_drops_entries_of_reads_alone(tmp_path: Pa
     keys = open_keys(settings.keys)
     store = await StoreWithoutAudit.open(tmp_path / "r.sqlite", Chain(keys.audit_chain.active, b"c" * 16), system_clock)
     try:
-        await store.append_audit(b"entry", b"k" * 16)
+        await store.append_audit(SealedEntry(b"entry"), b"k" * 16)
         assert not await store.is_known(b"k" * 16)
         assert await store.spend_once(b"t" * 32, system_clock())
     finally:

@@ -104,6 +104,16 @@ class MemoryDocuments:
             ]
         return deepcopy(there[:limit])
 
+    async def carrying(
+        self, collection: str, field: str, values: Sequence[str], after: tuple[bytes, int, str] | None, limit: int
+    ) -> list[Document]:
+        there = (await self._reached("carrying", collection)).values()
+        found = [one for one in there if not set(values).isdisjoint(one.get(field, ()))]
+        found.sort(key=lambda one: (one["chain"], one["seq"], one["_id"]), reverse=True)
+        return deepcopy(
+            [one for one in found if after is None or (one["chain"], one["seq"], one["_id"]) < after][:limit]
+        )
+
     async def last_of_next(self, collection: str, first: str, then: str, above: bytes | None) -> Document | None:
         there = (await self._reached("last_of_next", collection)).values()
         behind = [one for one in there if above is None or one[first] > above]

@@ -19,7 +19,7 @@ from security.heads import Head
 from service.store import sqlite, sqlite_file, sqlite_writes
 from service.store.document_store import DocumentStore
 from service.store.mongo import Limits, MongoDocuments
-from service.store.port import Commit, Delivery, RecordStore, Remembered, StoredPiece, StoredRecord
+from service.store.port import Commit, Delivery, RecordStore, Remembered, SealedEntry, StoredPiece, StoredRecord
 from service.store.sqlite_worker import SqliteWorkerStore
 from service.store.writer_process import WriterProcess, socket_path
 from tests.contracts.cable import Cable
@@ -314,7 +314,8 @@ def key_of(record: bytes) -> WrappedKey:
 
 
 def commit(record: bytes, sequence: int, content: bytes = b"", **more: Any) -> Commit:
-    """Return a commit; the first one of a record brings its key."""
+    """Return a commit; the first one of a record brings its key. Audit entries may be bytes, without tokens."""
+    more["audit"] = tuple(SealedEntry(one) if isinstance(one, bytes) else one for one in more.get("audit", ()))
     sealed = content or b"sealed %d" % sequence
     key = key_of(record) if sequence == 1 else None
     return Commit(record, sequence, sealed, Head(sequence, b"digest " + sealed, b"mac"), **{"key": key, **more})

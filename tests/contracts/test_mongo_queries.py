@@ -16,6 +16,7 @@ from service.store.epochs import StoredEpoch
 from service.store.errors import ClaimTaken, StoreUnavailable
 from service.store.migrations import SCHEMA_VERSION
 from service.store.mongo import Limits, MongoDocuments
+from service.store.port import SealedEntry
 from tests.contracts.conftest import ServerOf
 from tests.contracts.stores import START, MongoHarness, commit, full_commit, new_chain, record_id, token
 from tests.peers.mongo_servers import available
@@ -53,15 +54,17 @@ ACCOUNT = Account()
 monitoring.register(ACCOUNT)
 
 
-def asked_for(id: Any) -> str:
-    """Say what a query names: `one` id, or the operator over ids."""
-    return "+".join(id) if isinstance(id, dict) else "one"
+def asked_for(question: dict[str, Any]) -> str:
+    """Say what a query names: `one` id, the operator over ids, or no id."""
+    if "_id" not in question:
+        return "no id"
+    return "+".join(question["_id"]) if isinstance(question["_id"], dict) else "one"
 
 
 def collections_asked(what: str) -> set[str]:
     """Return the collections in which something was looked for in this way."""
     finds = [command for name, command in ACCOUNT.commands if name == "find"]
-    return {command["find"] for command in finds if asked_for(command["filter"]["_id"]) == what}
+    return {command["find"] for command in finds if asked_for(command["filter"]) == what}
 
 
 @pytest.fixture(params=servers(available()))
@@ -87,7 +90,9 @@ async def everything_a_store_does(harness: MongoHarness) -> None:
     await store.holding(token("look-up b"), 3)
     await store.replaced(ONE, 2)
     await store.piece(ONE, token("piece"), 0)
-    await store.append_audit(b"read", token("partner"))
+    await store.append_audit(SealedEntry(b"read", token("of one")), token("partner"))
+    first = await store.audit_carrying([token("of one")], b"", 1)
+    await store.audit_carrying([token("of one")], first[0].place, 1)
     await store.is_known(token("partner"))
     await store.spend_once(token("jti"), later)
     await store.keep(token("text"), b"refused", later)
@@ -111,7 +116,7 @@ async def test_every_query_names_an_id_or_walks_ids_in_order(harness: MongoHarne
     asked = {(name, command[name]) for name, command in ACCOUNT.commands}
     assert {name for name, _ in asked} <= NOT_QUERIES | set(BY_ID)
     shapes = {
-        (name, tuple(sorted(question)), asked_for(question["_id"]))
+        (name, tuple(sorted(question)), asked_for(question))
         for name, command in ACCOUNT.commands
         if name in BY_ID
         for question in BY_ID[name](command)
@@ -119,7 +124,9 @@ async def test_every_query_names_an_id_or_walks_ids_in_order(harness: MongoHarne
     one_document = {(name, ("_id",), "one") for name in BY_ID}
     a_newer_state = {("update", ("_id", field), "one") for field in ("next", "turn")}
     a_few, the_next_ids = {("find", ("_id",), "$in")}, {("find", ("_id",), "$gt")}
-    assert shapes == one_document | a_newer_state | a_few | the_next_ids
+    a_log = {("find", fields, "no id") for fields in (("tokens",), ("$or", "tokens"))}
+    assert shapes == one_document | a_newer_state | a_few | the_next_ids | a_log
+    assert collections_asked("no id") == {"audit"}, "who reads a log; over an index"
     assert collections_asked("$in") == {"claims", "records", "commits", "tokens"}
     assert collections_asked("$gt") == {"unfiled", "deliveries", "epochs"}
     touched = {collection for _, collection in asked}
@@ -178,7 +185,7 @@ async def test_what_expires_has_an_index_that_forgets_it_where_the_server_can(ha
         command["createIndexes"]: command["indexes"] for name, command in ACCOUNT.commands if name == "createIndexes"
     }
     of_audit = asked.pop("audit")
-    assert [dict(one["key"]) for one in of_audit] == [{"chain": 1, "seq": -1, "_id": -1}]
+    assert [dict(one["key"]) for one in of_audit] == [{"chain": 1, "seq": -1, "_id": -1}, {"tokens": 1}]
     assert set(asked) == {"spent", "kept", "remembered", "counters", "deliveries"}
     for indexes in asked.values():
         assert [(dict(one["key"]), one["expireAfterSeconds"]) for one in indexes] == [({"expires": 1}, 0)]

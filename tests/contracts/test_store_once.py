@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from service.store.errors import AlreadyRemembered, StoreUnavailable
-from service.store.port import RecordStore, Remembered
+from service.store.port import RecordStore, Remembered, SealedEntry
 from tests.contracts.stores import START, StoreHarness, commit, record_id, stored, token
 
 ONE, TWO = record_id(1), record_id(2)
@@ -129,7 +129,7 @@ async def test_a_closed_store_says_that_it_is_unavailable(harness: StoreHarness)
         store.remembered(token("key")),
         store.is_known(token("known")),
         store.commit(commit(ONE, 2)),
-        store.append_audit(b"late"),
+        store.append_audit(SealedEntry(b"late")),
         store.spend_once(token("jti"), START + HOUR),
         store.keep(token("text"), b"late", START + HOUR),
         store.tidy(),
@@ -143,7 +143,7 @@ async def test_everything_is_there_after_opening_again(harness: StoreHarness) ->
     store = await harness.open()
     made = commit(ONE, 1, claims=frozenset({token("number")}), tokens=frozenset({token("look-up")}))
     await store.commit(made)
-    await store.append_audit(b"read", token("partner"))
+    await store.append_audit(SealedEntry(b"read"), token("partner"))
     before = harness.everything()
     await store.close()
     again = await harness.open()

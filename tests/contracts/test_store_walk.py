@@ -6,7 +6,7 @@ import asyncio
 
 from security.audit_batch import ChainHead
 from security.audit_chain import verify_chain
-from service.store.port import RecordStore
+from service.store.port import RecordStore, SealedEntry
 from service.store.walk import FiledEntry, FoundRecord
 from tests.contracts.stores import CHAIN_KEY, StoreHarness, commit, full_commit, key_of, record_id, token
 
@@ -71,9 +71,9 @@ async def test_the_audit_comes_chain_by_chain_or_mixed_but_each_chain_in_order(
     store: RecordStore, other: RecordStore, harness: StoreHarness
 ) -> None:
     for number in range(6):
-        await (store, other)[number % 2].append_audit(b"%d" % number)
+        await (store, other)[number % 2].append_audit(SealedEntry(b"%d" % number))
     await store.commit(commit(record_id(1), 1, audit=(b"6", b"7")))
-    await asyncio.gather(*(store.append_audit(b"%d" % number) for number in range(8, 14)))
+    await asyncio.gather(*(store.append_audit(SealedEntry(b"%d" % number)) for number in range(8, 14)))
     for page in (1, 3, 100):
         found = await audited(store, page)
         assert sorted(one.linked.sealed for one in found) == sorted(b"%d" % number for number in range(14))
@@ -86,7 +86,7 @@ async def test_chain_heads_are_the_last_entries_also_when_asked_again(
     store: RecordStore, other: RecordStore, harness: StoreHarness
 ) -> None:
     for number in range(3):
-        await store.append_audit(b"%d" % number)
+        await store.append_audit(SealedEntry(b"%d" % number))
         await other.commit(commit(record_id(number), 1, audit=(b"a", b"b")))
         expected = [
             ChainHead(chain, linked[-1].seq, linked[-1].mac) for chain, linked in sorted(harness.chains().items())

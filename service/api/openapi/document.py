@@ -12,6 +12,7 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from service import VERSION
+from service.api.metadata import LOG
 from service.api.openapi import interactions, messages
 from service.api.openapi.addresses import TAG, public_paths
 from service.api.openapi.examples import examples, stored
@@ -27,6 +28,7 @@ _ABOUT = """One record per person nearing the end of life: what they want, and w
 Every request carries an access token of one registered organisation. What is answered depends on the person's consent;
 what is absent and what is not shared with you look the same (404, or an empty search). Never infer from either that
 there is no plan. Identifiers of people belong in bodies, not in addresses: use POST and `_search`.
+Any request may be answered with 429 and `Retry-After`: of a client that asks too often, or looks for people in vain.
 
 All examples are invented."""
 _VERBS = {"c": "create", "r": "read", "u": "update", "d": "delete", "s": "search"}
@@ -54,7 +56,7 @@ def openapi_document(routes: Sequence[BaseRoute]) -> Json:
             "headers": HEADERS,
             "responses": {
                 **component_responses({"$ref": "#/components/headers/RequestId"}),
-                **{kind: interactions.stored_response(kind) for kind in types},
+                **{kind: interactions.stored_response(kind) for kind in types if kind != LOG},
             },
             "examples": {name: {"value": value} for name, value in _examples(operations).items()},
             "schemas": component_schemas(),
@@ -111,6 +113,7 @@ def _examples(operations: Sequence[Operation]) -> dict[str, Json]:
         "incident-id": messages.incident_id(),
         "incident-closed": messages.incident_closed(),
         "crew-link": messages.crew_link(),
+        "AuditEvent-searchset": messages.log_page(),
     }
     for kind, resource in sorted(examples().items()):
         if kind in created:

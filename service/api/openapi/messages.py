@@ -9,6 +9,9 @@ import msgspec
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
 from fhir_profiles.sections import section_of
+from security.audit import AuditEntry, EventKind, Outcome
+from security.audit_event import numbered
+from security.audit_words import for_the_person
 from service.api.openapi.examples import NHS_NUMBER, RECORDED, SUBJECT, examples, identifier_of, stored
 from service.plan.lines import plan_lines
 from service.plan.summary import Wording, compose
@@ -24,6 +27,32 @@ def searchset(resource: Json) -> Json:
     kind = resource["resourceType"]
     entry = {"fullUrl": _address(resource), "resource": stored(resource), "search": {"mode": "match"}}
     return _answered("searchset", f"{FHIR_BASE}/{kind}", entry)
+
+
+def log_page() -> Json:
+    """Return a page of a person's own log: a crew looked at night."""
+    entry = AuditEntry(
+        time="2026-11-23T03:00:12.000Z",
+        kind=EventKind.READ,
+        outcome=Outcome.SUCCESS,
+        request_id="5f0c1e7a9b7d4c0e8a51d2b4c3e6f708",
+        interaction="$emergency-summary",
+        client_id="example-ambulance",
+        organisation="ZZAMB1",
+        role="ambulance",
+        purpose="ETREAT",
+        permitted=True,
+        patient=SUBJECT["reference"],
+    )
+    event = for_the_person(entry, "plans.example.org", "Example Ambulance Service", hidden=False)
+    event = numbered(event, f"{'1f' * 16}-4711", 4711)
+    address = f"{FHIR_BASE}/AuditEvent"
+    links = [
+        {"relation": "self", "url": address},
+        {"relation": "next", "url": f"{address}?cursor=RVBTMQAx"},
+    ]
+    shown = {"fullUrl": f"{address}/{event['id']}", "resource": event, "search": {"mode": "match"}}
+    return {"resourceType": "Bundle", "type": "searchset", "link": links, "entry": [shown]}
 
 
 def history(resource: Json) -> Json:

@@ -18,6 +18,8 @@ SEARCH_WORDS = {
     "category": "system|code, code alone, or system|; commas mean or.",
     "status": "Commas mean or.",
     "date": "A date or time, after eq, ne, gt, lt, ge, le, sa or eb.",
+    "entity": "Patient/[id]: whose log is asked for.",
+    "_count": "Entries on a page, 1 to 100.",
 }
 
 PARAMETERS: dict[str, Json] = {

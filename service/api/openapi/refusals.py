@@ -11,10 +11,11 @@ from security.access_policy import base_policy
 from security.errors import InvalidToken, ScopeMissing
 from service.api import answers, outcomes
 from service.api.answers import Answer
-from service.api.errors import BadHeader, BodyTooLarge, NotAcceptable, UnsupportedMediaType
+from service.api.errors import BadHeader, BodyTooLarge, NotAcceptable, TooManyRequests, UnsupportedMediaType
 from service.api.negotiation import FHIR_JSON
 from service.api.openapi.schemas import schema_ref
 from service.record import errors
+from service.record.guessing import TooManyGuesses
 
 Json = dict[str, Any]
 
@@ -31,6 +32,7 @@ _NAMES = {
     415: "UnsupportedMediaType",
     422: "UnprocessableContent",
     428: "PreconditionRequired",
+    429: "TooManyRequests",
     503: "ServiceUnavailable",
 }
 _DESCRIPTIONS = {
@@ -46,6 +48,7 @@ _DESCRIPTIONS = {
     415: "Another media type than application/fhir+json (a form for `_search`).",
     422: "Content breaks R4, a profile or a reference: every problem at once, each with its place.",
     428: "An update or deletion without If-Match.",
+    429: "More requests than this client may send, or too many look-ups that found nobody: wait for Retry-After.",
     503: "The service cannot answer now. Do not infer that there is no plan.",
 }
 _REQUIRED = error("required", "Observation.status", "`status` is required.")
@@ -111,6 +114,8 @@ def _answers() -> list[tuple[str, Answer]]:
         ("type", UnsupportedMediaType()),
         ("content", errors.InvalidContent([_REQUIRED])),
         ("if-match", errors.PreconditionMissing()),
+        ("rate", TooManyRequests(12)),
+        ("guesses", TooManyGuesses(900)),
     ]
     unavailable = [Issue("fatal", "transient", "", outcomes.DO_NOT_INFER)]
     not_shared = [error("suppressed", "", base_policy().texts.not_shared_with_you)]

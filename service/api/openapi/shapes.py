@@ -41,14 +41,14 @@ SHAPES: Mapping[str, Shape] = {
     "read": Shape(200, _STORED, parameters=("Id",), headers=RECORDED, refusals=(404, 410), page="read"),
     "vread": Shape(200, _STORED, parameters=("Id", "VersionId"), headers=RECORDED, refusals=(404, 410), page="vread"),
     "history-instance": Shape(200, Content("history", "Bundle"), parameters=("Id",), refusals=(404,), page="history"),
-    "search-type": Shape(200, Content("{}-searchset", "Bundle"), refusals=(400,), page="search"),
+    "search-type": Shape(200, Content("{}-searchset", "Bundle"), refusals=(400, 429), page="search"),
     "create": Shape(
         201,
         _STORED,
         Content("{}"),
         parameters=_POSTED,
         headers=(*RECORDED, "Location"),
-        refusals=_WRITE,
+        refusals=(*_WRITE, 429),
         page="create",
     ),
     "update": Shape(
@@ -72,7 +72,7 @@ SHAPES: Mapping[str, Shape] = {
         Content("transaction-response", "Bundle"),
         Content("transaction", "Bundle"),
         parameters=_POSTED,
-        refusals=(*_WRITE, 409, 410, 428),
+        refusals=(*_WRITE, 409, 410, 428, 429),
         page="transaction",
         words="Each entry needs the scope that it would need by itself.",
     ),
@@ -80,7 +80,7 @@ SHAPES: Mapping[str, Shape] = {
         200,
         Content("emergency-answer", "Bundle"),
         Content("emergency-question", "Parameters"),
-        refusals=(*_ASKED, 404),
+        refusals=(*_ASKED, 404, 429),
         words=(
             "The NHS number goes in the body, so that it is in no address and no log; whoever has none is named by "
             "`patient`, a reference that $match gave. The answer is a document: a "
@@ -106,7 +106,7 @@ SHAPES: Mapping[str, Shape] = {
         200,
         Content("matches", "Bundle"),
         Content("match-question", "Parameters"),
-        refusals=_ASKED,
+        refusals=(*_ASKED, 429),
         words=(
             "What is known of the person goes in the body as a Patient: names (nickname too), birth date (a year will "
             "do), addresses, telephones, identifiers. The answer holds those whom the caller may know of, best first, "

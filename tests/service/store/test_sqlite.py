@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import stat
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from security.audit_chain import Chain
 from service.store import sqlite_file
 from service.store.errors import StoreUnavailable
-from service.store.port import StoredPiece
+from service.store.port import SealedEntry, StoredPiece
 from service.store.sqlite import SqliteStore
 from service.store.sqlite_file import SCHEMA_VERSION
 from tests.contracts.stores import CHAIN_KEY, Moment, commit, record_id, token
@@ -117,3 +118,40 @@ async def test_deleted_rows_are_overwritten(tmp_path: Path) -> None:
     await store.close()
     assert b"first sealed state" not in path.read_bytes()
     assert b"second" in path.read_bytes()
+
+
+OLDER = """ALTER TABLE audit DROP COLUMN tokens; DROP TABLE audit_tokens; DROP TABLE audit_indexed;
+PRAGMA user_version=3;"""
+
+
+async def test_a_file_of_the_version_before_is_brought_forward(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    store = await opened(path)
+    await store.commit(commit(record_id(1), 1, audit=(b"before",)))
+    await store.close()
+    with sqlite3.connect(path) as connection:
+        connection.executescript(OLDER)
+    connection.close()
+    again = await opened(path)
+    assert await again.fetch(record_id(1)) is not None
+    await again.append_audit(SealedEntry(b"after", token("of one")))
+    await again.tidy()
+    assert [one.linked.sealed for one in await again.audit_behind(b"", 10)] == [b"before", b"after"]
+    assert [one.linked.sealed for one in await again.audit_carrying([token("of one")], b"", 10)] == [b"after"]
+    await again.close()
+    await (await opened(path)).close()
+
+
+async def test_the_index_takes_up_everything_in_batches(tmp_path: Path) -> None:
+    store = await opened(tmp_path / "records.sqlite")
+    entries = [SealedEntry(b"%d" % number, token(f"of {number % 7}") + token("all")) for number in range(1_000)]
+    await asyncio.gather(*map(store.append_audit, entries))
+    before = await store.audit_carrying([token("of 3")], b"", 2_000)
+    await store.tidy()
+    with sqlite3.connect(tmp_path / "records.sqlite") as connection:
+        assert connection.execute("SELECT count(*) FROM audit_tokens").fetchone() == (2_000,)
+        assert connection.execute("SELECT filed FROM audit_indexed").fetchall() == [(1_000,)]
+    connection.close()
+    assert await store.audit_carrying([token("of 3")], b"", 2_000) == before
+    assert len(before) == 143
+    await store.close()

@@ -15,6 +15,7 @@ from service.store.port import StoredRecord
 from service.store.sqlite import SqliteStore
 from service.store.sqlite_backup import Copied, copy_out, files_of, move_into_place, put_together, remove
 from tests.contracts.stores import Moment, commit, full_commit, new_chain, record_id
+from tests.service.store.test_sqlite import OLDER
 
 ONE, TWO, THREE = record_id(1), record_id(2), record_id(3)
 
@@ -129,3 +130,19 @@ async def test_a_database_is_moved_where_none_is(store: SqliteStore, tmp_path: P
     remove(tmp_path / "place.sqlite")
     assert places(tmp_path) == []
     assert (tmp_path / "records.sqlite").exists()
+
+
+async def test_a_copy_of_the_version_before_can_be_put_together(store: SqliteStore, tmp_path: Path) -> None:
+    content, keys, target = tmp_path / "content", tmp_path / "keys", tmp_path / "target.sqlite"
+    copy_out(tmp_path / "records.sqlite", content, keys, silent)
+    with closing(sqlite3.connect(content)) as connection:
+        connection.executescript(OLDER)
+    with closing(sqlite3.connect(keys)) as connection:
+        connection.execute("PRAGMA user_version=3")
+    assert put_together(content, keys, target) == []
+    left = tables(target)
+    assert left["audit_indexed"] == [(2,)], "its entries have no tokens to look for"
+    assert [row[-1] for row in left["audit"]] == [b"", b""]
+    opened = await SqliteStore.open(target, new_chain(), Moment())
+    assert await opened.fetch(ONE) is not None
+    await opened.close()

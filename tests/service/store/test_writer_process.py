@@ -13,6 +13,7 @@ import pytest
 from service.store import sqlite_worker
 from service.store.errors import StoreUnavailable
 from service.store.grouped_audit import Entry, GroupedAudit
+from service.store.port import SealedEntry
 from service.store.sqlite import claim_file
 from service.store.sqlite_reads import SqliteReads
 from service.store.sqlite_worker import SqliteWorkerStore
@@ -49,7 +50,7 @@ async def test_a_call_that_fails_as_nobody_foresaw_is_unavailable_and_the_next_o
 
     async with writing(tmp_path / "records.sqlite", append_audits=broken) as store:
         with pytest.raises(StoreUnavailable):
-            await store.append_audit(b"entry")
+            await store.append_audit(SealedEntry(b"entry"))
         await store.commit(commit(ONE, 1))
         assert await store.fetch(ONE) == stored(commit(ONE, 1))
 
@@ -66,7 +67,7 @@ async def test_a_writer_that_says_nothing_is_not_waited_for_without_end(
         with monkeypatch.context() as impatient:
             impatient.setattr(sqlite_worker, "PATIENCE_SECONDS", 0.05)
             with pytest.raises(StoreUnavailable, match="in time"):
-                await store.append_audit(b"entry")
+                await store.append_audit(SealedEntry(b"entry"))
         answered.set()  # it speaks after all, and nobody listens any more
         await store.ready()
 
@@ -80,10 +81,10 @@ async def test_audit_entries_that_gather_while_others_are_written_travel_in_one_
         await go_on.wait()
 
     async with writing(tmp_path / "records.sqlite", append_audits=slow) as store:
-        first = asyncio.create_task(store.append_audit(b"first"))
+        first = asyncio.create_task(store.append_audit(SealedEntry(b"first")))
         while not calls:  # noqa: ASYNC110 - until it has crossed the socket
             await asyncio.sleep(0)
-        others = [asyncio.create_task(store.append_audit(b"%d" % number)) for number in range(20)]
+        others = [asyncio.create_task(store.append_audit(SealedEntry(b"%d" % number))) for number in range(20)]
         await asyncio.sleep(0)
         assert calls == [[b"first"]]
         go_on.set()
@@ -94,12 +95,14 @@ async def test_audit_entries_that_gather_while_others_are_written_travel_in_one_
 async def test_closing_waits_for_audit_entries_that_have_not_left_yet(tmp_path: Path) -> None:
     path = tmp_path / "records.sqlite"
     async with writing(path) as store:
-        appended = [asyncio.create_task(store.append_audit(b"%d" % number, b"known")) for number in range(3)]
+        appended = [
+            asyncio.create_task(store.append_audit(SealedEntry(b"%d" % number), b"known")) for number in range(3)
+        ]
         await asyncio.sleep(0)
         await store.close()
         await asyncio.gather(*appended)
         with pytest.raises(StoreUnavailable, match="closed"):
-            await store.append_audit(b"late")
+            await store.append_audit(SealedEntry(b"late"))
     reads = SqliteReads(path, Moment())
     assert [one.linked.sealed for one in await reads.audit_behind(b"", 10)] == [b"0", b"1", b"2"]
     assert await reads.is_known(b"known")
@@ -118,12 +121,12 @@ async def test_who_waits_behind_a_silent_writer_waits_no_longer_than_who_went_be
         await answered.wait()
 
     async with writing(tmp_path / "records.sqlite", append_audits=silent) as store:
-        first = asyncio.create_task(store.append_audit(b"first"))
+        first = asyncio.create_task(store.append_audit(SealedEntry(b"first")))
         while not calls:  # noqa: ASYNC110 - until it has crossed the socket
             await asyncio.sleep(0)
         begun = asyncio.get_running_loop().time()
         with pytest.raises(StoreUnavailable, match="in time"):
-            await store.append_audit(b"behind")
+            await store.append_audit(SealedEntry(b"behind"))
         assert asyncio.get_running_loop().time() - begun < 5 * sqlite_worker.PATIENCE_SECONDS
         assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], StoreUnavailable)
         answered.set()

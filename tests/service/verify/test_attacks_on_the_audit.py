@@ -27,6 +27,7 @@ def chain(verifier: Verifier, past: Past) -> str:
     return bytes(found).hex()
 
 
+HIDDEN = "its look-up tokens are not those of the entry: it is missing in the log of a person or an organisation"
 MISSING, EDIT = "entries are missing", "is not what was filed in this place"
 ATTACKS: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
     "deleted": (["DELETE FROM audit WHERE seq IN (3, 4)"], [("3 to 4", MISSING)]),
@@ -57,6 +58,7 @@ ATTACKS: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
         [f"UPDATE audit SET chain = x'{'77' * 16}'"],
         [("1 to 9", EDIT)],
     ),
+    "hidden from a log": (["UPDATE audit SET tokens = zeroblob(64) WHERE seq = 5"], [("5", HIDDEN)]),
     "cut off": (["DELETE FROM audit WHERE seq > 7"], []),
     "nonsense": (["UPDATE audit SET seq = 'x' WHERE seq = 9"], [("", "a row holds values that are no entry")]),
 }
@@ -88,11 +90,13 @@ async def test_a_chain_written_anew_by_somebody_with_the_keys_shows_with_an_expo
     verifier: Verifier, past: Past, chain: str
 ) -> None:
     await verifier.exporter().export()
-    sealed = [row[0] for row in rows(verifier.house.path, "SELECT sealed FROM audit ORDER BY filed")]
+    filed = rows(verifier.house.path, "SELECT sealed, tokens FROM audit ORDER BY filed")
     anew = Chain(verifier.house.opened.keys.audit_chain.active, bytes.fromhex(chain))
-    linked = [anew.link(one) for one in (*sealed[:3], sealed[4], *sealed[4:])]
-    changed = [(one.mac, one.sealed, one.seq) for one in linked]
-    verifier.house.tamper(lambda c: c.executemany("UPDATE audit SET mac = ?, sealed = ? WHERE seq = ?", changed))
+    put = (*filed[:3], filed[4], *filed[4:])
+    linked = [anew.link(sealed) for sealed, _ in put]
+    changed = [(one.mac, one.sealed, tokens, one.seq) for one, (_, tokens) in zip(linked, put, strict=True)]
+    statement = "UPDATE audit SET mac = ?, sealed = ?, tokens = ? WHERE seq = ?"
+    verifier.house.tamper(lambda c: c.executemany(statement, changed))
     assert await verifier.findings() == []
     other = audit(chain, str(LAST), "is another entry than the exported head saw")
     assert await verifier.findings(verifier.heads_file) == [other]

@@ -11,6 +11,7 @@ import pytest
 
 from security.audit_batch import Batch, leaf_of, merkle_root
 from service.store.errors import StoreUnavailable
+from service.store.port import SealedEntry
 from service.verify.export import MOST_HEADS, HeadsExporter
 from service.verify.exported import HeadsLine, decode_line, encode_line
 from service.verify.findings import Finding
@@ -43,7 +44,7 @@ async def test_a_batch_names_what_moved_and_stands_for_every_chain(verifier: Ver
     store, exporter = verifier.house.opened.store, verifier.exporter()
     assert await exporter.export() == 1
     assert await exporter.export() == 1
-    await store.append_audit(b"one more")
+    await store.append_audit(SealedEntry(b"one more"))
     assert await exporter.export() == 1
     first, second, third = batches(verifier.heads_file)
     assert list(third.heads) == await store.chain_heads()
@@ -62,7 +63,7 @@ async def test_many_chains_go_out_in_lines_that_a_datagram_holds(
     harness = SqliteHarness(tmp_path / "many", monkeypatch)
     for number in range(MOST_HEADS + 3):
         opened = await harness.open()
-        await opened.append_audit(b"%d" % number)
+        await opened.append_audit(SealedEntry(b"%d" % number))
         await opened.close()
     store = await harness.open()
     assert await verifier.exporter(store).export() == 2
@@ -128,7 +129,7 @@ async def test_lines_that_are_missing_forged_or_foreign_are_named_and_not_believ
 ) -> None:
     exporter = verifier.exporter()
     for number in range(4):
-        await verifier.house.opened.store.append_audit(b"%d" % number)
+        await verifier.house.opened.store.append_audit(SealedEntry(b"%d" % number))
         await exporter.export()
     lines = verifier.heads_file.read_bytes().splitlines()
     altered = json.loads(lines[2])
