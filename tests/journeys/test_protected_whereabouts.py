@@ -13,7 +13,10 @@ from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
 from fhir_profiles.validation import validate
 from tests.journeys.canary import PLACES, canary, flagged
 from tests.journeys.people import Json, Person, code_of, gp, keeping_from, references_of, sharing, summary
+from tests.journeys.test_breaking_glass import breaks, paramedic
 from tests.running import Running, parameters
+from tests.web.browsing import crew_link
+from tests.web.visits import visitor
 
 ROLES = {
     "gp": "ZZGP01",
@@ -282,3 +285,36 @@ def test_the_flag_comes_with_the_first_write_too_and_no_write_takes_it_away(serv
     )
     assert lowered.status_code == 403
     assert told(service.call("GET", f"/{someone.patient}", gp(service))) == set()
+
+
+def test_the_pages_for_crews_tell_no_place_either(
+    service: Running, open_person: Person, protected: Person, hidden_from_crews: Person
+) -> None:
+    seen = {}
+    with visitor(service) as bryn:
+        for someone in (open_person, protected, hidden_from_crews):
+            link = crew_link(service, someone.nhs_number)
+            pages = [bryn.get(link.url), bryn.get(f"{link.url}/details")]
+            assert [page.status_code for page in pages] == [200, 200]
+            assert "DO NOT ATTEMPT CPR" in pages[0].text
+            seen[someone.nhs_number] = set[str]().union(*map(told, pages))
+    assert seen.pop(open_person.nhs_number) > {"zorblane", "960777"}
+    assert set().union(*seen.values()) == set()
+
+
+def test_breaking_glass_tells_no_place(service: Running, protected: Person, hidden_from_crews: Person) -> None:
+    for someone in (protected, hidden_from_crews):
+        token = paramedic(service, f"zz-glass-{someone.nhs_number}")
+        given = breaks(service, token, someone)
+        assert given.status_code == 200, given.text
+        assert "DO NOT ATTEMPT CPR" in given.text
+        grant = {"Emergency-Access": given.headers["emergency-access"]}
+        opened = [service.call("GET", f"/{reference}", token, headers=grant) for reference in someone.references]
+        assert sum(answer.status_code == 200 for answer in opened) >= 6
+        assert set[str]().union(*map(told, [given, *opened])) == set()
+
+
+def test_who_only_claims_to_attend_a_protected_person_finds_nobody(service: Running, protected: Person) -> None:
+    claiming = service.token("ambulance", "ZZAMB9", user_id="zz-claims", self_claim_reason="Called to the door")
+    assert service.emergency(claiming, protected.nhs_number).status_code == 404
+    assert service.call("GET", f"/{protected.patient}", claiming).status_code == 404
