@@ -17,7 +17,6 @@ from security.audit import AuditEntry, AuditSealer, EventKind, Outcome, kind_of
 from security.audit_tokens import TOKENS_FORM, tokens_of
 from security.clock import Clock, instant
 from security.consent import admit, decide
-from security.consent_match import named_cells
 from security.decision import (
     REGISTER_RULE,
     Decision,
@@ -26,17 +25,14 @@ from security.decision import (
     guess_limit_reached,
     impersonal,
 )
-from security.labels import SFlag
 from security.localities import Policies
-from security.principal import Principal, Role
-from service.plan.matching import Grade, fit, lives_at
-from service.record.acting import is_theirs
 from service.record.caller import Asked, Caller, Echo
 from service.record.errors import Problem
 from service.record.facts import facts_of
 from service.record.guessing import GUESS_LIMIT, GuessLimit, TooManyGuesses
 from service.record.records import OpenRecord, Records, SeenRegister
 from service.record.register import Register
+from service.record.relationship import SENT_THERE, Found, relationship_of
 from service.store.port import SealedEntry, StoredRecord
 
 __all__ = ["Access", "Asked", "Caller", "Echo", "Refused"]
@@ -68,10 +64,6 @@ LEGAL_BASIS = "UK GDPR 6(1)(e), 9(2)(h); HSCA 2012 s251B"
 
 MOST_KNOWN = 100_000
 """How many partners of records are remembered as written down already; the store knows them all."""
-
-PERSONAL_ROLES = frozenset({Role.PATIENT, Role.PROXY})
-"""Roles whose relationship is to one person, and does not come from an organisation's."""
-
 
 _AT_THE_GRANT = frozenset({Obligation.NOTIFY_PRIVACY_OFFICER, Obligation.REVIEW_TASK})
 """What is due once for emergency access, when it is given, and not again for each thing that is read by it (I8)."""
@@ -151,11 +143,9 @@ class Access:
             await self._as_if_there(caller, admitted, now, looked_into=by_reference)
             absent = msgspec.structs.replace(admitted or self.request_of(caller), relationship=Relationship.NONE)
             return enforceable(decide(absent, None, self.policy, now), PERFORMED)
-        relationship, by_incident = (
-            (Relationship.ESTABLISHED, True) if sent_there else await self._relationship(caller, record, now)
-        )
+        found = SENT_THERE if sent_there else await self._relationship(caller, record, now)
         request = msgspec.structs.replace(
-            admitted or self.request_of(caller), relationship=relationship, by_incident=by_incident
+            admitted or self.request_of(caller), relationship=found.kind, by_incident=found.by_incident
         )
         if request.break_glass is not None:
             request = msgspec.structs.replace(request, break_glass=_for_this(caller, request.break_glass, record))
@@ -300,27 +290,8 @@ class Access:
         sealed = self.sealer.seal(entry)
         return SealedEntry(sealed, tokens_of(self.records.index, entry, sealed))
 
-    async def _relationship(self, caller: Caller, record: OpenRecord, now: datetime) -> tuple[Relationship, bool]:
-        """Return the relationship that is found, and whether it rests on an open registered incident alone."""
-        organisation, user = caller.principal.organisation, caller.principal.user
-        nhs_number = record.manifest.identity.nhs_number
-        if caller.principal.role in PERSONAL_ROLES:
-            # The organisation whose sign-in they use gives them nobody's plan but their own.
-            own = is_theirs(caller.principal, record.manifest, now)
-            return Relationship.ESTABLISHED if own else Relationship.NONE, False
-        if organisation in record.manifest.relations:
-            return Relationship.ESTABLISHED, False
-        if nhs_number:
-            user_id = None if user is None else user.id
-            if await self.register.names(nhs_number, organisation, user_id, instant(now), record.register):
-                return Relationship.ESTABLISHED, True
-        if await self._attends(caller.principal, record, now):
-            return Relationship.ESTABLISHED, True
-        if self._serves(caller.principal, record, now):
-            return Relationship.ESTABLISHED, False
-        if caller.principal.self_claim_reason is not None or caller.break_glass is not None:
-            return Relationship.SELF_CLAIMED, False
-        return Relationship.NONE, False
+    async def _relationship(self, caller: Caller, record: OpenRecord, now: datetime) -> Found:
+        return await relationship_of(caller, record, self.register, self.governing(record), now)
 
     async def _as_if_there(
         self, caller: Caller, admitted: AccessRequest | None, now: datetime, *, looked_into: bool
@@ -330,9 +301,9 @@ class Access:
         if looked_into:
             record.entry(record.manifest.patient)
         record.register = SeenRegister(b"", None)
-        relationship, by_incident = await self._relationship(caller, record, now)
+        found = await self._relationship(caller, record, now)
         request = msgspec.structs.replace(
-            admitted or self.request_of(caller), relationship=relationship, by_incident=by_incident
+            admitted or self.request_of(caller), relationship=found.kind, by_incident=found.by_incident
         )
         decide(request, facts_of(caller.principal, record.manifest, now), self.policy, now)
 
@@ -344,36 +315,6 @@ class Access:
         if decision.rule == "4" or await self.records.store.lease(claim, decision.id.encode(), now + SELF_CLAIM_LASTS):
             return decision
         return msgspec.structs.replace(decision, obligations=decision.obligations - _AT_THE_GRANT)
-
-    def _serves(self, principal: Principal, record: OpenRecord, now: datetime) -> bool:
-        """Say whether a role that the policy adds has its own kind of relationship to the person (rule 3)."""
-        policy = self.governing(record)
-        role = policy.added_roles.get(principal.role)
-        if role is None:
-            return False
-        if role.relationship == "locality":
-            return principal.organisation in policy.locality.serving.get(principal.role, ())
-        request = AccessRequest.of(principal)
-        consents = record.manifest.consents
-        return role.relationship == "named" and bool(named_cells(consents, request, now, by_role=False))
-
-    async def _attends(self, principal: Principal, record: OpenRecord, now: datetime) -> bool:
-        """Say whether the incident that a crew names was registered about this person, though without their number.
-
-        What the control room registered must fit the person well, or be an address alone, which names all who live
-        there: the crew then says whom it is with, by number or by name and birth date, for nobody is opened by where
-        they live (hazard H2). Somebody with a flag for protected location is reached by no address (5.6).
-        """
-        if principal.incident is None:
-            return False
-        user = None if principal.user is None else principal.user.id
-        told = await self.register.about(principal.organisation, user, principal.incident, instant(now))
-        person, flagged = record.contents.person, record.manifest.sflag not in ("", SFlag.UNRESTRICTED)
-        return any(
-            fit(one, person).grade >= Grade.PROBABLE
-            or (one.is_place_alone and not flagged and lives_at(one.dwellings, person.dwellings))
-            for one in told
-        )
 
 
 def _for_this(caller: Caller, asked: BreakGlass, record: OpenRecord | None) -> BreakGlass | None:

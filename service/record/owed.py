@@ -23,6 +23,7 @@ from security.errors import SecurityError
 from service import logs
 from service.record.access import Access
 from service.record.alerts import AlertKind, Alerts, NewAlert
+from service.record.break_glass import INTERACTION as BREAK_GLASS
 from service.record.errors import Problem, RecordBroken
 from service.record.guessing import GUESS_LIMIT
 from service.record.notices import Notices
@@ -48,7 +49,7 @@ def alert_of(entry: AuditEntry, audit: str) -> NewAlert:
     """Return the alert that an entry which owes one calls for."""
     if entry.interaction == GUESS_LIMIT:
         kind = AlertKind.GUESS_LIMIT
-    elif entry.break_glass_basis or entry.break_glass_reason:
+    elif entry.break_glass_basis or entry.break_glass_reason or entry.interaction == BREAK_GLASS:
         kind = AlertKind.BREAK_GLASS if entry.permitted else AlertKind.FAILED_BREAK_GLASS
     elif entry.self_claim_reason:
         kind = AlertKind.SELF_CLAIM

@@ -52,7 +52,8 @@ def told(events: Sequence[Json]) -> list[str]:
 
 async def events(house: House, who: Caller, **question: Any) -> list[Json]:
     """Return everything that a caller's log says, page by page."""
-    log, asked, found = log_of(house), LogQuestion(**question), []
+    log, asked = log_of(house), LogQuestion(**question)
+    found: list[Json] = []
     while True:
         page = await log(who, asked)
         found += page.events
