@@ -13,6 +13,7 @@ import msgspec
 
 from security.access_policy import AccessPolicy
 from security.decision import REGISTER_RULE, Decision, impersonal
+from security.localities import Policies
 from security.principal import Principal, Purpose, Role
 
 OVERSIGHT_RULE: Final = "8"
@@ -24,8 +25,27 @@ Scope = Callable[[Principal], frozenset[str]]
 
 def own_organisation(principal: Principal) -> frozenset[str]:
     """Return an officer's own organisation; nothing for another role, another purpose, or where no human is named."""
-    watches = principal.role is Role.PRIVACY_OFFICER and principal.purpose is Purpose.HCOMPL
+    watches = principal.role == Role.PRIVACY_OFFICER and principal.purpose is Purpose.HCOMPL
     return frozenset({principal.organisation}) if watches and principal.user is not None else frozenset()
+
+
+def scope_under(policies: Policies) -> Scope:
+    """Return the scope of officers under these policies: their own organisation, and where a locality names theirs,
+    every organisation that lies in the locality or serves it."""
+
+    def scope(principal: Principal) -> frozenset[str]:
+        own = own_organisation(principal)
+        if not own:
+            return own
+        ours = [policy.locality for policy in (policies.base, *policies.localities)]
+        found = [
+            locality.places.union(*locality.serving.values())
+            for locality in ours
+            if principal.organisation in locality.privacy_officers
+        ]
+        return own.union(*found)
+
+    return scope
 
 
 def decide_oversight(principal: Principal, scope: frozenset[str], policy: AccessPolicy, id: str) -> Decision:

@@ -27,6 +27,7 @@ from security.issuer import Endpoints, Issuer
 from security.issuers import load_outside_issuers
 from security.keys import FileKeyRing, open_keys
 from security.localities import Policies, load_policies
+from security.oversight import scope_under
 from security.registry import ClientRegistry
 from security.service_seal import ServiceSeal
 from security.tokens import TokenVerifier
@@ -34,6 +35,7 @@ from service import VERSION, logs
 from service.api import outcomes
 from service.api.audit_events import AuditEvents
 from service.api.directory import DirectoryInteractions
+from service.api.explaining import Explaining
 from service.api.interactions import Interactions
 from service.api.limits import EMERGENCY, RateLimit
 from service.api.matching import Matching
@@ -50,6 +52,7 @@ from service.record.alerts import Alerts
 from service.record.break_glass import EmergencyAccess
 from service.record.crew_links import CrewLinks
 from service.record.directory import Directory
+from service.record.explain import ExplainAccess
 from service.record.find import FindPeople
 from service.record.guessing import GuessLimit
 from service.record.incidents import IncidentRegister
@@ -226,9 +229,11 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     emergency = EmergencyAccess(read_record, kept)
     named = Operations(read_record, incidents, links, emergency, kept, style, matching, settings.base_url)
     server = urlsplit(settings.base_url).netloc
-    log = AccessLog(access, ServiceSeal(opened.keys.service, settings.tenant), server)
+    scope = scope_under(opened.policies)
+    log = AccessLog(access, ServiceSeal(opened.keys.service, settings.tenant), server, scope)
     directory = DirectoryInteractions(Directory(access), interactions)
-    return Services(interactions, directory, named, AuditEvents(log, settings.fhir_base))
+    explaining = Explaining(ExplainAccess(access, scope))
+    return Services(interactions, directory, named, AuditEvents(log, settings.fhir_base), explaining)
 
 
 def crew_of(opened: Opened, services: Services, pages: Pages) -> Crew:
@@ -246,7 +251,7 @@ def owed_of(opened: Opened, services: Services) -> Owed:
     """Return what raises alerts and makes notices that audit entries call for."""
     access = services.interactions.read_record.access
     seal = ServiceSeal(opened.keys.service, opened.settings.tenant)
-    return Owed(access, Alerts.of(access), Notices.of(opened.records, seal))
+    return Owed(access, Alerts.of(access, scope_under(opened.policies)), Notices.of(opened.records, seal))
 
 
 def exporter_of(opened: Opened) -> HeadsExporter:

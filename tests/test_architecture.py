@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from service.api.answers import Answer
 from service.api.audit_events import AuditEvents
 from service.api.directory import DirectoryInteractions
+from service.api.explaining import Explaining
 from service.api.interactions import Interactions
 from service.api.operations import Operations
 from service.api.routes import PREFIX, operations
@@ -197,9 +198,10 @@ def test_no_route_answers_without_a_token(service: Running, routes: list[BaseRou
     assert len(answered) == 2 * len(operations())
 
 
-@pytest.mark.parametrize(
-    "handlers", [Interactions, DirectoryInteractions, Operations, AuditEvents], ids=lambda kind: kind.__name__
-)
+HANDLERS = (Interactions, DirectoryInteractions, Operations, AuditEvents, Explaining)
+
+
+@pytest.mark.parametrize("handlers", HANDLERS, ids=lambda kind: kind.__name__)
 def test_every_handler_promises_an_answer(handlers: type) -> None:
     methods = {
         name: typing.get_type_hints(method)
@@ -213,7 +215,6 @@ def test_every_handler_promises_an_answer(handlers: type) -> None:
 
 def test_every_route_takes_a_handler_that_was_checked(routes: list[BaseRoute]) -> None:
     """What a route is bound to is a method of one of the classes above."""
-    kinds = (Interactions, DirectoryInteractions, Operations, AuditEvents)
 
     class Named:
         """Answers every attribute with its owner and name."""
@@ -229,12 +230,12 @@ def test_every_route_takes_a_handler_that_was_checked(routes: list[BaseRoute]) -
     class Services:
         """Stands for the open services."""
 
-        interactions, directory, operations, audit_events = (Named(kind) for kind in kinds)
+        interactions, directory, operations, audit_events, explaining = (Named(kind) for kind in HANDLERS)
 
     for operation in operations():
         handler = operation.handler(typing.cast(typing.Any, Services))
         function = getattr(handler, "func", handler)
-        assert any(function is getattr(kind, function.__name__, None) for kind in kinds), operation.path
+        assert any(function is getattr(kind, function.__name__, None) for kind in HANDLERS), operation.path
         assert typing.get_type_hints(function)["return"] is Answer
 
 

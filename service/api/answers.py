@@ -214,6 +214,11 @@ def parameters(values: Mapping[str, str], *, status: int = 200, headers: Mapping
     return Answer(_PROOF, status, json.encode(body), headers)
 
 
+def parameters_of(parts: list[dict[str, Any]]) -> Answer:
+    """Answer an operation with parameters of any kind; like the others they speak of no person's content."""
+    return Answer(_PROOF, 200, json.encode({"resourceType": "Parameters", "parameter": parts}))
+
+
 def refused_text(body: bytes) -> Answer:
     """Give a writer its own refused text back, byte for byte as it sent it."""
     return Answer(_PROOF, 200, body)

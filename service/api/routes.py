@@ -11,6 +11,7 @@ from security.scopes import INCIDENT_WRITE
 from service.api import audit_events
 from service.api.audit_events import AuditEvents
 from service.api.directory import DirectoryInteractions
+from service.api.explaining import Explaining
 from service.api.interactions import Interactions
 from service.api.operations import Operations
 from service.api.routing import Handler, Operation
@@ -30,6 +31,7 @@ class Services:
     directory: DirectoryInteractions
     operations: Operations
     audit_events: AuditEvents
+    explaining: Explaining
 
 
 def operations() -> list[Operation]:
@@ -47,6 +49,17 @@ def operations() -> list[Operation]:
         Operation(interaction, method, PREFIX + path, partial(_named, name), scope, _SUMMARIES[interaction], kind)
         for interaction, method, path, name, scope, kind in named
     ]
+    found.append(
+        Operation(
+            "$explain-access",
+            "POST",
+            f"{PREFIX}/Patient/$explain-access",
+            lambda services: services.explaining.explain,
+            "",
+            _SUMMARIES["$explain-access"],
+            "Patient",
+        )
+    )
     found.append(
         Operation(
             "transaction",
@@ -89,6 +102,7 @@ def _of_log(name: str, services: Services) -> Handler:
 _SUMMARIES = {
     "$emergency-summary": "What a crew at the door needs, in one answer",
     "$break-glass": "Emergency access to one person's plan, with a reason",
+    "$explain-access": "What somebody would get of a person's plan, and why; without content",
     "$match": "Who may be meant by what is known of a person",
     "$open-incident": "Register an open incident for a person",
     "$close-incident": "Close an incident",

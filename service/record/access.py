@@ -12,7 +12,7 @@ from typing import NoReturn
 import msgspec
 
 from security.access_policy import AccessPolicy
-from security.access_request import AccessRequest, BreakGlass, Relationship, new_decision_id
+from security.access_request import AccessRequest, Relationship, new_decision_id
 from security.audit import AuditEntry, AuditSealer, EventKind, Outcome, kind_of
 from security.audit_tokens import TOKENS_FORM, tokens_of
 from security.clock import Clock, instant
@@ -143,24 +143,36 @@ class Access:
             await self._as_if_there(caller, admitted, now, looked_into=by_reference)
             absent = msgspec.structs.replace(admitted or self.request_of(caller), relationship=Relationship.NONE)
             return enforceable(decide(absent, None, self.policy, now), PERFORMED)
+        decision = await self.weigh(caller, record, admitted, sent_there=sent_there)
+        if caller.granted and caller.break_glass is not None:
+            decision = msgspec.structs.replace(decision, obligations=decision.obligations - _AT_THE_GRANT)
+        elif Obligation.TTL_24H in decision.obligations:
+            decision = await self._claimed_before(caller, decision, record, now)
+        return decision
+
+    async def weigh(
+        self,
+        caller: Caller,
+        record: OpenRecord,
+        admitted: AccessRequest | None = None,
+        *,
+        sent_there: bool = False,
+    ) -> Decision:
+        """Return the decision on a record that is there; nothing is done by it and nothing remembered."""
+        now = caller.at or self.clock()
         found = SENT_THERE if sent_there else await self._relationship(caller, record, now)
         request = msgspec.structs.replace(
             admitted or self.request_of(caller), relationship=found.kind, by_incident=found.by_incident
         )
         if request.break_glass is not None:
-            request = msgspec.structs.replace(request, break_glass=_for_this(caller, request.break_glass, record))
+            request = msgspec.structs.replace(request, break_glass=caller.glass_for(record))
         facts = facts_of(caller.principal, record.manifest, now)
         policy = self.governing(record)
         # What the deployment's own policy refuses is a 403, with a record and without; what a locality's does, a 404.
         own = policy is self.policies.base
         if not own and (refused := admit(_before_look_up(request), self.policy)) is not None:
             return refused
-        decision = enforceable(decide(request, facts, policy, now, admitted=not own), PERFORMED)
-        if caller.granted and request.break_glass is not None:
-            decision = msgspec.structs.replace(decision, obligations=decision.obligations - _AT_THE_GRANT)
-        elif Obligation.TTL_24H in decision.obligations:
-            decision = await self._claimed_before(caller, decision, record, now)
-        return decision
+        return enforceable(decide(request, facts, policy, now, admitted=not own), PERFORMED)
 
     async def refuse(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord | None) -> NoReturn:
         """Write the refusal down, then raise Refused."""
@@ -315,21 +327,6 @@ class Access:
         if decision.rule == "4" or await self.records.store.lease(claim, decision.id.encode(), now + SELF_CLAIM_LASTS):
             return decision
         return msgspec.structs.replace(decision, obligations=decision.obligations - _AT_THE_GRANT)
-
-
-def _for_this(caller: Caller, asked: BreakGlass, record: OpenRecord | None) -> BreakGlass | None:
-    """Return emergency access as it stands for one record: a grant is for its own, and what is asked now is for the
-    person whose number and birth date were repeated."""
-    if caller.granted:
-        return asked if record is not None and record.record_id.hex() == caller.granted else None
-    echo, known = caller.echo, None if record is None else record.manifest.identity
-    same = (
-        echo is not None
-        and known is not None
-        and known.nhs_number != ""
-        and (echo.nhs_number, echo.birth_date) == (known.nhs_number, known.birth_date)
-    )
-    return msgspec.structs.replace(asked, echo_matches=same)
 
 
 def _before_look_up(request: AccessRequest) -> AccessRequest:

@@ -100,7 +100,7 @@ class AccessLog:
     async def __call__(self, caller: Caller, question: LogQuestion) -> LogPage:
         """Return a page. Raise Refused for a role that sees no log, InvalidSearch for what cannot be answered."""
         asked = Asked("search-type", (LOG,), question.names)
-        if caller.principal.role is Role.PATIENT:
+        if caller.principal.role == Role.PATIENT:
             view = await self._own(caller, question, asked)
         else:
             view = await self._officers(caller, question, asked)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import msgspec
+
 from security.access_request import BreakGlass
 from security.principal import Principal
 from service.record.manifest import Author
+from service.record.records import OpenRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +34,24 @@ class Caller:
     break_glass: BreakGlass | None = None
     echo: Echo | None = None
     granted: str = ""
+    supposed: bool = False
+    """Nobody asks: it is to be told what somebody would get. An identity that they repeat counts as the record's."""
     at: datetime | None = None
     """When the request came; None lets each step ask the clock."""
     device: str = ""
     """The network address that the request came from, as far as it is known."""
+
+    def glass_for(self, record: OpenRecord) -> BreakGlass | None:
+        """Return emergency access as it stands for one record: a grant is for its own, and what is asked now is for the
+        person whose number and birth date were repeated."""
+        asked = self.break_glass
+        if asked is None or self.supposed:
+            return asked
+        if self.granted:
+            return asked if record.record_id.hex() == self.granted else None
+        known, echo = record.manifest.identity, self.echo
+        same = echo is not None and (echo.nhs_number, echo.birth_date) == (known.nhs_number, known.birth_date)
+        return msgspec.structs.replace(asked, echo_matches=same and known.nhs_number != "")
 
     def author(self) -> Author:
         """Return the caller as the author of what it writes."""

@@ -114,11 +114,22 @@ class Calls:
 
     def search(self) -> None:
         """GET [type]?..., and the same by POST [type]/_search."""
+        if self.kind == "AuditEvent":
+            self._search_the_log()
+            return
         by_get = self.service.call("GET", f"/{self.kind}?{self._query()}", self.token)
         by_post = self.service.call("POST", f"/{self.kind}/_search", self.token, self._query().encode(), FORM)
         for answer in (by_get, by_post):
             found = [entry["resource"]["id"] for entry in _expect(answer, 200).json().get("entry", ())]
             assert self._stored().partition("/")[2] in found, f"not found by {self.search_by}"
+
+    def _search_the_log(self) -> None:
+        officer, query = self.service.token("privacy_officer", "ZZGP01"), f"patient={self.someone.patient}"
+        for answer in (
+            self.service.call("GET", f"/AuditEvent?{query}", officer),
+            self.service.call("POST", "/AuditEvent/_search", officer, query.encode(), FORM),
+        ):
+            assert _expect(answer, 200).json()["entry"]
 
     def update(self) -> None:
         """PUT [type]/[id] with If-Match."""
@@ -242,6 +253,13 @@ def _break_glass(service: Running) -> None:
     _expect(service.call("POST", "/Patient/$break-glass", token, asked), 200)
 
 
+def _explain_access(service: Running) -> None:
+    someone = admitted(service, SYSTEM_INDEX + 7)
+    asked = parameters(nhsNumber=someone.nhs_number, role="gp", organization="ZZGP01", purpose="TREAT")
+    token = service.token("privacy_officer", "ZZGP01")
+    _expect(service.call("POST", "/Patient/$explain-access", token, asked), 200)
+
+
 def _refused_text(service: Running) -> None:
     someone = admitted(service, SYSTEM_INDEX + 4)
     reference, token = someone.reference("AllergyIntolerance"), gp(service)
@@ -258,6 +276,7 @@ SYSTEM: dict[Pair, Callable[[Running], None]] = {
     ("", "transaction"): _transaction,
     ("Patient", "$emergency-summary"): _emergency_summary,
     ("Patient", "$break-glass"): _break_glass,
+    ("Patient", "$explain-access"): _explain_access,
     ("Patient", "$match"): _match,
     ("", "$open-incident"): _open_incident,
     ("", "$close-incident"): _close_incident,

@@ -105,6 +105,8 @@ def _examples(operations: Sequence[Operation]) -> dict[str, Json]:
         "emergency-question": messages.asked_of_emergency_summary(),
         "emergency-answer": messages.emergency_answer(),
         "break-glass": messages.break_glass(),
+        "explain-access": messages.explain_access(),
+        "explanation": messages.explanation(),
         "history": messages.history(examples()["Observation"]),
         "match-question": messages.match_question(),
         "matches": messages.matches(),

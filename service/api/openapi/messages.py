@@ -146,6 +146,40 @@ def break_glass() -> Json:
     return asked
 
 
+def explain_access() -> Json:
+    """Return a privacy officer's question."""
+    asked = parameters(("nhsNumber", {"system": NHS_NUMBER_SYSTEM, "value": NHS_NUMBER}))
+    asked["parameter"] += [
+        {"name": "role", "valueCode": "ambulance"},
+        {"name": "organization", "valueString": "ZZAMB1"},
+        {"name": "purpose", "valueCode": "TREAT"},
+        {"name": "user", "valueString": "zz-ambulance-1"},
+    ]
+    return asked
+
+
+def explanation() -> Json:
+    """Return the beginning of its answer."""
+    section = [
+        {"name": "section", "valueString": "cpr_decision"},
+        {"name": "tier", "valueString": "T1"},
+        {"name": "open", "valueBoolean": False},
+        {"name": "rule", "valueString": "2.5"},
+        {"name": "reason", "valueString": "the caller has no relationship with this person"},
+    ]
+    return {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "http", "valueInteger": 404},
+            {"name": "permitted", "valueBoolean": False},
+            {"name": "rule", "valueString": "2.5"},
+            {"name": "reason", "valueString": "the caller has no relationship with this person"},
+            {"name": "obligation", "valueCode": "audit"},
+            {"name": "section", "part": section},
+        ],
+    }
+
+
 def match_question() -> Json:
     """Return what is known of somebody at the door who has no NHS number at hand."""
     known = {

@@ -102,6 +102,18 @@ SHAPES: Mapping[str, Shape] = {
             "use and every refusal reaches a privacy officer."
         ),
     ),
+    "$explain-access": Shape(
+        200,
+        Content("explanation", "Parameters"),
+        Content("explain-access", "Parameters"),
+        refusals=(*_ASKED, 404),
+        words=(
+            "For privacy officers, within their scope: the same decision that the service makes, for somebody who is "
+            "only supposed (`role`, `organization`, `purpose`; `user`, `assurance`, `incident`, `selfClaimReason`, "
+            "`basis`, `reason`, `senior` and `at` where they matter). Every section is explained, whether or not there "
+            "is anything in it."
+        ),
+    ),
     "$match": Shape(
         200,
         Content("matches", "Bundle"),

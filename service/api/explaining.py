@@ -1,0 +1,122 @@
+"""POST Patient/$explain-access: a privacy officer asks what somebody would get of a person's plan, and why.
+
+In: `nhsNumber` or `patient`; `role`, `organization`, `purpose`; and, where they matter, `user`, `assurance`,
+`incident`, `selfClaimReason`, `basis` with `reason` and `senior` (emergency access), `at`. Out: Parameters with the
+decision, one `section` for each section there is, and no content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fhir_profiles.issues import error
+from security.access_request import BreakGlass
+from security.principal import Purpose
+from security.purposes import KNOWN_PURPOSES
+from service.api import answers
+from service.api.answers import Answer
+from service.api.parameters import Parameters, basis, optional, organisation, place, read_parameters, text, whom
+from service.api.routing import Call
+from service.record.errors import InvalidContent
+from service.record.explain import ExplainAccess, Explained, Question
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Explaining:
+    """The handler of the operation."""
+
+    explain_access: ExplainAccess
+
+    async def explain(self, call: Call) -> Answer:
+        """Answer one question."""
+        given = await read_parameters(call)
+        asked = Question(
+            whom=whom(given),
+            role=self._role(given),
+            organisation=organisation(given, "organization"),
+            purpose=_purpose(given),
+            at=_at(given) or call.caller.at or self.explain_access.access.clock(),
+            user=optional(given, "user", 128),
+            assurance=_assurance(given),
+            incident=optional(given, "incident", 64),
+            self_claim_reason=optional(given, "selfClaimReason", 500),
+            break_glass=_break_glass(given),
+        )
+        return answers.parameters_of(_parts(await self.explain_access(call.caller, asked)))
+
+    def _role(self, given: Parameters) -> str:
+        role = text(given, "role")
+        if role not in self.explain_access.access.policy.roles:
+            raise InvalidContent([error("code-invalid", place("role"), "This is not a role of the sharing policy.")])
+        return role
+
+
+def _purpose(given: Parameters) -> Purpose | None:
+    stated = text(given, "purpose")
+    if stated not in KNOWN_PURPOSES:
+        raise InvalidContent([error("code-invalid", place("purpose"), "This is not a purpose of use (v3-ActReason).")])
+    return Purpose(stated) if stated in list(Purpose) else None
+
+
+def _assurance(given: Parameters) -> int:
+    value = given.get("assurance", {}).get("valueInteger", 1)
+    if value not in (1, 2, 3):
+        raise InvalidContent([error("value", place("assurance"), "assurance is 1, 2 or 3.")])
+    return int(value)
+
+
+def _at(given: Parameters) -> datetime | None:
+    if "at" not in given:
+        return None
+    stated = given["at"].get("valueDateTime") or given["at"].get("valueInstant") or given["at"].get("valueString")
+    try:
+        moment = datetime.fromisoformat(str(stated))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidContent([error("value", place("at"), "Give a time with its zone.")])
+    return moment
+
+
+def _break_glass(given: Parameters) -> BreakGlass | None:
+    if "basis" not in given:
+        return None
+    return BreakGlass(basis(given), optional(given, "reason", 500), optional(given, "senior", 200) or None)
+
+
+def _parts(told: Explained) -> list[Json]:
+    decision, policy = told.decision, told.policy
+    facts: dict[str, Any] = {
+        "http": decision.status,
+        "permitted": decision.permitted,
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "relationship": decision.relationship or "none",
+        "consentState": decision.consent_state or "",
+        "knownPartnerNotice": decision.known_partner_notice,
+        "policy": f"{policy.id}|{policy.version}",
+        "policyHash": policy.hash,
+    }
+    found = [{"name": name, **_valued(value)} for name, value in facts.items() if value != ""]
+    found += [{"name": "obligation", "valueCode": word} for word in sorted(decision.obligations)]
+    found += [{"name": "consent", "valueReference": {"reference": reference}} for reference in told.consents]
+    for section, result in told.sections.items():
+        parts = {
+            "section": section.value,
+            "tier": result.tier.name,
+            "open": result.open,
+            "rule": result.rule,
+            "reason": result.reason,
+        }
+        found.append({"name": "section", "part": [{"name": name, **_valued(value)} for name, value in parts.items()]})
+    return found
+
+
+def _valued(value: object) -> Json:
+    if isinstance(value, bool):
+        return {"valueBoolean": value}
+    return {"valueInteger": value} if isinstance(value, int) else {"valueString": str(value)}
