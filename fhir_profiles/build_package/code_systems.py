@@ -56,6 +56,10 @@ _OUTCOMES = {
         "An active decision of the same kind stands, and the new one does not say whether it replaces it, revokes it or"
         " disagrees with it.",
     ),
+    "emergency-access-locked": (
+        "Emergency access locked",
+        "The caller was refused emergency access too often and may not ask for it for a while, whomever it is about.",
+    ),
     "emergency-view-not-confirmed": (
         "Emergency view not confirmed",
         "The change would close critical parts of the plan to ambulance crews and 111, and does not say that somebody"
