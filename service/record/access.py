@@ -13,20 +13,14 @@ import msgspec
 
 from security.access_policy import AccessPolicy
 from security.access_request import AccessRequest, Relationship, new_decision_id
-from security.audit import AuditEntry, AuditSealer, EventKind, Outcome, kind_of
-from security.audit_tokens import TOKENS_FORM, tokens_of
-from security.clock import Clock, instant
+from security.audit import AuditSealer, Outcome
+from security.audit_tokens import tokens_of
+from security.clock import Clock
 from security.consent import admit, decide
-from security.decision import (
-    REGISTER_RULE,
-    Decision,
-    Obligation,
-    enforceable,
-    guess_limit_reached,
-    impersonal,
-)
+from security.decision import REGISTER_RULE, Decision, Obligation, enforceable, guess_limit_reached, impersonal
 from security.localities import Policies
 from service.record.caller import Asked, Caller, Echo
+from service.record.entries import entry_for
 from service.record.errors import Problem
 from service.record.facts import facts_of
 from service.record.guessing import GUESS_LIMIT, GuessLimit, TooManyGuesses
@@ -58,9 +52,6 @@ PERFORMED = frozenset(
     }
 )
 """Obligations that this service carries out. A decision with any other becomes a refusal (rule 6)."""
-
-LEGAL_BASIS = "UK GDPR 6(1)(e), 9(2)(h); HSCA 2012 s251B"
-"""The basis of every access here: individual care (sharing rules, section 3)."""
 
 MOST_KNOWN = 100_000
 """How many partners of records are remembered as written down already; the store knows them all."""
@@ -255,50 +246,7 @@ class Access:
 
         `outcome` is that of what it permitted; `makes` the sequence that a commit makes, which carries the entry.
         """
-        principal = caller.principal
-        user, manifest = principal.user, None if record is None else record.manifest
-        entry = AuditEntry(
-            time=instant(caller.at or self.clock()),
-            kind=kind_of(asked.interaction) if decision.permitted else EventKind.DECISION,
-            outcome=outcome if decision.permitted else Outcome.REFUSED,
-            request_id=caller.request_id,
-            interaction=asked.interaction,
-            client_id=principal.client_id,
-            organisation=principal.organisation,
-            role=principal.role,
-            user_id="" if user is None else user.id,
-            user_name="" if user is None else user.name,
-            assurance=principal.assurance,
-            purpose=principal.purpose,
-            relationship=decision.relationship,
-            legal_basis=LEGAL_BASIS,
-            token_id=principal.token_id,
-            issuer=principal.issuer,
-            device=caller.device,
-            decision_id=decision.id,
-            permitted=decision.permitted,
-            status=decision.status,
-            rule=decision.rule,
-            reason=decision.reason,
-            policy_id=decision.policy_id,
-            policy_version=decision.policy_version,
-            policy_hash=decision.policy_hash,
-            consent_state=decision.consent_state or "",
-            consents=() if manifest is None else manifest.consents.versions,
-            incident=principal.incident or "",
-            self_claim_reason=principal.self_claim_reason or "",
-            break_glass_basis="" if caller.break_glass is None else caller.break_glass.basis or "",
-            break_glass_reason="" if caller.break_glass is None else caller.break_glass.reason,
-            obligations=tuple(sorted(decision.obligations)),
-            patient="" if manifest is None else manifest.patient,
-            record="" if record is None else record.record_id.hex(),
-            sequence=0 if record is None else record.sequence,
-            references=asked.references,
-            search_parameters=asked.parameters,
-            makes=makes,
-            holder="" if manifest is None else manifest.holder,
-            found_by=TOKENS_FORM,
-        )
+        entry = entry_for(caller, decision, asked, record, outcome, caller.at or self.clock(), makes)
         sealed = self.sealer.seal(entry)
         return SealedEntry(sealed, tokens_of(self.records.index, entry, sealed))
 
