@@ -25,6 +25,7 @@ from security.consent_elements import (
     read_actors,
 )
 from security.errors import ConsentForAnotherPatient
+from security.principal import BUILT_IN_ROLES, RoleWord
 
 
 def check_sharing_consent(
@@ -34,6 +35,7 @@ def check_sharing_consent(
     person_of: Callable[[Reference], str | None] = identifier_value,
     *,
     has_active_successor: bool = False,
+    known_roles: frozenset[RoleWord] = BUILT_IN_ROLES,
 ) -> list[str]:
     """Return, in plain sentences, why a sharing Consent cannot be accepted; empty when it can.
 
@@ -41,7 +43,7 @@ def check_sharing_consent(
         consent: a Consent as it would be written. One that is not about sharing has no problems here.
         patient: the reference of the person whose record it is for (`Patient/<id>`).
         organisation_of: as in `compile_consents`.
-        person_of: as in `compile_consents`.
+        person_of, known_roles: as in `compile_consents`.
         has_active_successor: another active sharing Consent of the record replaces this one, or comes with it and does.
 
     """
@@ -57,7 +59,9 @@ def check_sharing_consent(
             "provision.type is deny and which replaces this one; to permit, one whose provision.type is permit"
         ]
     try:
-        compiled = compile_consents([{**consent, "status": "active"}], patient, organisation_of, person_of)
+        compiled = compile_consents(
+            [{**consent, "status": "active"}], patient, organisation_of, person_of, known_roles=known_roles
+        )
     except ConsentForAnotherPatient:
         return ["Consent.patient names another person than the one whose record this is"]
     if status != "active":
@@ -65,7 +69,7 @@ def check_sharing_consent(
     problems = _base_problems(consent)
     walked = _walk(consent)
     for path, provision, deny in walked:
-        problems += _provision_problems(path, provision, organisation_of, person_of, deny=deny)
+        problems += _provision_problems(path, provision, organisation_of, person_of, known_roles, deny=deny)
     paths = [path for path, _, _ in walked] or ["Consent.provision"]
     return problems + [problem for one in compiled.consents for problem in tree_problems(one, paths)]
 
@@ -107,6 +111,7 @@ def _provision_problems(
     provision: Mapping[str, Any],
     organisation_of: Callable[[Reference], str | None],
     person_of: Callable[[Reference], str | None],
+    known_roles: frozenset[RoleWord],
     *,
     deny: bool,
 ) -> list[str]:
@@ -124,7 +129,7 @@ def _provision_problems(
         problems.append(f"{path}.purpose is not a purpose of use of v3-ActReason")
     if not action_applies(provision.get("action"))[1]:
         problems.append(f"{path}.action is not understood")
-    named = read_actors(provision.get("actor"), organisation_of, person_of, widen=False)
+    named = read_actors(provision.get("actor"), organisation_of, person_of, widen=False, known_roles=known_roles)
     if not participations_understood(provision.get("actor")):
         problems.append(f"{path}.actor.role must be a v3-ParticipationType; IRCP for whom the provision is about")
     elif not named.known:

@@ -26,6 +26,7 @@ from security.consent_elements import (
 from security.consent_times import Arrival, PastConsent, Period, overtaken
 from security.consent_tree import Effect, Provision, ProvisionTree
 from security.errors import ConsentForAnotherPatient
+from security.principal import BUILT_IN_ROLES, RoleWord
 
 __all__ = ["CompiledConsent", "CompiledConsents", "Effect", "Provision", "compile_consents", "is_sharing_consent"]
 
@@ -82,6 +83,7 @@ def compile_consents(
     organisation_of: Callable[[Reference], str | None],
     person_of: Callable[[Reference], str | None] = identifier_value,
     before: CompiledConsents | None = None,
+    known_roles: frozenset[RoleWord] = BUILT_IN_ROLES,
 ) -> CompiledConsents:
     """Return the compiled form of one person's Consents; of those that are not active sharing Consents only the times.
 
@@ -92,6 +94,7 @@ def compile_consents(
         person_of: returns the user id of a human that a reference names, None where it cannot be told.
         before: what the record held until now. It tells when a Consent was first received, and since when it says what
             it says; `meta.lastUpdated`, which is ours, tells both of what is not in it.
+        known_roles: the roles of this deployment; a word that is none of them is not understood.
 
     Raises:
         ConsentForAnotherPatient: one of them names somebody else.
@@ -110,7 +113,8 @@ def compile_consents(
     first = {past.id: past.arrival.received for past in before.past}
     first |= {consent.id: consent.arrival.received for consent in before.consents}
     compiled = [
-        _compile(consent, replaced[position], organisation_of, person_of) for position, consent in enumerate(rules)
+        _compile(consent, replaced[position], organisation_of, person_of, known_roles)
+        for position, consent in enumerate(rules)
     ]
     compiled = [
         msgspec.structs.replace(one, arrival=_arrival(rules[position], first.get(one.id), known.get(one.id), one))
@@ -176,12 +180,13 @@ def _compile(
     supersedes: frozenset[int],
     organisation_of: Callable[[Reference], str | None],
     person_of: Callable[[Reference], str | None],
+    known_roles: frozenset[RoleWord],
 ) -> CompiledConsent:
     root = consent.get("provision")
     root = root if isinstance(root, Mapping) else {}
     base = base_of(consent)
     modified = bool(consent.get("modifierExtension") or consent.get("implicitRules"))
-    tree = ProvisionTree(organisation_of, person_of)
+    tree = ProvisionTree(organisation_of, person_of, known_roles)
     tree.add_root(root, base, modified=modified)
     start, end, understood = period_of(root.get("period"))
     meta = consent.get("meta")

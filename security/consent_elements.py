@@ -23,7 +23,7 @@ from fhir_profiles.sections import TIER, Section, Tier
 from security import cells
 from security.clock import LONDON, microseconds
 from security.labels import ACT_CODE, CONFIDENTIALITY, NOPAT, RESTRICTED, VERY_RESTRICTED
-from security.principal import Role
+from security.principal import BUILT_IN_ROLES, RoleWord
 from security.purposes import ACT_REASON, KNOWN_PURPOSES
 
 Reference = Mapping[str, Any]
@@ -40,7 +40,6 @@ _NOT_RECIPIENTS = frozenset({"AUT", "CST", "ENT", "INF", "WIT", "SBJ", "CONSENTE
 
 _SECTIONS = {section.value: section for section in Section}
 _TIERS = {tier.name: tier for tier in Tier}
-_ROLES = frozenset(role.value for role in Role)
 
 _SENSITIVE = {
     "PSY": Section.MENTAL_HEALTH,
@@ -172,8 +171,9 @@ def read_actors(
     person_of: Callable[[Reference], str | None],
     *,
     widen: bool,
+    known_roles: frozenset[RoleWord] = BUILT_IN_ROLES,
 ) -> Actors:
-    """Return the recipients that a provision names.
+    """Return the recipients that a provision names; `known_roles` are those of the policies in force.
 
     `widen` is set for a deny: it also matches a recipient whose participation is not known to be another, where a
     permit matches IRCP alone.
@@ -196,7 +196,7 @@ def read_actors(
         if isinstance(identifier, Mapping) and identifier.get("system") == ROLE_SYSTEM:
             role = str(identifier.get("value", ""))
             roles.add(role)
-            known = known and role in _ROLES
+            known = known and role in known_roles
         elif (organisation := organisation_of(reference)) is not None:
             organisations.add(organisation)
         elif (person := person_of(reference)) is not None:

@@ -15,6 +15,7 @@ import msgspec
 from security import cells
 from security.consent_base import Base
 from security.consent_elements import (
+    Actors,
     Reference,
     action_applies,
     data_cells,
@@ -23,6 +24,7 @@ from security.consent_elements import (
     purposes_of,
     read_actors,
 )
+from security.principal import RoleWord
 from security.purposes import EMERGENCY_PURPOSES
 
 
@@ -66,10 +68,12 @@ class ProvisionTree:
         self,
         organisation_of: Callable[[Reference], str | None],
         person_of: Callable[[Reference], str | None],
+        known_roles: frozenset[RoleWord],
     ) -> None:
         self.provisions: list[Provision] = []
         self._organisation_of = organisation_of
         self._person_of = person_of
+        self._known_roles = known_roles
 
     def add_root(self, root: Mapping[str, Any], base: Base, *, modified: bool) -> None:
         """Add the root and everything below. `modified`: the Consent carries a modifier that is not known here."""
@@ -110,6 +114,10 @@ class ProvisionTree:
         self.provisions.append(compiled)
         return len(self.provisions) - 1, doubted
 
+    def _actors(self, provision: Mapping[str, Any], *, widen: bool) -> Actors:
+        named = provision.get("actor")
+        return read_actors(named, self._organisation_of, self._person_of, widen=widen, known_roles=self._known_roles)
+
     def _deny(self, provision: Mapping[str, Any], depth: int, parent: int, inherited: int) -> Provision:
         """Return a deny; whatever of it is not understood matches."""
         if provision.get("modifierExtension"):
@@ -119,7 +127,7 @@ class ProvisionTree:
         reading, actions_known = action_applies(provision.get("action"))
         if actions_known and not reading:
             return Provision(Effect.NOTHING, depth, parent, cells.pack(inherited))
-        actors = read_actors(provision.get("actor"), self._organisation_of, self._person_of, widen=True)
+        actors = self._actors(provision, widen=True)
         data = data_cells(provision, widen=True)
         return Provision(
             Effect.DENY,
@@ -141,7 +149,7 @@ class ProvisionTree:
         start, end, period_known = period_of(provision.get("period"))
         purposes, _ = purposes_of(provision.get("purpose"))
         reading, _ = action_applies(provision.get("action"))
-        actors = read_actors(provision.get("actor"), self._organisation_of, self._person_of, widen=False)
+        actors = self._actors(provision, widen=False)
         data = data_cells(provision, widen=False)
         if data is None or not period_known or not reading or (provision.get("purpose") and not purposes):
             return None

@@ -81,7 +81,7 @@ def answer(request: Mapping[str, Any], policies: Policies, at: datetime) -> dict
     if unknown := sorted(set(request) - _KEYS):
         raise DecideRequestError(f"unknown key: {', '.join(unknown)}")
     asked = _access_request(request, policies.roles)
-    facts = _facts(request)
+    facts = _facts(request, policies.roles)
     present = _sections(request)
     policy = policies.governing(_places(request))
     decision = admit(asked, policies.base) or decide(asked, facts, policy, at, admitted=policy is not policies.base)
@@ -111,12 +111,12 @@ def _access_request(request: Mapping[str, Any], roles: frozenset[RoleWord]) -> A
     )
 
 
-def _facts(request: Mapping[str, Any]) -> RecordFacts:
+def _facts(request: Mapping[str, Any], roles: frozenset[RoleWord]) -> RecordFacts:
     days = _plain(request, "days_since_death", int, 0)
     if days < 0:
         raise DecideRequestError("days_since_death counts from 0")
     return RecordFacts(
-        consents=_consents(request),
+        consents=_consents(request, roles),
         sflag=_word(request, "sflag", SFlag, SFlag.UNRESTRICTED),
         life=_word(request, "life", Life, Life.ALIVE),
         days_since_death=days,
@@ -208,7 +208,7 @@ def _proxy(request: Mapping[str, Any]) -> ProxyAuthority | None:
     )
 
 
-def _consents(request: Mapping[str, Any]) -> CompiledConsents | ConsentState:
+def _consents(request: Mapping[str, Any], roles: frozenset[RoleWord]) -> CompiledConsents | ConsentState:
     listed, old = request.get("consents"), request.get("legacy_consents")
     if listed is None and old is None:
         return _word(request, "consent", ConsentState, ConsentState.NOT_RECORDED)
@@ -223,7 +223,7 @@ def _consents(request: Mapping[str, Any]) -> CompiledConsents | ConsentState:
     named = [consent["patient"] for consent in listed if isinstance(consent.get("patient"), dict)]
     people = {str(patient["reference"]) for patient in named if "reference" in patient}
     try:
-        return compile_consents(listed, min(people, default=""), _named_organisation, _named_person)
+        return compile_consents(listed, min(people, default=""), _named_organisation, _named_person, known_roles=roles)
     except ConsentForAnotherPatient as error:
         raise DecideRequestError("consents: they are of more than one person") from error
 

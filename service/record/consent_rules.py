@@ -12,6 +12,7 @@ from security.consent_check import check_sharing_consent
 from security.consent_compile import is_sharing_consent
 from security.consent_contradictions import problems_beside
 from security.emergency_view import closed_by, is_confirmed
+from security.principal import RoleWord
 from service.record.changes import Change, Method, Resource
 from service.record.decoded import decode_slice
 from service.record.derive import organisation_of, person_of
@@ -20,7 +21,7 @@ from service.record.errors import EmergencyViewCloses, InvalidContent
 from service.record.records import NewState, OpenRecord
 
 
-def problems(changes: Sequence[Change], after: Mapping[str, Resource]) -> list[Issue]:
+def problems(changes: Sequence[Change], after: Mapping[str, Resource], known_roles: frozenset[RoleWord]) -> list[Issue]:
     """Return what is wrong with the sharing Consents that are written, in themselves and beside the others.
 
     `after` are the record's resources as they would be.
@@ -44,6 +45,7 @@ def problems(changes: Sequence[Change], after: Mapping[str, Resource]) -> list[I
             patient,
             lambda actor: organisation_of(actor, after),
             lambda actor: person_of(actor, after),
+            known_roles=known_roles,
             has_active_successor=any(change.reference in replaced_references(one) for one in active),
         )
         if consent.get("status") == "active":

@@ -12,6 +12,7 @@ from fhir_profiles.sections import TIER, Section
 from security.clock import instant
 from security.consent_compile import compile_consents
 from security.labels import SFlag, entry_tier, sflag_of
+from security.principal import BUILT_IN_ROLES, RoleWord
 from service.plan.mask import Mask
 from service.plan.particulars import Particulars, of_patient, unplaced
 from service.plan.places import Places, places_in
@@ -41,8 +42,10 @@ PDS_SCALE = derive.CONFIDENTIALITY
 class Draft:
     """A record being changed. Read the current resources, `put` and `delete`, then `finish`."""
 
-    def __init__(self, record: OpenRecord) -> None:
+    def __init__(self, record: OpenRecord, known_roles: frozenset[RoleWord] = BUILT_IN_ROLES) -> None:
+        """`known_roles`: those of this deployment, which a Consent may name."""
         self._record = record
+        self._known_roles = known_roles
         # Copies: laying out moves offsets, and the opened record must stay as it was read.
         self._entries = {entry.reference: copy(entry) for entry in record.entries.values()}
         self._decoded: dict[str, Resource] = {}
@@ -180,6 +183,7 @@ class Draft:
                 lambda actor: derive.organisation_of(actor, resources),
                 lambda actor: derive.person_of(actor, resources),
                 before=old.consents,
+                known_roles=self._known_roles,
             ),
             sflag=self._sflag,
             life=life,

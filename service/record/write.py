@@ -195,7 +195,7 @@ class WriteRecord:
     async def _apply(
         self, caller: Caller, prepared: Prepared, asked: Asked, idempotency: Idempotency | None, record: OpenRecord
     ) -> Written:
-        draft = Draft(record)
+        draft = Draft(record, self.access.policies.roles)
         before = copy(record)
         results: list[Result] = []
         changes = prepared.changes

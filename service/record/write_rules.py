@@ -8,6 +8,7 @@ from fhir_profiles.issues import Issue, error
 from fhir_profiles.sections import Section, Tier, section_of
 from security.decision import Decision
 from security.labels import label_problems, splits_decision_group
+from security.principal import RoleWord
 from security.writes import Authorship, WriteVerdict, asks_who, may_write
 from service.plan.context import PlanContext
 from service.plan.proxies import suspends_proxy
@@ -49,7 +50,7 @@ async def check(
     after = _after(changes, draft)
     sections = {reference: section_of(resource) for reference, resource in after.items()}
     await _check_references(access, prepared, draft)
-    _check_content(changes, after, sections)
+    _check_content(changes, after, sections, access.policies.roles)
     _check_authority(access, caller, changes, draft, after, sections)
     _check_seen_whole(changes, draft, decision)
     _check_decisions(changes, draft, after, decision)
@@ -90,8 +91,13 @@ async def _check_references(access: Access, prepared: Prepared, draft: Draft) ->
         raise InvalidContent(issues)
 
 
-def _check_content(changes: Sequence[Change], after: dict[str, Resource], sections: dict[str, Section | None]) -> None:
-    issues = consent_rules.problems(changes, after)
+def _check_content(
+    changes: Sequence[Change],
+    after: dict[str, Resource],
+    sections: dict[str, Section | None],
+    known_roles: frozenset[RoleWord],
+) -> None:
+    issues = consent_rules.problems(changes, after, known_roles)
     for change in changes:
         if change.method is Method.DELETE:
             if change.type == "Patient":

@@ -16,6 +16,8 @@ from tests.running import Running, running
 
 CENTRE = "ZZCOO1"
 SCHOOL = "ZZSCH1"
+PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+RECIPIENT = {"coding": [{"system": PARTICIPATION, "code": "IRCP"}]}
 ABSENT = invented.nhs_number(FIRST + 7_999)
 
 
@@ -114,7 +116,7 @@ def test_a_school_has_what_the_consent_names_for_it(two, in_the_north):
     section = {"coding": [{"system": code_system("section"), "code": "allergies"}]}
     identity = {"coding": [{"system": code_system("section"), "code": "demographics"}]}
     recipient = {
-        "role": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]},
+        "role": RECIPIENT,
         "reference": {
             "type": "Organization",
             "identifier": {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": SCHOOL},
@@ -129,3 +131,23 @@ def test_a_school_has_what_the_consent_names_for_it(two, in_the_north):
     assert found["total"] == 1
     for hidden in ("Observation", "Condition", "MedicationRequest"):
         assert two.call("GET", f"/{hidden}?patient={in_the_north.patient}", school).json()["total"] == 0
+
+
+def test_a_consent_may_name_an_added_role_and_no_other_word(two: Running, in_the_north: Person) -> None:
+    def naming(role: str) -> int:
+        actor = {
+            "role": {
+                "coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "IRCP"}]
+            },
+            "reference": {"identifier": {"system": code_system("role"), "value": role}},
+        }
+        denied = {"type": "deny", "actor": [actor]}
+        consent = sharing(in_the_north, "permit", provision={"provision": [denied]})
+        return two.call("POST", "/Consent", gp(two), consent).status_code
+
+    read = f"/{in_the_north.patient}"
+    assert two.call("GET", read, two.token("chaplain", "ZZCHP1")).status_code == 200
+    assert naming("porter") == 422
+    assert naming("chaplain") == 201
+    assert two.call("GET", read, two.token("chaplain", "ZZCHP1")).status_code == 404
+    assert two.call("GET", read, two.token("coordination", CENTRE)).status_code == 200
