@@ -82,6 +82,12 @@ class Operations:
         answer.headers["Emergency-Access-Until"] = given.expires
         return answer
 
+    async def emergency_grant(self, caller: Caller, asked: BreakGlass, echo: Echo) -> str:
+        """Break glass as $break-glass does, for a page that draws the answer by the grant; return the grant."""
+        now = caller.at or self.read_record.access.clock()
+        question = EmergencySummary(echo.nhs_number, now, self.style, interaction=INTERACTION)
+        return (await self.emergency_access(caller, asked, echo, question)).grant
+
     async def under(self, caller: Caller, grant: str) -> Caller:
         """Return the caller as one who reads under emergency access that was given before."""
         return await self.emergency_access.under(caller, grant)

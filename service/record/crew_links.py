@@ -47,18 +47,22 @@ class _Meaning(msgspec.Struct, array_like=True, frozen=True):
     """The NHS number by whose open incident the link is good; empty where there was none when it was made."""
     attended: bool = False
     """Whether the incident called `incident` was open when the link was made, and registered without a number."""
+    grant: str = ""
+    """Emergency access that its maker was given, by which the plan is read through this link."""
 
 
 @dataclass(frozen=True, slots=True)
 class Led:
     """Where a link leads: to an NHS number or a `Patient/id`, or to whoever may be meant by what is known of them.
 
-    `incident` is the number of the incident that the crew attends, where the link was made in its name.
+    `incident` is the number of the incident that the crew attends, where the link was made in its name; `grant` the
+    emergency access by which the plan is read.
     """
 
     whom: str
     incident: str = ""
     about: Particulars | None = None
+    grant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,25 +100,28 @@ class CrewLinks:
             )
         return await self._keep(meaning, expires)
 
-    async def by_hand(self, principal: Principal, whom: str, number: str = "") -> Link:
+    async def by_hand(self, principal: Principal, whom: str, number: str = "", *, grant: str = "") -> Link:
         """Make a link for one signed-in person to an NHS number that they typed, or to a `Patient/id` that they picked.
 
-        Whether there is such a plan is asked when the link is opened. `number` is the NHS number of whom they picked.
+        Whether there is such a plan is asked when the link is opened. `number` is the NHS number of whom they picked;
+        `grant` the emergency access that they were given to them.
         """
-        return await self._own(principal, whom, None, number or (whom if "/" not in whom else ""))
+        return await self._own(principal, whom, None, number or (whom if "/" not in whom else ""), grant)
 
     async def to_whoever(self, principal: Principal, about: Particulars) -> Link:
         """Make a link for one signed-in person to whoever may be meant by what they typed."""
         return await self._own(principal, "", about, "")
 
-    async def _own(self, principal: Principal, whom: str, about: Particulars | None, number: str) -> Link:
+    async def _own(
+        self, principal: Principal, whom: str, about: Particulars | None, number: str, grant: str = ""
+    ) -> Link:
         now, register, organisation = self.access.clock(), self.access.register, principal.organisation
         user, incident = "" if principal.user is None else principal.user.id, principal.incident or ""
         expires = now + LIFETIME
         named = bool(number) and await register.names(number, organisation, user or None, instant(now))
         attended = bool(incident) and bool(await register.about(organisation, user or None, incident, instant(now)))
         meaning = _Meaning(
-            whom, organisation, user, instant(expires), incident, about, number if named else "", attended
+            whom, organisation, user, instant(expires), incident, about, number if named else "", attended, grant
         )
         return await self._keep(meaning, expires)
 
@@ -149,7 +156,7 @@ class CrewLinks:
             if not told:
                 raise NotHere
             about = told[0]
-        return Led(meaning.whom, meaning.incident, about)
+        return Led(meaning.whom, meaning.incident, about, meaning.grant)
 
     async def _refuse(self, caller: Caller) -> NoReturn:
         """Write down that somebody used a link that was made for somebody else; raise NotHere."""

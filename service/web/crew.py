@@ -38,7 +38,7 @@ from service.web.reading import Document, read_document
 from service.web.session import Session, Sessions, used
 from service.web.sign_in import signed_in
 
-_OURS = re.compile(r"/crew(/search|/i/[A-Za-z0-9_-]{32}(/details|/outcome)?)?")
+_OURS = re.compile(r"/crew(/search|/i/[A-Za-z0-9_-]{32}(/details|/outcome|/emergency)?)?")
 
 
 @dataclass(slots=True)
@@ -114,6 +114,8 @@ class Crew:
         """Return the emergency answer about a person: the bytes that the API gives the same caller, read back."""
         caller = visit.caller(led.incident)
         require(caller.principal.scopes, "Patient", "r")
+        if led.grant:
+            caller = await self.operations.under(caller, led.grant)
         answer = await self.operations.summary_of(caller, led.whom)
         return read_document(json.decode(bytes(answer.body)))
 

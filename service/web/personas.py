@@ -13,6 +13,10 @@ ISSUER = "crew-pages"
 """Who vouches for a session, in audit entries."""
 
 
+FACTORS = 2
+"""The invented people count as signed in with two factors, so that emergency access can be tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class Persona:
     """Somebody to sign in as: through which demo client, in which role."""
@@ -49,5 +53,6 @@ def persona(key: str, registry: ClientRegistry, session_id: str) -> Principal | 
     client = None if chosen is None else registry.get(chosen.client)
     if chosen is None or client is None or chosen.role not in client.roles:
         return None
-    asserted = Asserted(chosen.organisation, chosen.role, DEFAULT_PURPOSE[chosen.role], chosen.person)
+    purpose = DEFAULT_PURPOSE[chosen.role]
+    asserted = Asserted(chosen.organisation, chosen.role, purpose, chosen.person, assurance=FACTORS)
     return asserted.principal(client, client.scopes, session_id, ISSUER)

@@ -11,7 +11,8 @@ from starlette.routing import BaseRoute, Route
 from service.api import outcomes
 from service.api.errors import RequestProblem
 from service.record.access import Refused
-from service.web import answer, entering, find, searching, signing_in, telling
+from service.record.break_glass import EmergencyAccessEnded
+from service.web import answer, emergency_access, entering, find, searching, signing_in, telling
 from service.web.answer import LinkClosed
 from service.web.assets import PREFIX, StyleSheet
 from service.web.crew import Crew, Handler, Visit, go, ours
@@ -31,6 +32,8 @@ _EVERYWHERE: tuple[tuple[str, str, str, Handler], ...] = (
     ("crew-details", "GET", f"{_LINK}/details", answer.details),
     ("crew-outcome", "GET", f"{_LINK}/outcome", telling.outcome_page),
     ("crew-tell", "POST", f"{_LINK}/outcome", telling.tell),
+    ("crew-emergency", "GET", f"{_LINK}/emergency", emergency_access.form_page),
+    ("crew-breaks-glass", "POST", f"{_LINK}/emergency", emergency_access.ask),
     ("crew-saved", "GET", f"{_LINK}/outcome/saved", telling.saved),
 )
 _DEMO: tuple[tuple[str, str, str, Handler], ...] = (
@@ -91,6 +94,8 @@ def _trouble(crew: Crew, visit: Visit, problem: Exception) -> Response:
     """Return the page for a failure; its status is the API's for the same failure."""
     if isinstance(problem, LinkClosed):
         return crew.draw(visit, "link_closed.html", 404)
+    if isinstance(problem, EmergencyAccessEnded):
+        return crew.draw(visit, "not_done.html", 403, why="Emergency access has ended. Ask again, with a new reason.")
     if isinstance(problem, ForeignForm):
         visit.give = None  # whoever sent this changes nothing of the session, be it there or be it a new one
         return crew.draw(visit, "not_done.html", 403, why="It was not sent by a page of this service.")

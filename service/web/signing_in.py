@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from service.web import find, searching, telling
+from service.web import emergency_access, find, searching, telling
 from service.web.crew import Crew, Visit, go, ours
 from service.web.drafts import Draft
 from service.web.entering import must_sign_in
@@ -39,4 +39,6 @@ def _typed_again(crew: Crew, visit: Visit, draft: Draft) -> Response:
         return find.again(crew, visit, draft.fields)
     if draft.path == "/crew/search":
         return searching.again(crew, visit, draft.fields)
+    if draft.path.endswith("/emergency"):
+        return emergency_access.again(crew, visit, draft.path, draft.fields)
     return telling.again(crew, visit, draft.path, draft.fields)
