@@ -1,0 +1,368 @@
+"""A few people of whom every part holds a word that nothing else holds, and what one caller gets of one of them."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+
+from fhir_profiles.canonical import code_system
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM, PROXY_USER_SYSTEM
+from fhir_profiles.terminology import EPACCS, SNOMED
+from security.audit import AuditEntry, AuditSealer
+from security.clock import system_clock
+from security.issuer import Issuer
+from security.keys import open_keys
+from security.registry import ClientRegistry
+from service.app import issuer_of
+from service.people import invented
+from service.people.values import USER_ID
+from tests.journeys.people import DR_TESTWICK, FIRST, Json, explained, references_of, transaction
+from tests.journeys.sharing_examples import (
+    HOLDER,
+    ORGANISATION_OF,
+    THE_CALLER,
+    THEIR_ORGANISATION,
+    THEIR_ROLE,
+    Caller,
+    Limits,
+    Provision,
+    as_fhir,
+)
+from tests.running import Running, parameters
+
+SECTIONS = (
+    *("cpr_decision", "treatment_escalation", "adrt", "lpa_health_welfare", "decision_context"),
+    *("allergies", "preferred_place", "diagnoses", "care_plan", "what_matters", "about_me", "mental_health"),
+    *("substance_use", "safeguarding", "third_party", "gender_recognition"),
+)
+"""The sections of which each person has a note."""
+PATIENT = "the Patient"
+"""Beside the sections, what may be asked for."""
+GROUP = SECTIONS[:5]
+URGENT = SECTIONS[:7]
+ATTORNEY = "zz-attorney-9"
+BORN = "1941-03-02"
+
+
+def word_of(section: str, index: int) -> str:
+    """Return the word that a person's part holds and nothing else does."""
+    return f"zq{index}x{section.replace('_', '')}"
+
+
+@dataclass(slots=True)
+class Known:
+    """A person of the examples: number, Patient, the notes by their section, and the Consent with its version."""
+
+    index: int
+    nhs_number: str
+    patient: str
+    notes: dict[str, str]
+    consent: str = ""
+    version: int = 0
+
+
+def admit(service: Running, token: str, index: int) -> Known:
+    """Let the practice post the plan of somebody who has something in every section."""
+    number = invented.nhs_number(FIRST + index)
+    answer = service.call("POST", "", token, _plan(number, index))
+    assert answer.status_code == 200, answer.text
+    references = references_of(answer)
+    notes = [one for one in references if one.startswith("Observation/")]
+    return Known(index, number, references[0], dict(zip(SECTIONS, notes, strict=False)))
+
+
+def _plan(number: str, index: int) -> Json:
+    doctor = {
+        "type": "Practitioner",
+        "identifier": {"system": USER_ID, "value": DR_TESTWICK.id},
+        "display": DR_TESTWICK.name,
+    }
+    teams = sorted(set(ORGANISATION_OF.values()) - {"ZZAMB1", "ZZ1110", "ZZAPP1", "ZZCOO1"} - _BY_CONSENT)
+    entries: list[Json] = [
+        {
+            "resourceType": "Patient",
+            "identifier": [{"system": NHS_NUMBER_SYSTEM, "value": number}],
+            "name": [{"use": "official", "family": word_of("name", index).capitalize(), "given": ["Ada"]}],
+            "birthDate": BORN,
+            "address": [{"line": [f"1 {word_of('address', index)} Street"], "city": "Exampleton"}],
+            "generalPractitioner": [_organisation(HOLDER)],
+        },
+        {
+            "resourceType": "CareTeam",
+            "status": "active",
+            "subject": {"reference": _PERSON},
+            "participant": [{"member": _organisation(code)} for code in teams],
+        },
+        {
+            "resourceType": "RelatedPerson",
+            "patient": {"reference": _PERSON},
+            "identifier": [{"system": PROXY_USER_SYSTEM, "value": ATTORNEY}],
+            "relationship": [
+                {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-RoleCode", "code": "HPOWATT"}]}
+            ],
+            "name": [{"family": "Example", "given": ["Attorney"]}],
+        },
+        *(_note(section, index, doctor) for section in SECTIONS),
+        {
+            "resourceType": "DocumentReference",
+            "status": "current",
+            "docStatus": "final",
+            "type": {"coding": [{"system": SNOMED, "code": "1052921000000100"}]},
+            "subject": {"reference": _PERSON},
+            "content": [{"attachment": {"title": "Seen at the practice"}}],
+            "context": {"related": [{"reference": _ATTORNEY}]},
+        },
+    ]
+    bundle = transaction(*(("POST", one["resourceType"], one) for one in entries))
+    for place, entry in enumerate(bundle["entry"]):
+        entry["fullUrl"] = _urn(place)
+    return bundle
+
+
+def _urn(place: int) -> str:
+    return f"urn:uuid:{place:08d}-0000-4000-8000-000000000000"
+
+
+_PERSON, _ATTORNEY = _urn(0), _urn(2)
+_BY_CONSENT = {ORGANISATION_OF[role] for role in ("support", "education", "bereavement")}
+
+
+def _organisation(code: str) -> Json:
+    return {"type": "Organization", "identifier": {"system": ODS_SYSTEM, "value": code}}
+
+
+def _note(section: str, index: int, doctor: Json) -> Json:
+    """Return the note of a section: of the decisions what makes them such."""
+    word = word_of(section, index)
+    note: Json = {
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [{"coding": [{"system": code_system("section"), "code": section}]}],
+        "code": {"text": word},
+        "subject": {"reference": _PERSON},
+        "effectiveDateTime": "2026-05-01",
+        "performer": [doctor],
+        "note": [{"text": f"{word} was said"}],
+    }
+    if section == "cpr_decision":
+        note["code"] = {"coding": [{"system": SNOMED, "code": "304251008"}], "text": word}
+        note["valueCodeableConcept"] = {"coding": [{"system": SNOMED, "code": "450476008"}]}
+    elif section == "lpa_health_welfare":
+        note["code"] = {"coding": [{"system": SNOMED, "code": "816361000000101"}], "text": word}
+        note |= {"valueBoolean": True, "focus": [{"reference": _ATTORNEY}]}
+    elif section == "decision_context":
+        note["code"] = {"coding": [{"system": EPACCS, "code": "decision-capacity"}], "text": word}
+        note["valueCodeableConcept"] = {"coding": [{"system": EPACCS, "code": "lacks-capacity"}]}
+    return note
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What one caller got about one person."""
+
+    emergency: httpx.Response
+    searched: httpx.Response
+    read: httpx.Response
+    vread: httpx.Response
+    history: httpx.Response
+
+    def without_search(self) -> list[httpx.Response]:
+        """Return the answers whose status tells whether there was anything."""
+        return [self.emergency, self.read, self.vread, self.history]
+
+    def all(self) -> list[httpx.Response]:
+        """Return every answer."""
+        return [*self.without_search(), self.searched]
+
+
+_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
+    """Return all that an answer tells, but for ids and times: status, headers, body."""
+    headers = {name: value for name, value in answer.headers.items() if name not in ("date", "x-request-id")}
+    return answer.status_code, headers, _ID.sub(b"ID", answer.content)
+
+
+@dataclass(slots=True, repr=False)
+class World:
+    """A service with its people, and the means to be anybody and to read the audit."""
+
+    service: Running
+    known: list[Known] = field(default_factory=list)
+    absent: str = ""
+    _issuer: Issuer | None = field(default=None)
+    _sealer: AuditSealer | None = field(default=None)
+    _filed: int = 0
+    _strangers: int = 0
+
+    def stranger(self) -> int:
+        """Return a number that nobody had before."""
+        self._strangers += 1
+        return self._strangers
+
+    def token(self, role: str, organisation: str, **claims: Any) -> str:
+        """Return a token for anyone; unlike `Running.token` this reads keys and clients once."""
+        if self._issuer is None:
+            settings = self.service.settings
+            registry = ClientRegistry.load(settings.clients)
+            self._issuer = issuer_of(settings, open_keys(settings.keys), registry, system_clock, None)
+        return self._issuer.mint(role, organisation, **claims)
+
+    def filed(self) -> Iterator[AuditEntry]:
+        """Yield the audit entries that were filed since this was asked before."""
+        settings = self.service.settings
+        if self._sealer is None:
+            self._sealer = AuditSealer(open_keys(settings.keys).audit_seal, settings.tenant)
+        with closing(sqlite3.connect(f"file:{settings.store.removeprefix('sqlite://')}?mode=ro", uri=True)) as database:
+            rows = database.execute(
+                "SELECT filed, sealed FROM audit WHERE filed > ? ORDER BY filed", (self._filed,)
+            ).fetchall()
+        for filed, sealed in rows:
+            self._filed = filed
+            yield self._sealer.open(sealed)
+
+
+@dataclass(slots=True)
+class Asking:
+    """One caller of an example asks about one person: who they are, and what they got."""
+
+    world: World
+    caller: Caller
+    person: Known
+    organisation: str
+    user: str
+    token: str
+    _got: Got | None = None
+    _found: dict[str, Json] | None = None
+
+    @classmethod
+    def of(cls, world: World, caller: Caller, person: Known) -> Asking:
+        """Sign a caller in; a stranger's organisation is one that nobody had before."""
+        number = world.stranger()
+        organisation = f"ZZ{number:05}" if caller.stranger else caller.organisation
+        user = {"patient": person.nhs_number, "proxy": ATTORNEY}.get(caller.role, f"zz-inv-{number}")
+        if caller.stranger:
+            user = world.absent if caller.role == "patient" else f"zz-inv-{number}"
+        claims: dict[str, Any] = {"assurance": 2, "purpose": caller.purpose}
+        if caller.role != "system":
+            claims["user_id"] = user
+        if caller.claims:
+            claims["self_claim_reason"] = "Called to the door by a neighbour"
+        return cls(world, caller, person, organisation, user, world.token(caller.role, organisation, **claims))
+
+    @property
+    def got(self) -> Got:
+        """What the caller got."""
+        assert self._got is not None
+        return self._got
+
+    def note(self, section: str) -> str:
+        """Return the reference of the person's note of a section."""
+        return self.person.notes[section]
+
+    def choose(self, chosen: Provision) -> bool:
+        """Let the person write a sharing Consent in the place of the one before; say whether it was accepted."""
+        person, call = self.person, self.world.service.call
+        token = self.world.token("patient", "ZZAPP1", user_id=person.nhs_number)
+        consent = _consent(person, as_fhir(chosen, self.user, self.organisation, self.caller.role), chosen.kind)
+        if person.consent:
+            sent = {**consent, "id": person.consent.partition("/")[2]}
+            answer = call("PUT", f"/{person.consent}", token, sent, {"If-Match": f'W/"{person.version}"'})
+        else:
+            answer = call("POST", "/Consent", token, consent)
+        if answer.is_success:
+            person.consent = f"Consent/{answer.json()['id']}"
+            person.version = int(answer.json()["meta"]["versionId"])
+            return True
+        assert answer.status_code == 422, answer.text
+        found = call("GET", f"/Consent?patient={person.patient}", token).json().get("entry", ())
+        kept = [(f"Consent/{entry['resource']['id']}", entry["resource"]["meta"]["versionId"]) for entry in found]
+        assert kept == ([(person.consent, str(person.version))] if person.consent else [])
+        return False
+
+    def ask(self, asked_for: str) -> None:
+        """Ask in every way about the person and one note."""
+        list(self.world.filed())
+        asked = self.person.patient if asked_for == PATIENT else self.note(asked_for)
+        self._got = self._ask(self.person.nhs_number, self.person.patient, asked)
+
+    def of_nobody(self, asked_for: str) -> Got:
+        """Ask the same about somebody who does not exist."""
+        kind = "Patient" if asked_for == PATIENT else "Observation"
+        nobody = "00000000-0000-4000-8000-000000000000"
+        return self._ask(self.world.absent, f"Patient/{nobody}", f"{kind}/{nobody}")
+
+    def _ask(self, number: str, patient: str, asked: str) -> Got:
+        call, token, headers = self.world.service.call, self.token, {}
+        if self.caller.glass:
+            said = {"nhsNumber": number, "birthDate": BORN, "basis": "unable_to_ask"}
+            body = parameters(**said, reason="Found unconscious at home")
+            emergency = call("POST", "/Patient/$break-glass", token, body)
+            if "emergency-access" in emergency.headers:
+                headers = {"Emergency-Access": emergency.headers["emergency-access"]}
+        else:
+            emergency = self.world.service.emergency(token, number)
+        return Got(
+            emergency,
+            call("GET", f"/Observation?patient={patient}", token, headers=headers),
+            call("GET", f"/{asked}", token, headers=headers),
+            call("GET", f"/{asked}/_history/1", token, headers=headers),
+            call("GET", f"/{asked}/_history", token, headers=headers),
+        )
+
+    def found(self) -> dict[str, Json]:
+        """Return the notes that the search gave, by reference."""
+        if self._found is None:
+            bundle = self.got.searched.json() if self.got.searched.status_code == 200 else {"total": 0}
+            found = [entry["resource"] for entry in bundle.get("entry", ())]
+            self._found = {f"Observation/{one['id']}": one for one in found}
+            assert bundle["total"] == len(self._found)
+        return self._found
+
+    def composition(self) -> Json:
+        """Return the Composition of the emergency answer."""
+        first: Json = self.got.emergency.json()["entry"][0]["resource"]
+        return first
+
+    def in_emergency_answer(self) -> dict[str, Json]:
+        """Return the resources of the emergency answer, by reference."""
+        resources = [entry["resource"] for entry in self.got.emergency.json()["entry"][1:]]
+        return {f"{one['resourceType']}/{one['id']}": one for one in resources}
+
+    def names_the_caller(self, limits: Limits) -> bool:
+        """Say whether limits are these alone: organisation, role or person, and each is the caller's."""
+        if limits.sections or limits.tiers or limits.purposes or limits.start is not None or limits.end is not None:
+            return False
+        return (
+            limits.organisation in ("", THEIR_ORGANISATION, self.organisation)
+            and limits.role in ("", THEIR_ROLE, self.caller.role)
+            and limits.person in ("", THE_CALLER)
+            and (not limits.person or self.caller.role != "system")
+        )
+
+
+def _consent(person: Known, provision: Json, kind: str) -> Json:
+    rule = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": _RULE[kind]}
+    scope = {"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "patient-privacy"}
+    return {
+        "resourceType": "Consent",
+        "status": "active",
+        "scope": {"coding": [scope]},
+        "category": [{"coding": [{"system": "http://loinc.org", "code": "59284-0"}]}],
+        "patient": {"reference": person.patient},
+        "dateTime": datetime.now(UTC).isoformat(timespec="seconds"),
+        "policyRule": {"coding": [rule]},
+        "provision": provision,
+        "extension": [explained()],
+    }
+
+
+_RULE = {"permit": "OPTIN", "deny": "OPTOUT"}
