@@ -25,7 +25,7 @@ Scope = Callable[[Principal], frozenset[str]]
 
 def own_organisation(principal: Principal) -> frozenset[str]:
     """Return an officer's own organisation; nothing for another role, another purpose, or where no human is named."""
-    watches = principal.role == Role.PRIVACY_OFFICER and principal.purpose is Purpose.HCOMPL
+    watches = principal.role == Role.PRIVACY_OFFICER and principal.purpose == Purpose.HCOMPL
     return frozenset({principal.organisation}) if watches and principal.user is not None else frozenset()
 
 

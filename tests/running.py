@@ -24,6 +24,8 @@ from service.wiring import clock_of
 
 FHIR = {"Content-Type": "application/fhir+json"}
 REPOSITORY = Path(__file__).resolve().parent.parent
+UNLIMITED = {"EPACCS_GUESS_LIMIT": "0", "EPACCS_REQUESTS_PER_MINUTE": "0", "EPACCS_TOKEN_FAILURES": "0"}
+"""Many tests ask one service as the same few people, and refusals are what most of them ask for."""
 SERVE = ("service.cli", "serve")
 """The module that runs the service, and its first words."""
 
@@ -37,7 +39,9 @@ def free_port() -> int:
 
 def demo_settings(home: Path, port: int, **more: str) -> Settings:
     """Return settings of a demo home; make its keys and demo clients when they are not there."""
-    settings = Settings.from_environ({"EPACCS_ENV": "demo", "EPACCS_HOME": str(home), "EPACCS_PORT": str(port), **more})
+    settings = Settings.from_environ(
+        {"EPACCS_ENV": "demo", "EPACCS_HOME": str(home), "EPACCS_PORT": str(port), **UNLIMITED, **more}
+    )
     if not key_path(settings.keys).exists():
         home.mkdir(parents=True, exist_ok=True)
         FileKeyRing.create(key_path(settings.keys))
@@ -105,6 +109,7 @@ def running(
         "EPACCS_HOME": str(home),
         "EPACCS_PORT": str(settings.port),
         "EPACCS_LOG_LEVEL": "DEBUG",
+        **UNLIMITED,
         **more,
     }
     log = home / "service.log"
