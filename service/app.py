@@ -50,6 +50,7 @@ from service.record.access import Access
 from service.record.access_log import AccessLog
 from service.record.alerts import Alerts
 from service.record.break_glass import EmergencyAccess
+from service.record.copies import CopiesHeld
 from service.record.crew_links import CrewLinks
 from service.record.directory import Directory
 from service.record.explain import ExplainAccess
@@ -232,7 +233,7 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     scope = scope_under(opened.policies)
     log = AccessLog(access, ServiceSeal(opened.keys.service, settings.tenant), server, scope)
     directory = DirectoryInteractions(Directory(access), interactions)
-    explaining = Explaining(ExplainAccess(access, scope))
+    explaining = Explaining(ExplainAccess(access, scope), CopiesHeld(access, log, scope))
     return Services(interactions, directory, named, AuditEvents(log, settings.fhir_base), explaining)
 
 

@@ -55,6 +55,8 @@ PAGES = {
     ("GET", "/crew/i/{link}/outcome"),
     ("POST", "/crew/i/{link}/outcome"),
     ("GET", "/crew/i/{link}/outcome/saved"),
+    ("GET", "/crew/i/{link}/emergency"),
+    ("POST", "/crew/i/{link}/emergency"),
     ("GET", "/crew/assets/{name}"),
     ("GET", "/crew/{rest:path}"),
     ("POST", "/crew/{rest:path}"),

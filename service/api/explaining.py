@@ -1,8 +1,12 @@
-"""POST Patient/$explain-access: a privacy officer asks what somebody would get of a person's plan, and why.
+"""What privacy officers ask about one person: who would get what, and why; and who may hold copies.
+
+POST Patient/$explain-access.
 
 In: `nhsNumber` or `patient`; `role`, `organization`, `purpose`; and, where they matter, `user`, `assurance`,
 `incident`, `selfClaimReason`, `basis` with `reason` and `senior` (emergency access), `at`. Out: Parameters with the
 decision, one `section` for each section there is, and no content.
+
+POST Patient/$copies-held. In: `patient`. Out: an `organization` for each that was given something of the plan.
 """
 
 from __future__ import annotations
@@ -11,14 +15,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from fhir_profiles.identifiers import ODS_SYSTEM
 from fhir_profiles.issues import error
 from security.access_request import BreakGlass
 from security.principal import Purpose
 from security.purposes import KNOWN_PURPOSES
 from service.api import answers
 from service.api.answers import Answer
-from service.api.parameters import Parameters, basis, optional, organisation, place, read_parameters, text, whom
+from service.api.parameters import (
+    Parameters,
+    basis,
+    optional,
+    organisation,
+    patient,
+    place,
+    read_parameters,
+    text,
+    whom,
+)
 from service.api.routing import Call
+from service.record.copies import CopiesHeld
 from service.record.errors import InvalidContent
 from service.record.explain import ExplainAccess, Explained, Question
 
@@ -27,9 +43,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Explaining:
-    """The handler of the operation."""
+    """The handlers of the operations."""
 
     explain_access: ExplainAccess
+    copies_held: CopiesHeld
 
     async def explain(self, call: Call) -> Answer:
         """Answer one question."""
@@ -47,6 +64,24 @@ class Explaining:
             break_glass=_break_glass(given),
         )
         return answers.parameters_of(_parts(await self.explain_access(call.caller, asked)))
+
+    async def copies(self, call: Call) -> Answer:
+        """Answer who may hold copies: whom to ask to remove them after a withdrawal."""
+        given = await read_parameters(call)
+        found = await self.copies_held(call.caller, patient(given, "patient"))
+        parts = [
+            {
+                "name": "organization",
+                "part": [
+                    {"name": "code", "valueIdentifier": {"system": ODS_SYSTEM, "value": one.organisation}},
+                    {"name": "first", "valueInstant": one.first},
+                    {"name": "last", "valueInstant": one.last},
+                    {"name": "times", "valueInteger": one.times},
+                ],
+            }
+            for one in found
+        ]
+        return answers.parameters_of(parts)
 
     def _role(self, given: Parameters) -> str:
         role = text(given, "role")

@@ -49,17 +49,12 @@ def operations() -> list[Operation]:
         Operation(interaction, method, PREFIX + path, partial(_named, name), scope, _SUMMARIES[interaction], kind)
         for interaction, method, path, name, scope, kind in named
     ]
-    found.append(
+    found += [
         Operation(
-            "$explain-access",
-            "POST",
-            f"{PREFIX}/Patient/$explain-access",
-            lambda services: services.explaining.explain,
-            "",
-            _SUMMARIES["$explain-access"],
-            "Patient",
+            name, "POST", f"{PREFIX}/Patient/{name}", partial(_explaining, method), "r", _SUMMARIES[name], "Patient"
         )
-    )
+        for name, method in (("$explain-access", "explain"), ("$copies-held", "copies"))
+    ]
     found.append(
         Operation(
             "transaction",
@@ -103,6 +98,7 @@ _SUMMARIES = {
     "$emergency-summary": "What a crew at the door needs, in one answer",
     "$break-glass": "Emergency access to one person's plan, with a reason",
     "$explain-access": "What somebody would get of a person's plan, and why; without content",
+    "$copies-held": "Which organisations may hold copies of a person's plan",
     "$match": "Who may be meant by what is known of a person",
     "$open-incident": "Register an open incident for a person",
     "$close-incident": "Close an incident",
@@ -152,6 +148,11 @@ def _of_type(resource_type: str) -> list[Operation]:
         )
         for interaction, method, path, name, scope in rows
     ]
+
+
+def _explaining(name: str, services: Services) -> Handler:
+    handler: Handler = getattr(services.explaining, name)
+    return handler
 
 
 def _named(name: str, services: Services) -> Handler:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -186,6 +186,14 @@ class AccessLog:
         following = msgspec.structs.replace(question, before=page[-1][:2])
         sealed = self.seal.seal("log-cursor", self._whose(principal), msgspec.msgpack.encode(following), 64)
         return LogPage(tuple(events), base64.urlsafe_b64encode(sealed).decode())
+
+    async def entries_about(self, record: OpenRecord, now: datetime) -> AsyncIterator[AuditEntry]:
+        """Yield every entry about one record, newest month first. To ask for it is the caller's to decide."""
+        whose = record.record_id.hex()
+        for tokens in self._months(whose, LogQuestion(), now):
+            for _, _, _, entry in await self._entries(tokens):
+                if entry.record == whose:
+                    yield entry
 
     async def _entries(self, tokens: list[bytes]) -> list[tuple[str, str, int, AuditEntry]]:
         """Return time, id, place in the chain, and the entry itself of all that some tokens lead to."""

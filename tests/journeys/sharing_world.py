@@ -321,7 +321,7 @@ class Asking:
     def found(self) -> dict[str, Json]:
         """Return the notes that the search gave, by reference."""
         if self._found is None:
-            bundle = self.got.searched.json() if self.got.searched.status_code == 200 else {"total": 0}
+            bundle: Json = self.got.searched.json() if self.got.searched.status_code == 200 else {"total": 0}
             found = [entry["resource"] for entry in bundle.get("entry", ())]
             self._found = {f"Observation/{one['id']}": one for one in found}
             assert bundle["total"] == len(self._found)

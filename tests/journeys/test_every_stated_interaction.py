@@ -260,6 +260,13 @@ def _explain_access(service: Running) -> None:
     _expect(service.call("POST", "/Patient/$explain-access", token, asked), 200)
 
 
+def _copies_held(service: Running) -> None:
+    someone = admitted(service, SYSTEM_INDEX + 8)
+    asked = parameters(patient=someone.patient)
+    token = service.token("privacy_officer", "ZZGP01")
+    _expect(service.call("POST", "/Patient/$copies-held", token, asked), 200)
+
+
 def _refused_text(service: Running) -> None:
     someone = admitted(service, SYSTEM_INDEX + 4)
     reference, token = someone.reference("AllergyIntolerance"), gp(service)
@@ -277,6 +284,7 @@ SYSTEM: dict[Pair, Callable[[Running], None]] = {
     ("Patient", "$emergency-summary"): _emergency_summary,
     ("Patient", "$break-glass"): _break_glass,
     ("Patient", "$explain-access"): _explain_access,
+    ("Patient", "$copies-held"): _copies_held,
     ("Patient", "$match"): _match,
     ("", "$open-incident"): _open_incident,
     ("", "$close-incident"): _close_incident,

@@ -26,7 +26,7 @@ OFFICER = Principal(
 def test_an_officer_watches_over_their_own_organisation() -> None:
     assert own_organisation(OFFICER) == {"ZZAMB1"}
     # as a verified token says it: a word, for a policy may add roles
-    assert own_organisation(replace(OFFICER, role=str(Role.PRIVACY_OFFICER))) == {"ZZAMB1"}  # type: ignore[arg-type]
+    assert own_organisation(replace(OFFICER, role=str(Role.PRIVACY_OFFICER))) == {"ZZAMB1"}
 
 
 @pytest.mark.parametrize("role", [role for role in Role if role is not Role.PRIVACY_OFFICER])

@@ -107,6 +107,8 @@ def _examples(operations: Sequence[Operation]) -> dict[str, Json]:
         "break-glass": messages.break_glass(),
         "explain-access": messages.explain_access(),
         "explanation": messages.explanation(),
+        "copies-held": messages.copies_held(),
+        "copies": messages.copies(),
         "history": messages.history(examples()["Observation"]),
         "match-question": messages.match_question(),
         "matches": messages.matches(),

@@ -180,6 +180,23 @@ def explanation() -> Json:
     }
 
 
+def copies_held() -> Json:
+    """Return a privacy officer's question about copies."""
+    whom = {"name": "patient", "valueReference": {"reference": SUBJECT["reference"]}}
+    return {"resourceType": "Parameters", "parameter": [whom]}
+
+
+def copies() -> Json:
+    """Return its answer."""
+    part = [
+        {"name": "code", "valueIdentifier": {"system": ODS_SYSTEM, "value": "ZZAMB1"}},
+        {"name": "first", "valueInstant": RECORDED},
+        {"name": "last", "valueInstant": RECORDED},
+        {"name": "times", "valueInteger": 1},
+    ]
+    return {"resourceType": "Parameters", "parameter": [{"name": "organization", "part": part}]}
+
+
 def match_question() -> Json:
     """Return what is known of somebody at the door who has no NHS number at hand."""
     known = {

@@ -114,6 +114,16 @@ SHAPES: Mapping[str, Shape] = {
             "is anything in it."
         ),
     ),
+    "$copies-held": Shape(
+        200,
+        Content("copies", "Parameters"),
+        Content("copies-held", "Parameters"),
+        refusals=(*_ASKED, 404),
+        words=(
+            "For privacy officers who watch over the organisation that holds the record: whoever was given something "
+            "of the plan, and may be asked to remove it after the person has withdrawn."
+        ),
+    ),
     "$match": Shape(
         200,
         Content("matches", "Bundle"),

@@ -83,7 +83,12 @@ def test_what_depends_on_a_route_goes_with_it() -> None:
     assert not resource(stated(without("create", "Patient")), "Patient")["conditionalCreate"]
     assert not resource(stated(without("vread", "Patient")), "Patient")["readHistory"]
     without_summary = resource(stated(without("$emergency-summary", "Patient")), "Patient")
-    assert [one["name"] for one in without_summary["operation"]] == ["break-glass", "match", "explain-access"]
+    assert [one["name"] for one in without_summary["operation"]] == [
+        "break-glass",
+        "match",
+        "explain-access",
+        "copies-held",
+    ]
 
 
 def test_a_type_without_routes_is_not_stated() -> None:
@@ -124,6 +129,7 @@ def test_operations_stand_where_they_are_called() -> None:
         "break-glass",
         "match",
         "explain-access",
+        "copies-held",
     ]
     assert {one["name"] for one in rest["operation"]} == {
         "open-incident",

@@ -25,7 +25,7 @@ from service.api.routing import FhirRoute
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[3]
-LIMIT = 600_000
+LIMIT = 700_000
 METHODS = {"get", "put", "post", "delete"}
 OPERATIONS = [pytest.param(one, id=f"{one.method} {one.path}") for one in operations()]
 

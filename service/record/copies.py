@@ -1,0 +1,83 @@
+"""`CopiesHeld`: which organisations may hold a copy of a person's plan, for asking them to remove it (hazard H4).
+
+Whoever was permitted to read may have kept what they read. That stands in the audit, so it is read from there and kept
+nowhere else: no list of the organisations around a person lies in the store. The holder itself is left out, and so are
+the person and who acts for them, whose copies are their own. For privacy officers who watch over the holder; to ask is
+an entry about the person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from security.access_request import new_decision_id
+from security.audit import AuditEntry, EventKind
+from security.oversight import Scope, decide_oversight
+from service.record.access import Access, Asked, Caller
+from service.record.access_log import AccessLog
+from service.record.errors import NotHere
+from service.record.manifest import RecordKind
+from service.record.relationship import PERSONAL_ROLES
+
+INTERACTION = "$copies-held"
+_GIVING = frozenset({EventKind.READ, EventKind.QUERY})
+
+
+class Copy(msgspec.Struct, frozen=True):
+    """An organisation that was given something of the plan: when first and last (FHIR instants), and how often."""
+
+    organisation: str
+    first: str
+    last: str
+    times: int = 1
+
+    def and_at(self, time: str) -> Copy:
+        """Return the same with one more time at which something was given."""
+        return Copy(self.organisation, min(self.first, time), max(self.last, time), self.times + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesHeld:
+    """Lists them. `scope` says what a caller watches over."""
+
+    access: Access
+    log: AccessLog
+    scope: Scope
+
+    async def __call__(self, caller: Caller, patient: str) -> list[Copy]:
+        """Return the organisations that may hold copies of the plan of `Patient/id`, the latest first.
+
+        Raise Refused for who is no privacy officer, NotHere for a person whose holder they do not watch over.
+        """
+        access, watched = self.access, self.scope(caller.principal)
+        asked = Asked(INTERACTION)
+        allowed = decide_oversight(caller.principal, watched, access.policy, new_decision_id())
+        if not allowed.permitted:
+            await access.refuse(caller, allowed, asked, None)
+        record = await access.records.by_reference(patient)
+        if record is not None:
+            manifest = record.manifest
+            theirs = manifest.kind is RecordKind.PERSON and manifest.patient == patient and manifest.holder in watched
+            record = record if theirs else None
+        await access.records.store.append_audit(access.entry(caller, allowed, asked, record))
+        if record is None:
+            raise NotHere
+        found: dict[str, Copy] = {}
+        async for entry in self.log.entries_about(record, caller.at or access.clock()):
+            organisation = entry.organisation
+            if _gave(entry) and organisation != record.manifest.holder:
+                known = found.get(organisation)
+                found[organisation] = known.and_at(entry.time) if known else Copy(organisation, entry.time, entry.time)
+        return sorted(found.values(), key=lambda one: (one.last, one.organisation), reverse=True)
+
+
+def _gave(entry: AuditEntry) -> bool:
+    """Say whether something of the plan was given by what an entry is about. An officer's look gives nothing of it."""
+    return (
+        entry.permitted is True
+        and entry.kind in _GIVING
+        and entry.rule in ("3", "4")
+        and entry.role not in PERSONAL_ROLES
+    )
