@@ -119,3 +119,10 @@ def test_what_is_not_a_policy_document_is_refused(body):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InvalidPolicy):
         load(tmp_path / "none.json")
+
+
+def test_the_documentation_says_who_signs_off_what():
+    text = (Path(__file__).parents[2] / "docs" / "security.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", text, re.MULTILINE))
+    signed = {part: words.rpartition(": ")[2] for part, words in document()["sign_off"].items()}
+    assert {part: told.get(part) for part in signed} == signed
