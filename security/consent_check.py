@@ -18,6 +18,7 @@ from security.consent_elements import (
     all_codes_understood,
     data_cells,
     identifier_value,
+    narrower_than_cells,
     objects,
     participations_understood,
     period_of,
@@ -136,9 +137,12 @@ def _provision_problems(
         problems.append(f"{path}.actor names somebody whom this service cannot tell")
     elif named.named and not (named.organisations or named.roles or named.persons):
         problems.append(f"{path}.actor names no recipient: actor.role IRCP says whom the provision is about")
-    bare = {element: value for element, value in provision.items() if element not in ("data", "dataPeriod")}
+    bare = {element: value for element, value in provision.items() if element not in ("data", "dataPeriod", "actor")}
     if data_cells(bare, widen=False) is None or not all_codes_understood(provision):
         problems.append(f"{path} speaks of content by a code or label that this service cannot apply")
-    elif not deny and provision is not bare and (provision.get("data") or provision.get("dataPeriod")):
-        problems.append(f"{path} permits single resources or dates, which this service cannot apply to a permission")
+    elif not deny and narrower_than_cells(provision):
+        problems.append(
+            f"{path} permits single resources, dates or what one author recorded, which this service cannot apply to "
+            "a permission"
+        )
     return problems

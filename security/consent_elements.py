@@ -221,9 +221,10 @@ def data_cells(provision: Mapping[str, Any], *, widen: bool) -> int | None:
     """Return the cells that a provision speaks of; None for a permit (`widen` false) that cannot be understood.
 
     A decision is about sections and tiers. What is narrower than a cell - single resources (`data`), when data was
-    authored (`dataPeriod`) - or not in our vocabulary is widened for a deny, and never opens anything in a permit.
+    authored (`dataPeriod`) or by whom (an actor of role AUT) - or not in our vocabulary is widened for a deny, and
+    never opens anything in a permit.
     """
-    if not widen and (provision.get("data") or provision.get("dataPeriod")):
+    if not widen and narrower_than_cells(provision):
         return None
     spoken = cells.ALL
     for alternatives in (_classes(provision), _codes(provision), _labels(provision, widen=widen)):
@@ -236,6 +237,13 @@ def data_cells(provision: Mapping[str, Any], *, widen: bool) -> int | None:
             return None
         spoken &= reduce(or_, understood)
     return spoken
+
+
+def narrower_than_cells(provision: Mapping[str, Any]) -> bool:
+    """Return whether a provision is about single resources, when they were authored, or by whom."""
+    return bool(provision.get("data") or provision.get("dataPeriod")) or any(
+        (PARTICIPATION, "AUT") in codings(actor.get("role")) for actor in objects(provision.get("actor"))
+    )
 
 
 def all_codes_understood(provision: Mapping[str, Any]) -> bool:
