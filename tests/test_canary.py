@@ -26,7 +26,7 @@ import pytest
 
 from service.people.demo import DemoPerson, demo_people
 from tests.haystack import SHORTEST, Haystack, forms
-from tests.running import Running, running
+from tests.running import Running, parameters, running
 from tests.tracing import needs_strace, strace, written_files
 
 Json = dict[str, Any]
@@ -35,6 +35,12 @@ NOT_OF_A_PERSON = {"resourceType", "system", "url", "uri", "fullUrl", "contentTy
 LETTER = "Dear colleague, thank you for seeing this unmistakable lady with the heliotrope umbrella. "
 SCAN = b64encode(LETTER.encode() * 400).decode()
 SAID_IN_ERROR = "Unmistakable remark about the heliotrope umbrella"
+GLASS_REASON = "Found collapsed beside the heliotrope aviary, nobody else there"
+GLASS_SENIOR = "Dr Heliotrope Aviary"
+CLAIM_REASON = "Called in by whoever keeps the heliotrope aviary"
+CREW_ID = "zz-heliotrope-aviary-4711"
+SAID_IN_EMERGENCIES = {GLASS_REASON, GLASS_SENIOR, CLAIM_REASON, CREW_ID}
+"""What is written down of emergencies, in sealed entries and in the incident register, and given to nobody here."""
 OF_THE_PROGRAM = {"Hospice"}
 """Words of plans that the demo clients' registrations hold too, since before anybody was loaded."""
 KNOWN_FILES = {
@@ -175,6 +181,44 @@ def ask_for_nothing_good(service: Running, person: DemoPerson, patient: str, wat
     watched.answers.append(service.emergency(crew, number))
 
 
+def emergencies(service: Running, person: DemoPerson, watched: Watched) -> None:
+    """Name a crew, claim a relationship, break glass, and be refused each with the same words."""
+    crew = service.token("ambulance", "ZZAMB1", user_id=CREW_ID, assurance=2, self_claim_reason=CLAIM_REASON)
+    nobody = service.token("care_home", "ZZCH09", user_id=CREW_ID, self_claim_reason=CLAIM_REASON)
+    control_room = service.token("system", "ZZCAD1")
+    patient = next(one["resource"] for one in person.bundle["entry"] if one["resource"]["resourceType"] == "Patient")
+    said = {
+        "nhsNumber": person.nhs_number,
+        "birthDate": str(patient["birthDate"]),
+        "basis": "public_interest",
+        "reason": GLASS_REASON,
+        "senior": GLASS_SENIOR,
+    }
+    opened = parameters(nhsNumber=person.nhs_number, organization="ZZAMB1", incident="INC-4711")
+    opened["parameter"] += [{"name": "crew", "valueString": CREW_ID}]
+    crowd = {**opened, "parameter": [*opened["parameter"], *opened["parameter"][-1:] * 200]}
+    for token, path, body in (
+        (crew, "/Patient/$emergency-summary", _asked(person.nhs_number)),
+        (crew, "/Patient/$break-glass", parameters(**said)),
+        (control_room, "/$open-incident", opened),
+    ):
+        answer = service.call("POST", path, token, body)
+        assert answer.is_success, answer.text
+        watched.answers.append(answer)
+    for token, path, body in (
+        (nobody, "/Patient/$emergency-summary", _asked(person.nhs_number)),
+        (nobody, "/Patient/$break-glass", parameters(**said)),
+        (crew, "/Patient/$break-glass", parameters(**{**said, "birthDate": "1901-02-03"})),
+        (crew, "/Patient/$break-glass", parameters(**{**said, "reason": GLASS_REASON * 20})),
+        (crew, "/$open-incident", opened),
+        (control_room, "/$open-incident", crowd),
+    ):
+        answer = service.call("POST", path, token, body)
+        assert answer.is_client_error, answer.text
+        watched.refusals.append(answer)
+    watched.words |= SAID_IN_EMERGENCIES
+
+
 def _asked(number: str) -> Json:
     return {"resourceType": "Parameters", "parameter": [{"name": "nhsNumber", "valueString": number}]}
 
@@ -198,6 +242,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
         change(service, patients[0], found)
         for person, patient in zip(people, patients, strict=True):
             ask_for_nothing_good(service, person, patient, found)
+        emergencies(service, people[0], found)
         found.metrics = service.client.get(f"{service.settings.base_url}/metrics").text
         found.files |= {f"{name}, running": content for name, content in files_under(home).items()}
     found.files |= files_under(home)
@@ -253,7 +298,7 @@ def test_the_log_tells_of_every_request(watched: Watched) -> None:
 def test_the_words_are_those_that_the_service_gives_to_who_may_read_them(watched: Watched) -> None:
     read = Haystack.of("answers", b"".join(answer.content for answer in watched.answers))
     found = {word for _, _, word in read.find(watched.words)}
-    unread = {LETTER.strip(), SAID_IN_ERROR, "recorded by mistake for the neighbour"}
+    unread = {LETTER.strip(), SAID_IN_ERROR, "recorded by mistake for the neighbour", *SAID_IN_EMERGENCIES}
     assert watched.words - found <= unread
     assert len(found) > 150
     kinds = {

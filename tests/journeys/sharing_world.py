@@ -1,16 +1,12 @@
-"""A few people of whom every part holds a word that nothing else holds, and what one caller gets of one of them."""
+"""A few people of whom every part holds a word that nothing else holds."""
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-
-import httpx
 
 from fhir_profiles.canonical import code_system
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM, PROXY_USER_SYSTEM
@@ -23,19 +19,9 @@ from security.registry import ClientRegistry
 from service.app import issuer_of
 from service.people import invented
 from service.people.values import USER_ID
-from tests.journeys.people import DR_TESTWICK, FIRST, Json, explained, references_of, transaction
-from tests.journeys.sharing_examples import (
-    HOLDER,
-    ORGANISATION_OF,
-    THE_CALLER,
-    THEIR_ORGANISATION,
-    THEIR_ROLE,
-    Caller,
-    Limits,
-    Provision,
-    as_fhir,
-)
-from tests.running import Running, parameters
+from tests.journeys.people import DR_TESTWICK, FIRST, Json, references_of, transaction
+from tests.journeys.sharing_examples import HOLDER, ORGANISATION_OF
+from tests.running import Running
 
 SECTIONS = (
     *("cpr_decision", "treatment_escalation", "adrt", "lpa_health_welfare", "decision_context"),
@@ -161,34 +147,6 @@ def _note(section: str, index: int, doctor: Json) -> Json:
         note["code"] = {"coding": [{"system": EPACCS, "code": "decision-capacity"}], "text": word}
         note["valueCodeableConcept"] = {"coding": [{"system": EPACCS, "code": "lacks-capacity"}]}
     return note
-
-
-@dataclass(frozen=True, slots=True)
-class Got:
-    """What one caller got about one person."""
-
-    emergency: httpx.Response
-    searched: httpx.Response
-    read: httpx.Response
-    vread: httpx.Response
-    history: httpx.Response
-
-    def without_search(self) -> list[httpx.Response]:
-        """Return the answers whose status tells whether there was anything."""
-        return [self.emergency, self.read, self.vread, self.history]
-
-    def all(self) -> list[httpx.Response]:
-        """Return every answer."""
-        return [*self.without_search(), self.searched]
-
-
-_ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
-def told(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
-    """Return all that an answer tells, but for ids and times: status, headers, body."""
-    headers = {name: value for name, value in answer.headers.items() if name not in ("date", "x-request-id")}
-    return answer.status_code, headers, _ID.sub(b"ID", answer.content)
 
 
 @dataclass(slots=True, repr=False)

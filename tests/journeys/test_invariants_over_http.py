@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from security.access_policy import BASE_POLICY
 from service.people import invented
 from tests.journeys.people import FIRST, Json, extension, gp
+from tests.journeys.sharing_asking import Asking, told
 from tests.journeys.sharing_examples import HOLDER, ORGANISATION_OF, Caller, Limits, Provision, callers, consents
-from tests.journeys.sharing_world import GROUP, PATIENT, SECTIONS, URGENT, Asking, World, admit, told, word_of
+from tests.journeys.sharing_world import GROUP, PATIENT, SECTIONS, URGENT, World, admit, word_of
 from tests.running import Running, running
 
 EACH = ceil(max(200, settings().max_examples) / len(ORGANISATION_OF))
