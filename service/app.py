@@ -78,8 +78,11 @@ from service.verify.epochs import read_epoch
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
 from service.web.assets import StyleSheet
-from service.web.crew import Crew
+from service.web.crew import AREA, Crew
 from service.web.pages import Pages
+from service.web.privacy import AREA as PRIVACY
+from service.web.privacy import Privacy
+from service.web.privacy_routes import privacy_routes
 from service.web.routes import crew_routes
 from service.web.session import Sessions
 from service.wiring import clock_of, database_file, new_chain
@@ -244,7 +247,31 @@ def crew_of(opened: Opened, services: Services, pages: Pages) -> Crew:
     write = services.interactions.write_record
     doors = settings.has_demo_doors
     return Crew(
-        services.operations, write, opened.registry, sessions, pages, opened.clock, settings.base_url, demo=doors
+        area=AREA,
+        registry=opened.registry,
+        sessions=sessions,
+        pages=pages,
+        clock=opened.clock,
+        base_url=settings.base_url,
+        demo=doors,
+        operations=services.operations,
+        write_record=write,
+    )
+
+
+def privacy_of(opened: Opened, services: Services, pages: Pages) -> Privacy:
+    """Wire the pages for privacy officers: over the same log and alerts, within the same scope, as the API."""
+    settings, log = opened.settings, services.audit_events.log
+    return Privacy(
+        area=PRIVACY,
+        registry=opened.registry,
+        sessions=Sessions(ServiceSeal(opened.keys.service, settings.tenant), opened.records.index, settings.base_url),
+        pages=pages,
+        clock=opened.clock,
+        base_url=settings.base_url,
+        demo=settings.has_demo_doors,
+        alerts=Alerts.of(log.access, log.scope),
+        log=log,
     )
 
 
@@ -278,6 +305,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
     fhir_routes = [FhirRoute(operation) for operation in operations()]
     running: list[Opened] = []
     crews: list[Crew] = []
+    officers: list[Privacy] = []
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -289,6 +317,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
             limit = urgent if route is fhir_routes[0] else usual
             route.bind(services, opened.verifier, opened.clock, limit)
         crews.append(crew_of(opened, services, pages))
+        officers.append(privacy_of(opened, services, pages))
         exporter = exporter_of(opened)
         owed = owed_of(opened, services)
         work = (opened.watch_registry(), opened.tidy_store(), exporter.run(), owed.run())
@@ -301,6 +330,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
                 task.cancel()
             running.clear()
             crews.clear()
+            officers.clear()
             await exporter.finish()
             await opened.store.close()
 
@@ -317,6 +347,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
     app.router.routes += public_routes(public)
     pages = Pages(StyleSheet.read(), demo=settings.has_demo_doors)
     app.router.routes += crew_routes(lambda: crews[0] if crews else None, pages)
+    app.router.routes += privacy_routes(lambda: officers[0] if officers else None, pages)
     app.add_middleware(Surround, metrics=metrics)
     app.add_exception_handler(404, _not_routed)
     app.add_exception_handler(405, _not_routed)

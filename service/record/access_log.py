@@ -60,6 +60,7 @@ _OPEN_LOCATION = ("", SFlag.UNRESTRICTED)
 class LogQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked. `patient`: `Patient/id`, empty for all that the caller may see; times are instants.
 
+    `nhs_number` names the person of an officer's question instead, in ten digits; one of nobody has an empty log.
     `until` itself is excluded. `before`: the time and id of the last entry shown, from a cursor.
     """
 
@@ -69,6 +70,7 @@ class LogQuestion(msgspec.Struct, frozen=True, kw_only=True):
     count: int = USUAL
     names: tuple[str, ...] = ()
     before: tuple[str, str] | None = None
+    nhs_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,11 @@ class AccessLog:
         except (ValueError, SecurityError, msgspec.MsgspecError):
             raise InvalidSearch(_NO_CURSOR) from None
 
+    def cursor(self, principal: Principal, question: LogQuestion) -> str:
+        """Return what stands for a question in an address: sealed, and good for this caller alone."""
+        sealed = self.seal.seal("log-cursor", self._whose(principal), msgspec.msgpack.encode(question), 64)
+        return base64.urlsafe_b64encode(sealed).decode()
+
     async def _own(self, caller: Caller, question: LogQuestion, asked: Asked) -> _View | None:
         """Return the view of a person on their own record; None, written down, for anybody else's or none."""
         access, user = self.access, caller.principal.user
@@ -152,17 +159,22 @@ class AccessLog:
                 record.manifest.kind is not RecordKind.PERSON or record.manifest.patient != question.patient
             ):
                 record = None
+        elif question.nhs_number:
+            record = await access.records.by_nhs_number(question.nhs_number)
         await access.records.store.append_audit(access.entry(caller, decision, asked, record))
         now = caller.at or access.clock()
 
         async def shown(entry: AuditEntry) -> Json:
             return to_audit_event(entry, self.server)
 
-        if not question.patient:
+        if not (question.patient or question.nhs_number):
             spans = self._days(sorted(watched), question, now)
             return _View(spans, lambda entry: bool(watched & {entry.organisation, entry.holder}), shown)
-        if record is None:
+        if record is None and question.patient:
             return None
+        if record is None:  # nobody's: looked for as long as somebody's of whom this officer may see nothing (I3)
+            nobody = (await access.records.open(access.decoy)).record_id.hex()
+            return _View(self._months(nobody, question, now), lambda entry: False, shown)
         whose, held = record.record_id.hex(), record.manifest.holder in watched
         return _View(
             self._months(whose, question, now),
@@ -184,8 +196,7 @@ class AccessLog:
         if len(found) <= question.count:
             return LogPage(tuple(events))
         following = msgspec.structs.replace(question, before=page[-1][:2])
-        sealed = self.seal.seal("log-cursor", self._whose(principal), msgspec.msgpack.encode(following), 64)
-        return LogPage(tuple(events), base64.urlsafe_b64encode(sealed).decode())
+        return LogPage(tuple(events), self.cursor(principal, following))
 
     async def entries_about(self, record: OpenRecord, now: datetime) -> AsyncIterator[AuditEntry]:
         """Yield every entry about one record, newest month first. To ask for it is the caller's to decide."""

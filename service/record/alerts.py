@@ -164,6 +164,19 @@ class Alerts:
                     found += [one for one in _decode(content) if one.time >= instant(since) and one.state in wanted]
         return sorted(found, key=lambda one: (one.time, one.id), reverse=True)
 
+    async def read(self, caller: Caller, alert_id: str) -> Alert:
+        """Return one alert. Raise Refused, or NotHere for an alert that is not of the caller's organisations.
+
+        The look is written down before anything is returned.
+        """
+        watched = await self._watched(caller, "$alerts", f"Alert/{alert_id}")
+        name, _, _ = alert_id.rpartition(_DOT)
+        content = await self.pages.read(name) if name.partition(_DOT)[0] in watched else None
+        for one in _decode(content) if content else ():
+            if one.id == alert_id:
+                return one
+        raise NotHere
+
     async def acknowledge(self, caller: Caller, alert_id: str, note: str = "") -> Alert:
         """Say that the caller looks into an alert. Raise Refused, or NotHere for an alert that is not theirs."""
         return await self._move(caller, alert_id, AlertState.ACKNOWLEDGED, note)
@@ -207,11 +220,11 @@ class Alerts:
             raise NotHere
         return moved[0]
 
-    async def _watched(self, caller: Caller, interaction: str) -> frozenset[str]:
+    async def _watched(self, caller: Caller, interaction: str, *references: str) -> frozenset[str]:
         """Write the look down and return the organisations that it reaches; raise Refused where there are none."""
         watched = self.scope(caller.principal)
         decision = decide_oversight(caller.principal, watched, self.access.policy, new_decision_id())
-        asked = Asked(interaction)
+        asked = Asked(interaction, references if decision.permitted else ())
         if not decision.permitted:
             await self.access.refuse(caller, decision, asked, None)
         await self.access.records.store.append_audit(self.access.entry(caller, decision, asked, None))

@@ -6,11 +6,12 @@ from starlette.responses import Response
 
 from service.record.crew_links import Led
 from service.record.errors import NotHere
-from service.web.crew import Crew, Visit
+from service.web.crew import Crew
 from service.web.dates import short
 from service.web.entering import must_sign_in
 from service.web.reading import Document
 from service.web.searching import who_may_be_meant
+from service.web.site import Visit
 from service.web.view import view_of
 
 

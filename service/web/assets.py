@@ -1,4 +1,4 @@
-"""The one style sheet of the pages: the NHS design system's where set-up brought it, ours behind it.
+"""The one style sheet of all pages: the NHS design system's where set-up brought it, ours behind it.
 
 Served from memory, compressed, under an address that holds its digest, so that a browser keeps it for good. Without the
 design system's file the pages are drawn by our rules alone: they say all that they have to say either way.
@@ -17,6 +17,7 @@ from starlette.responses import Response
 STATIC = Path(__file__).resolve().parent / "static"
 PREFIX = "/crew/assets/"
 _DESIGN_SYSTEM = "vendor/nhsuk/nhsuk.css"
+_OURS = ("crew.css", "privacy.css")
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 
@@ -35,7 +36,7 @@ class StyleSheet:
         """Read what is there."""
         vendored = static / _DESIGN_SYSTEM
         designed = vendored.is_file()
-        plain = (vendored.read_bytes() if designed else b"") + (static / "crew.css").read_bytes()
+        plain = (vendored.read_bytes() if designed else b"") + b"".join((static / name).read_bytes() for name in _OURS)
         digest = hashlib.sha256(plain).hexdigest()[:16]
         return cls(plain, gzip.compress(plain, 6, mtime=0), f"{PREFIX}{digest}.css", designed)
 

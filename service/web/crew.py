@@ -1,4 +1,4 @@
-"""The pages for crews, at `/crew`: what they stand on, and how a visit becomes an answer.
+"""The pages for crews, at `/crew`: what they stand on.
 
 They are another form of what the API gives and takes: the answer is drawn from the same document, asked of the same use
 case with the same audit entry, and the note afterwards is written like any other resource. Nothing here reads a record.
@@ -8,107 +8,40 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
-
-import msgspec
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from dataclasses import dataclass
 
 from fhir_profiles import json
 from fhir_profiles.identifiers import ODS_SYSTEM
-from security.clock import Clock
-from security.principal import Principal
-from security.registry import ClientRegistry
 from security.scopes import require
 from service import logs
 from service.api.operations import Operations
 from service.plan.elements import Resource, identifier_of, target
 from service.plan.rota import Answering, covers_of, who_answers
 from service.record import directory
-from service.record.access import Caller
 from service.record.crew_links import CrewLinks, Led
 from service.record.write import WriteRecord
-from service.web.drafts import typist
-from service.web.forms import from_elsewhere
-from service.web.pages import HEADERS, Pages
 from service.web.reading import Document, read_document
-from service.web.session import Session, Sessions, used
-from service.web.sign_in import signed_in
+from service.web.site import Area, Site, Visit
 
-_OURS = re.compile(r"/crew(/search|/i/[A-Za-z0-9_-]{32}(/details|/outcome|/emergency)?)?")
-
-
-@dataclass(slots=True)
-class Visit:
-    """One request: its session (a fresh one where it brought none), and who signed in. `give` goes into its cookie."""
-
-    request: Request
-    now: datetime
-    session: Session
-    known: bool
-    person: Principal | None
-    give: Session | None = None
-
-    @property
-    def path(self) -> str:
-        """The address asked for, without its query."""
-        return self.request.url.path
-
-    def caller(self, incident: str = "") -> Caller:
-        """Return the signed-in person as a caller, attending an incident where one is named."""
-        assert self.person is not None
-        person = replace(self.person, incident=incident) if incident else self.person
-        return Caller(person, self.request.scope["request_id"], at=self.now)
+AREA = Area(
+    "/crew",
+    "Another person",
+    re.compile(r"/crew(/search|/i/[A-Za-z0-9_-]{32}(/details|/outcome|/emergency)?)?"),
+    ("bryn", "ada", "odile"),
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
-    """What the pages stand on, once the service is open. `demo`: the invented people may sign in."""
+class Crew(Site):
+    """What the pages for crews stand on, once the service is open."""
 
     operations: Operations
     write_record: WriteRecord
-    registry: ClientRegistry
-    sessions: Sessions
-    pages: Pages
-    clock: Clock
-    base_url: str
-    demo: bool
 
     @property
     def links(self) -> CrewLinks:
         """What opens links."""
         return self.operations.links
-
-    def visit(self, request: Request) -> Visit:
-        """Return who asks."""
-        now = self.clock()
-        session = self.sessions.of(request)
-        person = signed_in(session, self.registry, now, demo=self.demo)
-        if session is None:
-            fresh = self.sessions.begin(now)
-            # A cookie given here would be stored over the one that stayed behind, and sign its owner out.
-            return Visit(request, now, fresh, known=False, person=None, give=None if from_elsewhere(request) else fresh)
-        return Visit(request, now, session, known=True, person=person, give=used(session, now) if person else None)
-
-    def draw(
-        self, visit: Visit, template: str, status: int = 200, headers: dict[str, str] | None = None, **told: Any
-    ) -> Response:
-        """Return a page for a visit; `form` and `by` are what its forms carry."""
-        sessions, person = self.sessions, visit.person
-        return self.pages.draw(
-            template,
-            status,
-            display=visit.session.display,
-            headers=headers or {},
-            form=sessions.form_token(visit.session),
-            by="" if person is None else typist(sessions.seal, visit.session.person),
-            person=person,
-            path=ours(visit.path),
-            **told,
-        )
 
     async def document(self, visit: Visit, led: Led) -> Document:
         """Return the emergency answer about a person: the bytes that the API gives the same caller, read back."""
@@ -133,24 +66,6 @@ class Crew:
         except Exception as problem:  # whatever is wrong with the rota, the plan was read and is to be shown
             logs.event("rota-not-read", logging.ERROR, reason=type(problem).__name__)
             return Answering((), unread=True)
-
-
-Handler = Callable[[Crew, Visit], Awaitable[Response]]
-
-
-def ours(path: str) -> str:
-    """Return a path that is a page of ours to load again, or the first page: what was typed there is not repeated."""
-    return path if _OURS.fullmatch(path) else "/crew"
-
-
-def go(address: str) -> Response:
-    """Return a redirect after a POST, so that going back or loading again sends nothing twice."""
-    return RedirectResponse(address, 303, HEADERS)
-
-
-def renamed(session: Session, **changed: Any) -> Session:
-    """Return a session with something changed."""
-    return msgspec.structs.replace(session, **changed)
 
 
 def practice_of(document: Document) -> str:

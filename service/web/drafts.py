@@ -17,7 +17,7 @@ from security.seal import BUCKET
 from security.service_seal import ServiceSeal
 from service.web.forms import Form
 
-_DRAFT, _TYPIST = "crew-draft", "crew-typist"
+_DRAFT, _TYPIST = "page-draft", "page-typist"
 _ID = b"form"
 _BUCKET = 64
 """What names a person in each form of a page is padded to no more."""

@@ -23,10 +23,11 @@ from service.record.access import Echo, Refused
 from service.record.break_glass import EmergencyAccessLocked
 from service.record.crew_links import Led
 from service.web.answer import LinkClosed, followed
-from service.web.crew import Crew, Visit, go
+from service.web.crew import Crew
 from service.web.drafts import Draft, typed_by
 from service.web.entering import must_sign_in
 from service.web.forms import read_form
+from service.web.site import Visit, go
 
 LONGEST_REASON = 500
 FIELDS = ("number", "day", "month", "year", "basis", "reason", "senior")

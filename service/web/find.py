@@ -6,10 +6,11 @@ from starlette.responses import Response
 
 from fhir_profiles.errors import InvalidNhsNumber
 from fhir_profiles.identifiers import NhsNumber
-from service.web.crew import Crew, Visit, go
+from service.web.crew import Crew
 from service.web.drafts import Draft
 from service.web.entering import must_sign_in
 from service.web.forms import read_form
+from service.web.site import Visit, go
 
 _FIELD = "nhs_number"
 _LONGEST = 40

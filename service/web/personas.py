@@ -9,9 +9,8 @@ from security.demo_clients import DEFAULT_PURPOSE, DEMO_CLIENTS, STOCK_PEOPLE
 from security.principal import NamedPerson, Principal, Role
 from security.registry import ClientRegistry
 
-ISSUER = "crew-pages"
+ISSUER = "pages"
 """Who vouches for a session, in audit entries."""
-
 
 FACTORS = 2
 """The invented people count as signed in with two factors, so that emergency access can be tried."""
@@ -42,9 +41,10 @@ PERSONAS = {
         _stock("bryn", "demo-ambulance", Role.AMBULANCE),
         Persona("ada", "demo-ambulance", Role.AMBULANCE, NamedPerson("zz-ambulance-2", "Paramedic Ada Trainer")),
         _stock("odile", "demo-111", Role.NHS111),
+        _stock("elowen", "demo-privacy-officer", Role.PRIVACY_OFFICER),
     )
 }
-"""By key, in the order in which they are offered."""
+"""By key. Each part of the pages says who signs in there (`site.Area.people`)."""
 
 
 def persona(key: str, registry: ClientRegistry, session_id: str) -> Principal | None:

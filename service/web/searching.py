@@ -21,11 +21,12 @@ from service.plan.matching import Grade, keys_for
 from service.plan.particulars import Particulars, of_patient
 from service.record.errors import InvalidSearch, Unanswerable
 from service.record.find import ENOUGH, Candidate, Household
-from service.web.crew import Crew, Visit, go
+from service.web.crew import Crew
 from service.web.drafts import Draft, typed_by
 from service.web.entering import must_sign_in
 from service.web.forms import read_form
 from service.web.identity import Person, person_of
+from service.web.site import Visit, go
 
 _PATH = "/crew/search"
 _LONGEST = 80

@@ -33,7 +33,7 @@ IDLE = timedelta(minutes=30)
 LONGEST = timedelta(hours=12)
 RENEWED_AFTER = timedelta(minutes=1)
 
-_KIND, _ID = "crew-session", b"cookie"
+_KIND, _ID = "page-session", b"cookie"
 _MOST = 1024
 _BUCKET = 128
 """Every session is padded to as much, so that its length tells nothing and no request grows by a kilobyte."""
@@ -78,7 +78,7 @@ class Sessions:
     @property
     def cookie(self) -> str:
         """The name of the cookie."""
-        return "__Host-crew" if self.secure else "crew"
+        return "__Host-pages" if self.secure else "pages"
 
     def begin(self, now: datetime, person: str = "", display: Display = Display.AUTO) -> Session:
         """Return a fresh session; its id is new at every sign-in, so that an earlier one is worth nothing after it."""
@@ -104,7 +104,7 @@ class Sessions:
 
     def form_token(self, session: Session) -> str:
         """Return what a form of this session carries."""
-        return self.index.token("crew-form", session.id).hex()
+        return self.index.token("page-form", session.id).hex()
 
     def owns(self, session: Session, form_token: str) -> bool:
         """Say whether a form was made for this session."""

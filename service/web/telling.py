@@ -18,11 +18,12 @@ from service.record.crew_links import Led
 from service.record.errors import RepeatedKey
 from service.record.kept import Idempotency
 from service.web.answer import LinkClosed, followed, opened
-from service.web.crew import Crew, Visit, go
+from service.web.crew import Crew
 from service.web.drafts import Draft, typed_by
 from service.web.entering import must_sign_in
 from service.web.forms import read_form
 from service.web.outcome import LONGEST_TEXT, REASONS, Missing, Outcome, communication
+from service.web.site import Visit, go
 
 _FIELDS = ("n", "outcome", "reason", "text")
 _NOTHING = Outcome("not-followed")

@@ -20,10 +20,12 @@ VENDORED = STATIC / "vendor" / "nhsuk" / "nhsuk.css"
 
 
 def test_without_the_design_system_there_are_our_own_rules(tmp_path: Path) -> None:
-    (tmp_path / "crew.css").write_bytes((STATIC / "crew.css").read_bytes())
+    ours = [(STATIC / name).read_bytes() for name in ("crew.css", "privacy.css")]
+    for name, rules in zip(("crew.css", "privacy.css"), ours, strict=True):
+        (tmp_path / name).write_bytes(rules)
     sheet = StyleSheet.read(tmp_path)
     assert not sheet.designed
-    assert sheet.plain == (STATIC / "crew.css").read_bytes()
+    assert sheet.plain == b"".join(ours)
     assert gzip.decompress(sheet.packed) == sheet.plain
 
 
@@ -61,7 +63,7 @@ def test_the_macros_and_the_style_sheet_belong_together(service: Running) -> Non
 
 
 def test_no_template_has_a_script_or_an_inline_style() -> None:
-    for path in TEMPLATES.glob("*.html"):
+    for path in TEMPLATES.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
         assert "<script" not in text
         assert " style=" not in text

@@ -50,20 +50,20 @@ def test_a_form_belongs_to_one_session(tmp_path: Path) -> None:
 def test_the_cookie_is_kept_from_scripts_other_sites_and_plain_http(service: Running, tmp_path: Path) -> None:
     with visitor(service, None) as somebody:
         given = somebody.get("/crew/sign-in").headers["set-cookie"].lower()
-    assert given.startswith("crew=")
+    assert given.startswith("pages=")
     assert "httponly" in given
     assert "samesite=strict" in given
     assert "max-age" not in given
     assert len(given) < 400
     secure = sessions(tmp_path, "https://plans.example.org")
-    assert secure.cookie == "__Host-crew"
+    assert secure.cookie == "__Host-pages"
     assert secure.secure
 
 
 @pytest.mark.parametrize("value", ["", "x", "A" * 300, "%00"])
 def test_a_cookie_that_is_not_ours_signs_nobody_in(service: Running, value: str) -> None:
     with visitor(service, None) as somebody:
-        page = somebody.get("/crew", Cookie=f"crew={value}")
+        page = somebody.get("/crew", Cookie=f"pages={value}")
     assert page.status_code == 401
     assert "Sign in" in page.text
 

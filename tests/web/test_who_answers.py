@@ -15,10 +15,10 @@ from security.clock import LONDON
 from service.app import crew_of
 from service.people.rota import rota
 from service.web.assets import StyleSheet
-from service.web.crew import Visit
 from service.web.pages import Pages
 from service.web.reading import Document
 from service.web.sign_in import signed_in
+from service.web.site import Visit
 from tests.journeys.people import TimeMachine, admitted, person, posted
 from tests.running import Running, demo_settings
 from tests.service.record.house import house

@@ -1,0 +1,134 @@
+"""The words in which the pages for privacy officers speak of codes. Pure; what is not known is shown as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from security.audit_words import LOG
+from security.principal import Purpose
+from service.record.alerts import AlertKind, AlertState
+
+KINDS: Mapping[AlertKind, str] = {
+    AlertKind.BREAK_GLASS: "Emergency access",
+    AlertKind.FAILED_BREAK_GLASS: "Emergency access refused",
+    AlertKind.SELF_CLAIM: "Claimed relationship",
+    AlertKind.PROTECTED_PERSON: "Protected whereabouts",
+    AlertKind.GUESS_LIMIT: "Too many look-ups in vain",
+}
+"""Each kind of alert, in the order in which they are offered."""
+
+WHY: Mapping[AlertKind, str] = {
+    AlertKind.BREAK_GLASS: (
+        "Somebody opened what was closed to them, in an emergency, and gave a reason. Every such access is looked at "
+        "afterwards, whether or not it was needed."
+    ),
+    AlertKind.FAILED_BREAK_GLASS: (
+        "Somebody asked for emergency access and did not get it. Each try is looked at, because it may be misuse, or a "
+        "crew that was held up."
+    ),
+    AlertKind.SELF_CLAIM: (
+        "Somebody said that they were caring for the person, and nothing that is registered here says so. The claim "
+        "holds for 24 hours."
+    ),
+    AlertKind.PROTECTED_PERSON: (
+        "Somebody was refused the record of a person whose whereabouts are protected. Who looks for such a person may "
+        "be looking for where they live."
+    ),
+    AlertKind.GUESS_LIMIT: (
+        "Somebody looked for too many people who were not theirs to find. They get no further look-ups for a quarter "
+        "of an hour, save where their relationship is established."
+    ),
+}
+
+STATES: Mapping[AlertState, str] = {
+    AlertState.NEW: "New",
+    AlertState.ACKNOWLEDGED: "Acknowledged",
+    AlertState.CLOSED: "Closed",
+}
+
+ROLES: Mapping[str, str] = {
+    "gp": "GP",
+    "nhs111": "NHS 111",
+    "ambulance": "ambulance crew",
+    "hospice": "hospice clinician",
+    "community": "community clinician",
+    "hospital": "hospital clinician",
+    "care_home": "care home staff",
+    "admin": "receptionist or clerk",
+    "patient": "the person themselves",
+    "proxy": "somebody who acts for the person",
+    "system": "computer system, no person named",
+}
+
+PURPOSES: Mapping[str, str] = {
+    Purpose.TREAT: "care",
+    Purpose.ETREAT: "emergency care",
+    Purpose.PATRQT: "the person's own request",
+    Purpose.FAMRQT: "on the person's behalf",
+    Purpose.PATADMIN: "administration",
+    Purpose.HCOMPL: "checking how plans are used",
+}
+
+RELATIONSHIPS: Mapping[str, str] = {
+    "established": "Established",
+    "self_claimed": "Claimed by the caller, not registered",
+    "none": "None",
+}
+
+BASES: Mapping[str, str] = {
+    "lacks_capacity": "the person lacks capacity",
+    "unable_to_ask": "the person could not be asked",
+    "public_interest": "public interest",
+}
+
+DEEDS: Mapping[str, str] = {
+    "read": "Read a part of a plan",
+    "vread": "Read an earlier version",
+    "history-instance": "Read the history of a part of a plan",
+    "search-type": "Searched",
+    "create": "Wrote something new",
+    "update": "Changed something",
+    "delete": "Deleted something",
+    "transaction": "Wrote to a plan",
+    "$emergency-summary": "Read the emergency summary",
+    "$break-glass": "Read the emergency summary by emergency access",
+    "$match": "Looked for a person by what is known of them",
+    "$alerts": "Looked at alerts",
+    "$acknowledge-alert": "Acknowledged an alert",
+    "$close-alert": "Closed an alert",
+    "$explain-access": "Asked what somebody would get",
+    LOG: "Looked at the access log",
+}
+
+RULES: Mapping[str, str] = {
+    "2.2": "The role may not ask for this, or not for this purpose.",
+    "2.3": "Emergency access was asked for without what it takes.",
+    "2.4": "A relationship was claimed without a reason.",
+    "2.5": "There is no record, or no relationship with the person.",
+    "2.6": "The person's whereabouts are protected.",
+    "2.7": "The person has died.",
+    "2.8": "The person objects to sharing.",
+    "2.9": "Nothing of the record is open to the caller.",
+    "3": "The role may read what the policy permits and the person does not withhold.",
+    "4": "Emergency access, for a reason that was given.",
+    "5.1": "The person withholds this.",
+    "5.8": "Who acts for the person has no authority now.",
+    "6": "An obligation of the decision could not be carried out.",
+    "8": "A privacy officer looks at how plans are used.",
+    "12": "Too many look-ups found nobody for the caller.",
+    "directory": "The shared directory, which holds no person.",
+    "register": "The incident register.",
+}
+"""The deciding rules by number, as docs/sharing-rules.md numbers them."""
+
+OUTCOMES: Mapping[str, str] = {"0": "Given", "4": "Refused", "8": "Failed", "12": "The service could not answer"}
+
+
+def role_words(role: str) -> str:
+    """Return a role as a reader says it; a role that the policy adds, by its own word."""
+    return ROLES.get(role, role.replace("_", " "))
+
+
+def rule_words(rule: str) -> str:
+    """Return a rule's sentence; that of the rule above it where it has none of its own; empty for an unknown one."""
+    return RULES.get(rule) or RULES.get(rule.rpartition(".")[0], "")
