@@ -272,6 +272,7 @@ def privacy_of(opened: Opened, services: Services, pages: Pages) -> Privacy:
         demo=settings.has_demo_doors,
         alerts=Alerts.of(log.access, log.scope),
         log=log,
+        explain_access=services.explaining.explain_access,
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from security.principal import Principal
 from service.record.access_log import AccessLog
 from service.record.alerts import Alerts
+from service.record.explain import ExplainAccess
 from service.web.site import Area, Site
 
 AREA = Area(
@@ -20,6 +22,7 @@ AREA = Area(
     ("elowen",),
     "privacy/",
 )
+NOT_FOR_YOU = "privacy/not_for_you.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +31,8 @@ class Privacy(Site):
 
     alerts: Alerts
     log: AccessLog
+    explain_access: ExplainAccess
+
+    def is_officer(self, person: Principal) -> bool:
+        """Say whether somebody watches over anything; whatever is shown is asked of the use cases, which decide."""
+        return bool(self.log.scope(person))

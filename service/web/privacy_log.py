@@ -23,7 +23,7 @@ from service.web.dates import short
 from service.web.drafts import Draft, typed_by
 from service.web.entering import must_sign_in
 from service.web.forms import read_form
-from service.web.privacy import Privacy
+from service.web.privacy import NOT_FOR_YOU, Privacy
 from service.web.privacy_events import rows
 from service.web.site import Visit, go
 
@@ -46,6 +46,8 @@ async def page(site: Privacy, visit: Visit) -> Response:
     cursor = visit.request.query_params.get("page", "")
     if visit.person is None:
         return must_sign_in(site, visit, f"{_PATH}?page={cursor}" if cursor else _PATH)
+    if not site.is_officer(visit.person):
+        return site.draw(visit, NOT_FOR_YOU, 403)
     require(visit.person.scopes, "AuditEvent", "s")
     if not cursor:
         return _form(site, visit, {})

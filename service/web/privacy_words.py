@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fhir_profiles.sections import Tier
 from security.audit_words import LOG
 from security.principal import Purpose
 from service.record.alerts import AlertKind, AlertState
@@ -73,6 +74,18 @@ RELATIONSHIPS: Mapping[str, str] = {
     "established": "Established",
     "self_claimed": "Claimed by the caller, not registered",
     "none": "None",
+}
+
+TIERS: Mapping[Tier, str] = {
+    Tier.T0: "identity",
+    Tier.T1: "critical",
+    Tier.T2: "clinical",
+    Tier.T3: "personal",
+    Tier.T4: "sensitive",
+    Tier.T5: "safeguarding",
+    Tier.T6: "not for the patient",
+    Tier.T7: "restricted by law",
+    Tier.L: "location",
 }
 
 BASES: Mapping[str, str] = {

@@ -31,8 +31,10 @@ def signing_in(
         path = site.area.ours(form.text("next"))
         draft = Draft.opened(site.sessions.seal, form.text("draft", 2 * LIMIT))
         chosen = form.text("persona")
+        if chosen not in site.area.people:
+            return must_sign_in(site, visit, path, draft)
         if visit.person is None or visit.session.person != chosen:
-            if not site.sessions.owns(visit.session, form.text("form")) or chosen not in site.area.people:
+            if not site.sessions.owns(visit.session, form.text("form")):
                 return must_sign_in(site, visit, path, draft)
             visit.give = visit.session = site.sessions.begin(visit.now, chosen, visit.session.display)
             visit.person = signed_in(visit.session, site.registry, visit.now, demo=site.demo)

@@ -71,18 +71,18 @@ def sign_in(page: Page, address: str, name: str = "Bryn") -> None:
     page.get_by_role("button", name=name).click()
 
 
-def keep(page: Page, name: str) -> Path:
-    """Keep a screenshot of what fits on the screen."""
+def keep(page: Page, name: str, *, whole: bool = False) -> Path:
+    """Keep a screenshot of what fits on the screen, or of the whole page."""
     SCREENS.mkdir(parents=True, exist_ok=True)
     path = SCREENS / f"{name}.png"
     for _ in range(_TRIES):
         try:
-            page.screenshot(path=path)
+            page.screenshot(path=path, full_page=whole)
         except Error:  # on a busy machine Chromium sometimes has no frame to give yet; the picture is no assertion
             continue
         break
     else:
-        page.screenshot(path=path)
+        page.screenshot(path=path, full_page=whole)
     return path
 
 

@@ -13,7 +13,8 @@ import httpx
 from security.clock import instant
 from service.app import open_service, services_of
 from service.record.alerts import Alert, AlertKind, Alerts, NewAlert
-from tests.running import Running
+from tests.journeys.people import Person
+from tests.running import Running, parameters
 from tests.web.visits import Visitor, form_of
 
 RULES = {
@@ -71,3 +72,19 @@ def officer(service: Running) -> Iterator[Visitor]:
         found = Visitor(service, client)
         assert signed_in(found).status_code == 303
         yield found
+
+
+REASON = "Found collapsed at home, nobody else there"
+
+
+def broken_glass(service: Running, someone: Person) -> None:
+    """Let a paramedic break glass for somebody."""
+    body = parameters(
+        nhsNumber=someone.nhs_number,
+        birthDate=str(someone.resource("Patient")["birthDate"]),
+        basis="unable_to_ask",
+        reason=REASON,
+    )
+    token = service.token("ambulance", "ZZAMB1", assurance=2)
+    answer = service.call("POST", "/Patient/$break-glass", token, body)
+    assert answer.status_code == 200, answer.text
