@@ -26,7 +26,7 @@ from service.web.entering import must_sign_in
 from service.web.forms import read_form
 from service.web.privacy import NOT_FOR_YOU, Privacy
 from service.web.privacy_log import Wrong
-from service.web.privacy_words import PURPOSES, RELATIONSHIPS, TIERS, role_words
+from service.web.privacy_words import PURPOSES, RELATIONSHIPS, TIERS, role_words, section_words
 from service.web.site import Visit
 
 _PATH = "/privacy/explain"
@@ -127,7 +127,7 @@ def _answer(asked: Question, told: Explained) -> dict[str, Any]:
     decision, number = told.decision, asked.whom
     sections = [
         (
-            one.section.value.replace("_", " "),
+            section_words(one.section),
             f"{one.tier.name} {TIERS[one.tier]}",
             one.open,
             one.rule,

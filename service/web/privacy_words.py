@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fhir_profiles.sections import Tier
+from fhir_profiles.sections import Section, Tier
 from security.audit_words import LOG
 from security.principal import Purpose
 from service.record.alerts import AlertKind, AlertState
@@ -88,6 +88,15 @@ TIERS: Mapping[Tier, str] = {
     Tier.L: "location",
 }
 
+_SECTIONS: Mapping[Section, str] = {
+    Section.CPR_DECISION: "CPR decision",
+    Section.ADRT: "Advance decision (ADRT)",
+    Section.LPA_HEALTH_WELFARE: "Attorney for health and welfare (LPA)",
+    Section.UNKNOWN: "What belongs to no known section",
+    Section.THIRD_PARTY: "About somebody else",
+    Section.HARM_TO_PATIENT: "Harm to the person if they knew",
+}
+
 BASES: Mapping[str, str] = {
     "lacks_capacity": "the person lacks capacity",
     "unable_to_ask": "the person could not be asked",
@@ -140,6 +149,11 @@ OUTCOMES: Mapping[str, str] = {"0": "Given", "4": "Refused", "8": "Failed", "12"
 def role_words(role: str) -> str:
     """Return a role as a reader says it; a role that the policy adds, by its own word."""
     return ROLES.get(role, role.replace("_", " "))
+
+
+def section_words(section: Section) -> str:
+    """Return the name of a section as a reader says it."""
+    return _SECTIONS.get(section) or section.value.replace("_", " ").capitalize()
 
 
 def rule_words(rule: str) -> str:
