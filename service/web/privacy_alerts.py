@@ -12,6 +12,7 @@ from datetime import timedelta
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from security.clock import LONDON, parse_instant
 from service.api import outcomes
 from service.record.alerts import Alert, AlertKind, AlertState
 from service.web.dates import short
@@ -155,7 +156,7 @@ def _line(alert: Alert) -> dict[str, str]:
         "rule": alert.rule,
         "rule_words": rule_words(alert.rule),
         "time": short(alert.time, clock=True),
-        "day": alert.time[:10],
+        "day": parse_instant(alert.time).astimezone(LONDON).date().isoformat(),
         "user": alert.user_id or "no person named",
         "role": role_words(alert.role),
         "organisation": alert.organisation,

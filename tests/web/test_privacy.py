@@ -370,3 +370,12 @@ def test_in_production_nobody_signs_in(tmp_path: Path) -> None:
     paths = {getattr(route, "path", "") for route in create_app(settings).routes}
     assert "/privacy" in paths
     assert "/privacy/sign-in" not in paths
+
+
+def test_an_alert_leads_to_the_log_of_its_day_in_london(service: Running) -> None:
+    night = datetime(2026, 8, 1, 23, 30, tzinfo=UTC)  # half past midnight on the second, in summer
+    made = raised(service, new(AlertKind.BREAK_GLASS, night, "summer"))[0]
+    with officer(service) as elowen:
+        page = elowen.get(path_of(made)).text
+    assert '<input type="hidden" name="from" value="2026-08-02">' in page
+    assert '<input type="hidden" name="to" value="2026-08-02">' in page
