@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -65,17 +66,20 @@ class Caller:
 
 def callers(role: str) -> st.SearchStrategy[Caller]:
     """Draw callers of a role: with a relationship or without, now and then the holder, or who asks for what is not."""
-    rarely = st.integers(0, 7).map(lambda dice: dice == 0)
-    sometimes = st.integers(0, 3).map(lambda dice: dice == 0)
-    clinical = role in BREAKS_GLASS
-    return st.builds(
-        Caller,
-        st.just(role),
-        stranger=sometimes,
-        holder=rarely,
-        claims=sometimes if clinical else st.just(False),
-        glass=sometimes if clinical else st.just(False),
-        purpose=st.sampled_from([None] * 6 + (["ETREAT"] if clinical else []) + ["HCOMPL"]),
+    return st.integers(0, 2**20).map(lambda seed: _caller(role, Random(f"{role} {seed}")))
+
+
+def _caller(role: str, chance: Random) -> Caller:
+    """Return a caller by chance, each kind as often as it is meant to come; few examples drawn one by one are alike."""
+    clinical, dice = role in BREAKS_GLASS, chance.random
+    stranger = dice() < (0.5 if clinical else 0.33)
+    return Caller(
+        role,
+        stranger=stranger,
+        holder=dice() < 0.1,
+        claims=clinical and dice() < (0.75 if stranger else 0.25),
+        glass=clinical and dice() < 0.25,
+        purpose="HCOMPL" if dice() < 0.05 else "ETREAT" if clinical and dice() < 0.1 else None,
     )
 
 
@@ -145,12 +149,22 @@ def _roots(kind: str) -> st.SearchStrategy[Provision]:
     return st.builds(Provision, st.just(kind), limits, nested)
 
 
-_BARRING = st.sampled_from(
-    [Limits(), Limits(organisation=THEIR_ORGANISATION), Limits(role=THEIR_ROLE), Limits(person=THE_CALLER)]
-).map(lambda limits: Provision("deny", limits))
+_BARRING = (
+    *(Limits(), Limits(organisation=THEIR_ORGANISATION), Limits(role=THEIR_ROLE), Limits(person=THE_CALLER)),
+    Limits(organisation=THEIR_ORGANISATION),
+)
 _BY_ROOT = st.sampled_from(["permit", "permit", "deny"]).flatmap(_roots)
-consents = st.integers(0, 7).flatmap(lambda dice: _BY_ROOT if dice else _BARRING)
-"""One in eight does no more than bar everybody, or the caller."""
+
+
+def consents(role: str) -> st.SearchStrategy[Provision]:
+    """Draw what a person chooses before a caller of this role asks; one in four bars everybody, or the caller alone."""
+
+    def chosen(seed: int) -> st.SearchStrategy[Provision]:
+        # The ordinary run draws the same numbers for every role.
+        chance = Random(f"{role} {seed}")
+        return st.just(Provision("deny", chance.choice(_BARRING))) if chance.random() < 0.25 else _BY_ROOT
+
+    return st.integers(0, 2**20).flatmap(chosen)
 
 
 def as_fhir(provision: Provision, user: str, organisation: str, role: str) -> Json:
