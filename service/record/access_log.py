@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -161,7 +161,11 @@ class AccessLog:
                 record = None
         elif question.nhs_number:
             record = await access.records.by_nhs_number(question.nhs_number)
-        await access.records.store.append_audit(access.entry(caller, decision, asked, record))
+        # A look at a record that is nothing to these organisations is one at nobody's: found in their log afterwards,
+        # it would tell that there is a record.
+        concerns = await self._concerns(watched, caller, record) if question.nhs_number or question.patient else False
+        about = record if concerns else None
+        await access.records.store.append_audit(access.entry(caller, decision, asked, about))
         now = caller.at or access.clock()
 
         async def shown(entry: AuditEntry) -> Json:
@@ -181,6 +185,19 @@ class AccessLog:
             lambda entry: entry.record == whose and (held or entry.organisation in watched),
             shown,
         )
+
+    async def _concerns(self, watched: frozenset[str], caller: Caller, record: OpenRecord | None) -> bool:
+        """Say whether one of the organisations holds a record or was given something of it.
+
+        An absent record is asked about as often as one that is there.
+        """
+        access = self.access
+        given = False
+        for organisation in sorted(watched):
+            principal = replace(caller.principal, organisation=organisation)
+            token = access.known_token(replace(caller, principal=principal), record)
+            given = await access.records.store.is_known(token) or given
+        return record is not None and (given or record.manifest.holder in watched)
 
     async def _page(self, principal: Principal, question: LogQuestion, view: _View) -> LogPage:
         """Gather one entry more than the page holds, to know whether there is another page."""

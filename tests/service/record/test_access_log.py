@@ -194,8 +194,12 @@ async def test_an_officer_of_the_holder_sees_every_entry_about_the_record(lived:
         assert "ZZAMB1" in body
         assert "ZZGP01" in body
     assert await events(house, officer("ZZHSP1", at=MORNING), patient="Patient/nobody") == []
-    found = await events(house, officer("ZZHSP1", at=MORNING), patient=reference)
-    assert {event["subtype"][0]["code"] for event in found} == {"search-type"}, "their own look alone"
+    for _ in range(2):
+        found = await events(house, officer("ZZHSP1", at=MORNING), patient=reference)
+        assert found == [], "not even their own look before, for it would tell that there is a record"
+    looks = await events(house, officer("ZZHSP1", at=MORNING))
+    assert {event["subtype"][0]["code"] for event in looks} == {"search-type"}
+    assert reference not in json.encode(looks).decode()
 
 
 async def test_a_scope_of_several_organisations(lived: tuple[House, str, str]) -> None:
@@ -287,3 +291,38 @@ async def test_tokens_do_not_group_entries_in_the_database(service_house: House)
     # 21 entries of one record, one organisation and one day: over 256 places, few meet.
     assert len(every) - len(set(every)) < 12
     assert number
+
+
+async def test_an_officer_looks_by_number_and_nobody_costs_as_much_as_somebody_else(
+    lived: tuple[House, str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, number, reference = lived
+    asked: list[int] = []
+    carrying = type(house.opened.store).audit_carrying
+
+    async def counted(store: Any, tokens: Any, *rest: Any) -> Any:
+        asked.append(len(tokens))
+        return await carrying(store, tokens, *rest)
+
+    monkeypatch.setattr(type(house.opened.store), "audit_carrying", counted)
+    by_reference = await events(house, officer(at=MORNING), patient=reference)
+    by_number = await events(house, officer(at=MORNING), nhs_number=number)
+    assert [one["id"] for one in by_number[1:]] == [one["id"] for one in by_reference], "after a look comes that look"
+    assert by_reference
+    looked_through = []
+    for whom in (number, patient(741)[0]):
+        asked.clear()
+        for _ in range(2):
+            assert await events(house, officer("ZZHOS1", at=MORNING), nhs_number=whom) == []
+        looked_through.append(set(asked))
+    assert looked_through[0] == looked_through[1] == {256}, "both logs are looked through"
+
+
+async def test_a_cursor_of_a_first_page_is_good_for_who_it_was_given_to(lived: tuple[House, str, str]) -> None:
+    house, number, _ = lived
+    log, asked = log_of(house), LogQuestion(nhs_number=number)
+    given = log.cursor(officer().principal, asked)
+    assert log.resume(officer().principal, given) == asked
+    assert number not in given
+    with pytest.raises(InvalidSearch):
+        log.resume(officer("ZZGP01").principal, given)

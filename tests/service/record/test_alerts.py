@@ -118,6 +118,21 @@ async def test_it_moves_on_with_who_when_and_a_note(alerts: Alerts) -> None:
     assert await listed(alerts, states=[AlertState.CLOSED]) == [closed]
 
 
+async def test_one_is_read_by_its_officer_and_the_look_is_written_down(alerts: Alerts, service_house: House) -> None:
+    raised = await alerts.raise_(new())
+    store = service_house.opened.store
+    before = sum(head.seq for head in await store.chain_heads())
+    assert await alerts.read(officer(), raised.id) == raised
+    for id in ("ZZAMB1.2026-11.1.0", "ZZAMB1.2026-01.1.0", "x", ""):
+        with pytest.raises(NotHere):
+            await alerts.read(officer(), id)
+    with pytest.raises(NotHere):
+        await alerts.read(officer("ZZGP01"), raised.id)
+    with pytest.raises(Refused):
+        await alerts.read(officer(role=Role.AMBULANCE), raised.id)
+    assert sum(head.seq for head in await store.chain_heads()) == before + 7
+
+
 async def test_an_alert_of_somebody_else_is_not_here(alerts: Alerts) -> None:
     raised = await alerts.raise_(new())
     for who, id in (
