@@ -14,6 +14,7 @@ from service.settings import Settings
 from tests.journeys.people import TimeMachine, admitted, crew, gp, person, sharing
 from tests.running import Running
 from tests.web.officers import REASON, broken_glass, new, officer, raised, signed_in
+from tests.web.stopping import writer_stopped
 from tests.web.visits import Visitor, draft_of, form_of, hidden_of, visitor
 
 NOTE = "Asked the crew: heliotrope umbrella."
@@ -381,3 +382,17 @@ def test_an_alert_leads_to_the_log_of_its_day_in_london(service: Running) -> Non
         page = elowen.get(path_of(made)).text
     assert '<input type="hidden" name="from" value="2026-08-02">' in page
     assert '<input type="hidden" name="to" value="2026-08-02">' in page
+
+
+def test_a_note_is_there_still_when_it_cannot_be_saved(shaky: Running) -> None:
+    path = path_of(an_alert(shaky, "unsaved"))
+    with officer(shaky) as elowen:
+        form = form_of(elowen.get("/privacy"))
+        with writer_stopped(shaky):
+            page = elowen.post(path, form=form, to="closed", note=NOTE)
+            queue = elowen.get("/privacy")
+    assert page.status_code == 503
+    assert NOTE in page.text
+    assert "Nothing is lost: send it again" in page.text
+    assert queue.status_code == 503
+    assert "THE SERVICE CANNOT ANSWER NOW" in queue.text
