@@ -29,6 +29,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 import service.app
+import service.opening
 from security.blind_index import BlindIndex
 from security.clock import Clock
 from security.keys import FileKeyRing
@@ -125,7 +126,7 @@ def main(without_audit: bool) -> None:
     """Run the service with the bare routes until it is terminated."""
     settings = Settings.from_environ(os.environ)
     logs.configure(settings.log_level)
-    bare, open_product_store = BareRoutes(), service.app.open_store
+    bare, open_product_store = BareRoutes(), service.opening.open_store
 
     async def open_store(settings: Settings, keys: FileKeyRing, clock: Clock) -> RecordStore:
         bare.store = await open_product_store(settings, keys, clock)
@@ -133,9 +134,9 @@ def main(without_audit: bool) -> None:
         return bare.store
 
     with ExitStack() as replaced:
-        replaced.enter_context(patch.object(service.app, "open_store", open_store))
+        replaced.enter_context(patch.object(service.opening, "open_store", open_store))
         if without_audit:
-            replaced.enter_context(patch.object(service.app, "SqliteStore", StoreWithoutAudit))
+            replaced.enter_context(patch.object(service.opening, "SqliteStore", StoreWithoutAudit))
         app = service.app.create_app(settings)
         bare.mount(app)
         server_of(app, settings).run()

@@ -21,8 +21,9 @@ from bench.targets import Limit, Row
 from security.demo_clients import make_demo_clients
 from security.keys import FileKeyRing, key_path
 from security.principal import Role
-from service.app import open_service, services_of
+from service.app import services_of
 from service.cli.shares import together
+from service.opening import open_service
 from service.people.who.identity import Identity, identity
 from service.people.who.patient import patient
 from service.plan.particulars import Particulars, of_patient

@@ -26,8 +26,9 @@ from security.demo_clients import DEFAULT_PURPOSE, DEMO_CLIENTS, STOCK_PEOPLE, m
 from security.keys import FileKeyRing, key_path
 from security.principal import Principal, Role
 from service.api.routes import Services
-from service.app import open_service, services_of
+from service.app import services_of
 from service.cli.shares import Tell, in_processes, shares, together
+from service.opening import open_service
 from service.people.heavy import heavy_person
 from service.people.plans import plans
 from service.record import transaction

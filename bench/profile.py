@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message
 import service.api.answers
 import service.api.operations
 import service.app
+import service.opening
 import service.record.access
 import service.record.read
 import service.record.records
@@ -160,7 +161,7 @@ async def _profile(home: Home) -> list[Stage]:
     watch, bare = Stopwatch(), BareRoutes()
     headers = headers_for(home)
     numbers = home.prepared.numbers[:_WARM_UP]
-    with patch.object(service.app, "SqliteStore", StoreWithoutAudit):
+    with patch.object(service.opening, "SqliteStore", StoreWithoutAudit):
         app = service.app.create_app(home.settings)
         bare.mount(app)
         async with app.router.lifespan_context(app):
@@ -234,7 +235,7 @@ async def asked(app: ASGIApp, path: str, headers: list[tuple[bytes, bytes]], bod
 async def _appended(home: Home) -> float:
     """Return microseconds per entry of 1 KiB when sixteen requests append at the same time."""
     settings, entry = home.settings, SealedEntry(bytes(1024), bytes(64))
-    store = await service.app.open_store(settings, open_keys(settings.keys), clock_of(settings))
+    store = await service.opening.open_store(settings, open_keys(settings.keys), clock_of(settings))
     assert isinstance(store, SqliteStore)
     try:
         started = perf_counter()

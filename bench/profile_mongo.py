@@ -9,6 +9,7 @@ from __future__ import annotations
 import uvloop
 
 import service.app
+import service.opening
 from bench.app import BareRoutes
 from bench.people import Home
 from bench.profile import Stage, Stopwatch, Watched, asked, headers_for, timed
@@ -40,7 +41,7 @@ async def _profile(home: Home) -> list[Stage]:
     settings, watch, bare = home.settings, Stopwatch(_WATCHED), BareRoutes()
     keys = open_keys(settings.keys)
     bare.line, bare.index = bytes(1024), BlindIndex(keys.index, settings.tenant)
-    bare.store = await service.app.open_store(settings, keys, clock_of(settings))
+    bare.store = await service.opening.open_store(settings, keys, clock_of(settings))
     bare.read_documents_of(home.prepared.numbers)
     numbers = home.prepared.numbers
     bodies = [question(numbers[turn % len(numbers)]) for turn in range(_WARM_UP + _REQUESTS)]

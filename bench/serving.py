@@ -23,7 +23,7 @@ from security.issuer import Issuer
 from security.keys import open_keys
 from security.principal import Role
 from security.registry import ClientRegistry
-from service.app import issuer_of
+from service.opening import issuer_of
 from service.wiring import clock_of
 
 PRODUCT = ("-m", "service.cli", "serve")

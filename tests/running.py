@@ -18,7 +18,7 @@ import httpx
 from security.demo_clients import make_demo_clients
 from security.keys import FileKeyRing, key_path, open_keys
 from security.registry import ClientRegistry
-from service.app import issuer_of
+from service.opening import issuer_of
 from service.settings import Settings
 from service.wiring import clock_of
 

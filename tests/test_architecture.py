@@ -60,8 +60,21 @@ PAGES = {
     ("GET", "/crew/assets/{name}"),
     ("GET", "/crew/{rest:path}"),
     ("POST", "/crew/{rest:path}"),
+    ("GET", "/privacy"),
+    ("GET", "/privacy/log"),
+    ("POST", "/privacy/log"),
+    ("GET", "/privacy/explain"),
+    ("POST", "/privacy/explain"),
+    ("GET", "/privacy/alerts/{alert}"),
+    ("POST", "/privacy/alerts/{alert}"),
+    ("POST", "/privacy/display"),
+    ("POST", "/privacy/sign-out"),
+    ("GET", "/privacy/sign-in"),
+    ("POST", "/privacy/sign-in"),
+    ("GET", "/privacy/{rest:path}"),
+    ("POST", "/privacy/{rest:path}"),
 }
-"""The pages for crews: they ask for a sign-in by session, and say nothing of a person without one (`tests/web`)."""
+"""The pages: they ask for a sign-in by session, and say nothing of a person without one (`tests/web`)."""
 LONGEST_FILE = 350
 
 

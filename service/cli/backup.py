@@ -15,7 +15,6 @@ from security.audit_batch import signing_key
 from security.backup_statement import BackupPart
 from security.clock import instant
 from security.keys import FileKeyRing, open_keys
-from service.app import open_store
 from service.backup.epoch import NewEpoch, export_heads, new_epoch, next_number
 from service.backup.errors import BackupRefused
 from service.backup.files import check_digest, check_pair, find, older, remove_all
@@ -23,6 +22,7 @@ from service.backup.take import Taken, take
 from service.cli.common import fail, plain_errors, read_settings
 from service.cli.server import settle_memory
 from service.cli.verify import exported_of, verify_store
+from service.opening import open_store
 from service.settings import Settings
 from service.store.port import RecordStore
 from service.store.sqlite import SqliteStore

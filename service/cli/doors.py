@@ -18,8 +18,8 @@ from security.errors import DecideRequestError
 from security.keys import open_keys
 from security.localities import load_policies
 from security.registry import ClientRegistry
-from service.app import issuer_of
 from service.cli.common import fail, plain_errors, read_settings, require_demo_doors
+from service.opening import issuer_of
 from service.settings import Settings
 from service.wiring import clock_of
 

@@ -17,10 +17,11 @@ from fhir_profiles import json
 from fhir_profiles.errors import InvalidJson
 from security.demo_clients import DEMO_CLIENTS, STOCK_PEOPLE
 from security.principal import Principal, Purpose, Role
-from service.app import open_service, services_of
+from service.app import services_of
 from service.cli.common import fail, plain_errors, read_settings, require_demo_doors
 from service.cli.server import settle_memory
 from service.cli.shares import Tell, WorkerFailed, in_processes, shares, together
+from service.opening import open_service
 from service.people.plans import plans, practice_of
 from service.record import transaction
 from service.record.access import Caller

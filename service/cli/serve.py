@@ -19,11 +19,12 @@ from security.keys import open_keys
 from security.localities import load_policies
 from security.registry import ClientRegistry
 from service import logs
-from service.app import Subscribing, create_app, no_subscribers, open_store
+from service.app import Subscribing, create_app, no_subscribers
 from service.cli.acting import acting_as
 from service.cli.common import furnish, plain_errors, read_settings
 from service.cli.server import server_of
 from service.cli.workers import serve_with
+from service.opening import open_store
 from service.people.demo import DemoPerson, demo_people
 from service.people.rota import rota
 from service.settings import Settings

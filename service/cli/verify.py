@@ -18,9 +18,9 @@ from security.clock import instant
 from security.envelope import Envelope
 from security.heads import Heads
 from security.keys import FileKeyRing, open_keys
-from service.app import open_store
 from service.cli.common import fail, plain_errors, read_settings
 from service.cli.server import settle_memory
+from service.opening import open_store
 from service.record.records import Records
 from service.settings import Settings
 from service.store.port import RecordStore

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from security.clock import system_clock
 from security.keys import open_keys
-from service.app import open_store
+from service.opening import open_store
 from service.store.port import Commit, Delivery, RecordStore
 from tests.contracts.stores import commit, record_id, token
 from tests.running import demo_settings

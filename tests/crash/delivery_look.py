@@ -10,7 +10,7 @@ from random import Random
 
 from security.clock import system_clock
 from security.keys import open_keys
-from service.app import open_store
+from service.opening import open_store
 from service.settings import Settings
 from service.store.port import RecordStore, StoredDelivery
 from tests.crash.telling import Telling, Told

@@ -13,7 +13,7 @@ import msgspec
 from security.blind_index import BlindIndex
 from security.keys import open_keys
 from security.service_seal import ServiceSeal
-from service.app import Opened
+from service.opening import Opened
 from service.record.subscribers import Committing, Subscribers
 from service.settings import Settings
 from service.store.port import Delivery, StoredDelivery

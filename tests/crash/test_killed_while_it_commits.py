@@ -19,7 +19,7 @@ import pytest
 
 from security.clock import system_clock
 from security.keys import open_keys
-from service.app import open_store
+from service.opening import open_store
 from service.settings import Settings
 from service.store.port import StoredDelivery, StoredRecord
 from tests.contracts.stores import record_id

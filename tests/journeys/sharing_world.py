@@ -16,7 +16,7 @@ from security.clock import system_clock
 from security.issuer import Issuer
 from security.keys import open_keys
 from security.registry import ClientRegistry
-from service.app import issuer_of
+from service.opening import issuer_of
 from service.people import invented
 from service.people.values import USER_ID
 from tests.journeys.people import DR_TESTWICK, FIRST, Json, references_of, transaction

@@ -11,7 +11,8 @@ from datetime import datetime
 import httpx
 
 from security.clock import instant
-from service.app import open_service, services_of
+from service.app import services_of
+from service.opening import open_service
 from service.record.alerts import Alert, AlertKind, Alerts, NewAlert
 from tests.journeys.people import Person
 from tests.running import Running, parameters

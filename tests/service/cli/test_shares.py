@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from service.app import open_service
 from service.cli.shares import AT_ONCE, Tell, WorkerFailed, in_processes, shares, together
+from service.opening import open_service
 from service.people.invented import nhs_number
 from service.settings import Settings
 from service.store.errors import StoreUnavailable

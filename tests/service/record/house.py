@@ -18,8 +18,9 @@ from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from security.audit_batch import signing_key
 from security.principal import NamedPerson, Principal, Purpose, Role
 from service.api.routes import Services
-from service.app import Opened, open_service, services_of
+from service.app import services_of
 from service.backup.epoch import export_heads, new_epoch
+from service.opening import Opened, open_service
 from service.people import invented
 from service.people.plans import plan
 from service.people.traits import Traits
