@@ -76,8 +76,8 @@ async def test_audit_entries_that_gather_while_others_are_written_travel_in_one_
     calls: list[list[bytes]] = []
     go_on = asyncio.Event()
 
-    async def slow(entries: list[tuple[bytes, bytes | None]]) -> None:
-        calls.append([sealed for sealed, _ in entries])
+    async def slow(entries: list[tuple[SealedEntry, bytes | None]]) -> None:
+        calls.append([entry.sealed for entry, _ in entries])
         await go_on.wait()
 
     async with writing(tmp_path / "records.sqlite", append_audits=slow) as store:
@@ -116,7 +116,7 @@ async def test_who_waits_behind_a_silent_writer_waits_no_longer_than_who_went_be
     calls: list[int] = []
     answered = asyncio.Event()
 
-    async def silent(entries: list[tuple[bytes, bytes | None]]) -> None:
+    async def silent(entries: list[tuple[SealedEntry, bytes | None]]) -> None:
         calls.append(len(entries))
         await answered.wait()
 
