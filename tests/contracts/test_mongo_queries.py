@@ -144,7 +144,7 @@ async def test_an_emergency_asks_four_times(harness: MongoHarness) -> None:
     ACCOUNT.commands = []
     stored, head = await store.claimed_and_head(token("claim a"), token("incidents"))
     assert (stored is not None, head is not None) == (True, True)
-    asked = [(command["find"], asked_for(command["filter"]["_id"])) for _, command in ACCOUNT.commands]
+    asked = [(command["find"], asked_for(command["filter"])) for _, command in ACCOUNT.commands]
     assert sorted(asked) == [("claims", "$in"), ("commits", "$in"), ("keys", "one"), ("records", "$in")]
     await store.close()
 
@@ -175,7 +175,7 @@ async def test_emergency_questions_are_linearizable_where_the_settings_say_so(ha
         ("keys", "majority"),  # a key never changes but by being rewrapped
     }
     # the database promises it only for questions that name one document
-    assert {asked_for(command["filter"]["_id"]) for command in finds} == {"one"}
+    assert {asked_for(command["filter"]) for command in finds} == {"one"}
     await documents.close()
 
 

@@ -16,8 +16,8 @@ from tests.peers.mongo_servers import available
 
 ROUNDS = 25
 NIGHTLY_ROUNDS = 1_000
-ELSEWHERE = {WORKERS: 4, "mongod": 4, "mongo-java-server": 4, "ferretdb": 1}
-"""Rounds of the ordinary run. FerretDB looks at every document for each question, so it gets one."""
+ELSEWHERE = {WORKERS: 4, "mongod": 4, "mongo-java-server": 4, "ferretdb": 2}
+"""Rounds of the ordinary run. FerretDB looks at every document for each question, so it gets few."""
 SERVERS = available()
 OTHERS = {store: rounds for store, rounds in ELSEWHERE.items() if store in (WORKERS, *SERVERS)}
 SHARED = {SQLITE: ROUNDS - sum(OTHERS.values()), **OTHERS}

@@ -53,13 +53,13 @@ def put_flag(service: Running, someone: Person, flag: str) -> httpx.Response:
 @pytest.fixture(scope="module")
 def open_person(service: Running) -> Person:
     """The control: a person without a flag, whose places everybody sees."""
-    return posted(service, 900)
+    return posted(service, 8_900)
 
 
 @pytest.fixture(scope="module")
 def protected(service: Running) -> Person:
     """A person whose flag came after everything else was recorded."""
-    someone = posted(service, 901)
+    someone = posted(service, 8_901)
     answer = put_flag(service, someone, "R")
     assert answer.status_code == 200, answer.text
     assert told(answer) == set()
@@ -69,7 +69,7 @@ def protected(service: Running) -> Person:
 @pytest.fixture(scope="module")
 def hidden_from_crews(service: Running) -> Person:
     """A person whose whereabouts a court keeps from one organisation."""
-    someone = posted(service, 902)
+    someone = posted(service, 8_902)
     order = sharing(someone, "permit", provision={"provision": [keeping_from("ZZAMB1", "location")]})
     answer = service.call("POST", "/Consent", gp(service), order)
     assert answer.status_code == 201, answer.text
@@ -257,7 +257,7 @@ def test_a_court_order_is_no_oracle_either(service: Running, hidden_from_crews: 
 
 
 def test_a_very_restricted_person_is_nobody(service: Running) -> None:
-    someone = posted(service, 903)
+    someone = posted(service, 8_903)
     patient: Json = service.call("GET", f"/{someone.patient}", gp(service)).json()
     answer = put_flag(service, someone, "V")
     assert answer.status_code == 200
