@@ -101,7 +101,7 @@ node_modules/.installed: package.json package-lock.json | $(PYTHON)
 	@if command -v npm >/dev/null; then \
 	    npm ci --ignore-scripts --no-audit --no-fund --silent && touch $@; \
 	else \
-	    echo "npm was not found: set-up fetches them itself."; \
+	    echo "npm was not found: set-up fetches them itself, from the registry that npm_config_registry names."; \
 	    $(PYTHON) -m fhir_profiles.build_definitions.fetch package-lock.json node_modules && touch $@ || true; \
 	fi
 

@@ -2,7 +2,7 @@
 
 Guarantees what `npm ci --ignore-scripts` does for data: each package is the very one that the lock file names, by the
 digest in it, or it is not there; nothing of it is run. Does not: fetch what packages ask for in turn, whose scripts we
-do not use, or take packages from anywhere but a registry. The registry is `npm_config_registry`, as for npm.
+do not use, or take packages from anywhere but the registry that the environment names, as it does for npm.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.request import urlopen
 
-REGISTRY = "https://registry.npmjs.org"
+REGISTRY = "npm_config_registry"
+"""The variable that names the registry, as npm reads it. None is built in: whom to ask is the machine's to say."""
 _SECONDS = 60
 """How long a registry may say nothing."""
 
@@ -83,7 +84,10 @@ def _unpack(packed: bytes, target: Path) -> None:
 def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Fetch every package and name those that could not be had; return the exit code."""
     lock, target = Path(arguments[0]), Path(arguments[1])
-    registry = environment.get("npm_config_registry") or REGISTRY
+    registry = environment.get(REGISTRY, "")
+    if not registry:
+        print(f"  Nothing was fetched: set {REGISTRY} to the address of an npm registry.", file=sys.stderr)
+        return 1
     missing = 0
     for package in locked(lock):
         try:

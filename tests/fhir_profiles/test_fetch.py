@@ -112,6 +112,15 @@ def test_what_cannot_be_had_is_named_and_the_others_are_there(
     assert files(tmp_path / "node_modules") == {"@scope/data/data": b"1"}
 
 
+def test_without_a_registry_it_says_how_to_name_one(
+    tmp_path: Path, lock: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for environment in ({}, {"npm_config_registry": ""}):
+        assert main([str(lock), str(tmp_path / "node_modules")], environment) == 1
+        assert "set npm_config_registry" in capsys.readouterr().err
+    assert not (tmp_path / "node_modules").exists()
+
+
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1", "file:///etc", "registry"])
 def test_a_registry_that_does_not_answer_is_named(tmp_path: Path, address: str) -> None:
     with pytest.raises(NotFetched, match=address):
