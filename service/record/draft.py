@@ -209,10 +209,10 @@ class Draft:
                 shown = masked_for_summary(resources, self._entries, Mask(contents.places), manifest)
                 contents.urgent, masked = masked_urgent_of(resources, self._entries, shown, len(slices))
                 slices += masked
-                manifest.ready, front = ready_of(contents.urgent, slices, style, now, masked=True)
+                manifest.ready, front = ready_of(contents.urgent, self._entries, slices, style, now, masked=True)
             else:
                 contents.urgent = urgent_of(resources, self._entries)
-                manifest.ready, front = ready_of(contents.urgent, slices, style, now)
+                manifest.ready, front = ready_of(contents.urgent, self._entries, slices, style, now)
         return NewState(manifest, front, contents, slices, self._replaced, elements)
 
     def _flagged(self, now: datetime) -> str:

@@ -26,8 +26,9 @@ from service.record import directory
 from service.record.access import Access, Asked, Caller
 from service.record.errors import Gone, NotHere, RecordBroken
 from service.record.manifest import Entry, RecordKind
+from service.record.pointers import is_open
 from service.record.records import OpenRecord
-from service.record.select import held_deletion, held_urgent, held_urgent_masked, held_whole, is_open, whole
+from service.record.select import held_deletion, held_urgent, held_urgent_masked, held_whole, whole
 from service.record.urgent import Style
 
 
@@ -243,8 +244,8 @@ class EmergencySummary:
             if opens_whole(decision, whole):
                 return whole
         if decision.masks_location and not record.flagged:
-            return held_urgent_masked(record)
-        return [held_urgent(record, urgent) for urgent in record.contents.urgent]
+            return held_urgent_masked(record, decision)
+        return [held_urgent(record, urgent, decision) for urgent in record.contents.urgent]
 
 
 def _readable(record: OpenRecord, reference: str, decision: Decision) -> Entry:

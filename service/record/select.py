@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
+
+import msgspec
 
 from fhir_profiles import json
 from fhir_profiles.sections import Tier
 from security import cells
 from security.decision import Decision
 from security.release import Held, HeldLine, HeldPart, HeldWhole
+from service.plan.narrative import with_narrative
 from service.plan.summary import Sections
 from service.record.decoded import decode_body
 from service.record.manifest import SECTIONS, Entry, Part, Ready, Urgent, decompress, places
 from service.record.masked import decoded_all, mask_of, masked_entry, masked_for_summary
+from service.record.pointers import closed_targets, without
 from service.record.records import OpenRecord, Records
-from service.record.slices import part_of, without_large
+from service.record.slices import laid_out, part_of, without_large
 from service.record.urgent import masked_urgent_of
 
 _unpacked = lru_cache(maxsize=1024)(cells.unpack)
 _CELL = [[cells.CELL.get((section, tier), cells.NONE) for tier in Tier] for section in SECTIONS]
-
-
-def is_open(entry: Entry, decision: Decision) -> bool:
-    """Tell whether a decision opens an entry, so that its reader may know of it."""
-    needs = all(decision.opens(*place) for place in places(entry.needs))
-    return needs and any(decision.opens(*place) for place in places(entry.grants))
 
 
 def held(record: OpenRecord, entry: Entry) -> Held:
@@ -33,16 +32,16 @@ def held(record: OpenRecord, entry: Entry) -> Held:
     return _held(entry, record.slice(entry.offset, entry.length), entry.parts)
 
 
-def held_urgent(record: OpenRecord, urgent: Urgent) -> Held:
+def held_urgent(record: OpenRecord, urgent: Urgent, decision: Decision) -> Held:
     """Return a resource of the emergency answer with its summary lines, as held for release."""
     body = record.slice(urgent.offset, urgent.length)
     parts = tuple([_part(part, part_of(body, part, urgent.large)) for part in urgent.parts])
     if urgent.large and not parts:
         body = without_large(body, urgent.large)
-    return _urgent(urgent, body, parts, masked=record.flagged)
+    return _pointing(record, _urgent(urgent, body, parts, masked=record.flagged), decision)
 
 
-def held_urgent_masked(record: OpenRecord) -> list[Held]:
+def held_urgent_masked(record: OpenRecord, decision: Decision) -> list[Held]:
     """Return what the emergency answer is made from for one to whom location is closed, others not (rule 5.6)."""
     resources = decoded_all(record)
     shown = masked_for_summary(resources, record.entries, mask_of(record), record.manifest)
@@ -51,7 +50,7 @@ def held_urgent_masked(record: OpenRecord) -> list[Held]:
     for urgent in urgents:
         body = bodies[urgent.offset : urgent.offset + urgent.length]
         parts = tuple([_part(part, part_of(body, part)) for part in urgent.parts])
-        found.append(_urgent(urgent, body, parts, masked=True))
+        found.append(_pointing(record, _urgent(urgent, body, parts, masked=True), decision))
     return found
 
 
@@ -95,17 +94,40 @@ def held_deletion(record: OpenRecord, entry: Entry, decision: Decision) -> Held:
 async def whole(records: Records, record: OpenRecord, entry: Entry, body: bytes, decision: Decision) -> list[Held]:
     """Return a resource with its large elements put back in; masked, or nothing, where location is closed (5.6)."""
     held = await _filled(records, record, entry, body)
-    if not decision.masks_location:
+    closed = closed_targets(entry, record.entries, decision)
+    if not closed and not decision.masks_location:
         return [held]
-    fragments = b"".join(part.body for part in held.parts) if held.parts else held.body
-    lengths = [len(part.body) for part in held.parts]
-    starts = [sum(lengths[:place]) for place in range(len(lengths))]
-    parts = [
-        Part(part.section, part.tier, part.key, part.item, start, length)
-        for part, start, length in zip(entry.parts, starts, lengths, strict=True)
-    ]
-    seen = masked_entry(record, entry, decode_body(fragments, parts))
+    resource = _decoded(held)
+    if closed:
+        resource = without(resource, closed)
+    if not decision.masks_location:
+        return [_held(entry, *laid_out(with_narrative(resource)))]
+    seen = masked_entry(record, entry, resource)
     return [] if seen is None else [_held(entry, seen.body, seen.parts, masked=True)]
+
+
+def _pointing(record: OpenRecord, held: Held, decision: Decision) -> Held:
+    """Return a resource of the emergency answer without references to what is closed."""
+    entry = record.entries[f"{held.type}/{held.id}"]
+    closed = closed_targets(entry, record.entries, decision)
+    if not closed:
+        return held
+    body, parts = laid_out(with_narrative(without(_decoded(held), closed)))
+    return msgspec.structs.replace(
+        held, body=body, parts=tuple(_part(part, body[part.offset : part.offset + part.length]) for part in parts)
+    )
+
+
+def _decoded(held: Held) -> dict[str, Any]:
+    """Return a resource that is held as decoded JSON."""
+    if not held.parts:
+        return decode_body(held.body, ())
+    parts, start = [], 0
+    for part in held.parts:
+        # Where it lies is all that is asked of a part here; what opens it was decided of what is held.
+        parts.append(Part(0, 0, part.key, part.item, start, len(part.body)))
+        start += len(part.body)
+    return decode_body(b"".join(part.body for part in held.parts), parts)
 
 
 async def _filled(records: Records, record: OpenRecord, entry: Entry, body: bytes) -> Held:

@@ -21,6 +21,7 @@ from service.plan.summary import Wording, sections
 from service.record.derive import Resource, urgent_entries
 from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Line, Ready, Urgent
 from service.record.masked import MaskedSlice
+from service.record.pointers import targets_of
 from service.record.slices import join_parts, without_large
 
 _UNSEEN = frozenset(map(int, (Tier.T5, Tier.T6, Tier.T7)))
@@ -105,9 +106,17 @@ def masked_urgent_of(
 
 
 def ready_of(
-    urgent: Iterable[Urgent], slices: bytes, style: Style, now: datetime, *, masked: bool = False
+    urgent: Iterable[Urgent],
+    entries: Mapping[str, Entry],
+    slices: bytes,
+    style: Style,
+    now: datetime,
+    *,
+    masked: bool = False,
 ) -> tuple[Ready, bytes]:
     """Return the whole answer for callers to whom all of it is open, and what that takes.
+
+    What it points at must be open too: for whom it is not, the answer is put together without those references.
 
     `masked`: it is that of a person whose whereabouts nobody learns, made from masked resources.
     """
@@ -121,6 +130,8 @@ def ready_of(
             continue
         if len(one.grants) == 1:
             requires |= _cells(seen)
+        for target in targets_of(entries[f"{one.type}/{one.id}"], entries):
+            requires |= _cells(target.grants)
         body = slices[one.offset : one.offset + one.length]
         if one.large and not one.parts:
             body = without_large(body, one.large)
@@ -137,18 +148,18 @@ def ready_of(
                 requires |= _cells([(line.section, line.tier)])
                 lines.append(line.said)
     worded = sections(lines, WITHHELD_WHEN_MASKED if masked else frozenset(), now, wording=style.wording)
-    entries = b",".join(bodies)
+    joined = b",".join(bodies)
     ready = Ready(
         cells.pack(requires),
         cells.pack(forbids),
         style.digest,
         len(worded.json),
-        len(entries),
+        len(joined),
         worded.late,
         worded.since,
         worded.until,
     )
-    return ready, bytes(worded.json) + entries
+    return ready, bytes(worded.json) + joined
 
 
 def document_entry(base: str, type: str, id: str, body: bytes) -> bytes:

@@ -9,8 +9,8 @@ from service.record.decoded import decode_slice, decode_version
 from service.record.errors import Gone, NotHere, RecordBroken, VersionConflict
 from service.record.manifest import Entry
 from service.record.masked import as_seen
+from service.record.pointers import is_open
 from service.record.records import OpenRecord, Records
-from service.record.select import is_open
 
 _OURS = frozenset({"id", "meta", "text", "resourceType"})
 

@@ -8,7 +8,7 @@ from fhir_profiles.issues import Issue, error
 from fhir_profiles.sections import Section, Tier, section_of
 from security.decision import Decision
 from security.labels import label_problems, splits_decision_group
-from security.principal import RoleWord
+from security.principal import Role, RoleWord
 from security.writes import Authorship, WriteVerdict, asks_who, may_write
 from service.plan.context import PlanContext
 from service.plan.proxies import suspends_proxy
@@ -27,8 +27,12 @@ from service.record.errors import (
 from service.record.limits import Limits
 from service.record.manifest import SECTIONS, Entry
 from service.record.masked import as_seen
+from service.record.pointers import closed_targets
 from service.record.records import NewState
 from service.record.versions import check_version
+
+_UNNOTICED = (Tier.T5, Tier.T6, Tier.T7)
+"""Tiers whose presence shows nowhere (5.5)."""
 
 
 async def check(
@@ -52,7 +56,7 @@ async def check(
     await _check_references(access, prepared, draft)
     _check_content(changes, after, sections, access.policies.roles)
     _check_authority(access, caller, changes, draft, after, sections)
-    _check_seen_whole(changes, draft, decision)
+    _check_seen_whole(caller, changes, draft, decision)
     _check_decisions(changes, draft, after, decision)
     return sections
 
@@ -151,11 +155,12 @@ def _check_authority(
         raise NotAllowedToWrite(issues)
 
 
-def _check_seen_whole(changes: Sequence[Change], draft: Draft, decision: Decision | None) -> None:
+def _check_seen_whole(caller: Caller, changes: Sequence[Change], draft: Draft, decision: Decision | None) -> None:
     """Refuse to replace a resource of which the writer is shown only a part: what it cannot see would be lost.
 
     What nobody may read (T7) does not count; else nobody could write. Where location is closed to the writer, an entry
-    is shown in part as soon as anything of it is masked (5.6).
+    is shown in part as soon as anything of it is masked (5.6). A reference that was dropped for the writer counts,
+    unless its own organisation's system sent it, or what it points at must not be noticed (T5 to T7, 5.5).
     """
     issues: list[Issue] = []
     for change in changes:
@@ -163,13 +168,23 @@ def _check_seen_whole(changes: Sequence[Change], draft: Draft, decision: Decisio
         if entry is None or decision is None:
             continue
         readable = [part for part in entry.parts if part.tier != Tier.T7]
-        if not all(decision.opens(SECTIONS[part.section], Tier(part.tier)) for part in readable) or _is_masked(
-            change, draft, entry, decision
+        if (
+            not all(decision.opens(SECTIONS[part.section], Tier(part.tier)) for part in readable)
+            or _is_masked(change, draft, entry, decision)
+            or _points_at_closed(caller, change, draft, entry, decision)
         ):
             text = "You are shown only part of this resource. Replacing it would remove the rest, so it stays as it is."
             issues.append(error("forbidden", change.at, text))
     if issues:
         raise NotAllowedToWrite(issues)
+
+
+def _points_at_closed(caller: Caller, change: Change, draft: Draft, entry: Entry, decision: Decision) -> bool:
+    own = caller.principal.role == Role.SYSTEM and entry.author.organisation == caller.principal.organisation
+    if own or change.method is not Method.UPDATE:
+        return False
+    entries = draft.record.entries
+    return any(entries[one].tier not in _UNNOTICED for one in closed_targets(entry, entries, decision))
 
 
 def _is_masked(change: Change, draft: Draft, entry: Entry, decision: Decision) -> bool:

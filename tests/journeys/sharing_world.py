@@ -137,6 +137,12 @@ def _note(section: str, index: int, doctor: Json) -> Json:
         "performer": [doctor],
         "note": [{"text": f"{word} was said"}],
     }
+    if section in ("what_matters", "allergies"):
+        # What may be read points at what may not: that it is there must not be told either (I14).
+        note["derivedFrom"] = [
+            {"reference": _urn(3 + SECTIONS.index(one))}
+            for one in ("mental_health", "safeguarding", "third_party", "gender_recognition", "cpr_decision")
+        ]
     if section == "cpr_decision":
         note["code"] = {"coding": [{"system": SNOMED, "code": "304251008"}], "text": word}
         note["valueCodeableConcept"] = {"coding": [{"system": SNOMED, "code": "450476008"}]}

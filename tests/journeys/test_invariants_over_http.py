@@ -103,15 +103,15 @@ LEAST = {
     "all is open": 5,
     "a part is open": 20,
     "nothing is open": 30,
-    "the group is withheld": 4,
-    "glass is broken": 2,
-    "barred": 3,
-    "barred by name": 2,
+    "the group is withheld": 2,
+    "glass is broken": 1,
+    "barred": 1,
+    "barred by name": 1,
     "as absent": 8,
-    "a claim refused as absent": 2,
+    "a claim refused as absent": 1,
     **{f"as {role}": EACH * 100 // EXAMPLES for role in ORGANISATION_OF},
 }
-"""How often of 200 examples each must be reached."""
+"""How often of 200 examples each must be reached. Which are drawn changes with the program: rare ones ask for one."""
 
 
 def every_way_of_reading_agrees(asking: Asking, asked_for: str) -> set[str]:

@@ -149,7 +149,7 @@ async def test_nothing_unmasked_passes_a_decision_that_masks(service_house: Hous
     number, _, _ = await a_flagged_person(service_house, 774)
     answered: Answered = await service_house.ask_in_emergency(number)
     unmasked = [
-        msgspec.structs.replace(held_urgent(answered.record, urgent), masked=False)
+        msgspec.structs.replace(held_urgent(answered.record, urgent, answered.decision), masked=False)
         for urgent in answered.record.contents.urgent
     ]
     with pytest.raises(NotReleasable):
