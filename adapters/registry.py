@@ -1,0 +1,51 @@
+"""Which kinds of partner there are, and what each needs: the one list that a new kind is added to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from adapters.base import Adapter
+from adapters.partners import Partner
+from security.clock import Clock
+from security.errors import InvalidConfiguration
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a partner's adapter may use of this deployment.
+
+    `fhir_base` is our own FHIR base URL. `signing_pem` is the private key whose public half is published at
+    `/.well-known/jwks.json`. `private_addresses`: partners may be on this machine or in a private network; a sandbox
+    allows it, production only for hosts that the description names.
+    """
+
+    clock: Clock
+    fhir_base: str
+    signing_pem: bytes = field(repr=False)
+    private_addresses: bool = False
+
+
+class Kind(Protocol):
+    """One kind of partner."""
+
+    def problems(self, partner: Partner) -> list[str]:
+        """Return what is wrong with a description of this kind, its files included; nothing is sent anywhere."""
+
+    def adapter(self, partner: Partner, surroundings: Surroundings) -> Adapter:
+        """Return the adapter of a partner whose description has no problems. Make it inside the running loop."""
+
+
+KINDS: Mapping[str, Kind] = {}
+"""Every kind by its word."""
+
+
+def kind_of(partner: Partner) -> Kind:
+    """Return the kind of a partner; raise InvalidConfiguration when there is none, or the description does not fit."""
+    kind = KINDS.get(partner.description.kind)
+    if kind is None:
+        raise InvalidConfiguration([f"{partner.name}: `kind` is one of {', '.join(sorted(KINDS))}"])
+    if problems := kind.problems(partner):
+        raise InvalidConfiguration([f"{partner.name}: {problem}" for problem in problems])
+    return kind
