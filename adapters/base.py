@@ -10,7 +10,7 @@ Failures are the facts of `adapters.errors`; what the engine makes of each is in
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -21,19 +21,27 @@ Resource = dict[str, Any]
 
 
 class Cause(StrEnum):
-    """Why something is sent. All but `CHANGE` overtake what waits (architecture, section 6)."""
+    """Why something is sent, by which it is ordered (`rank`)."""
 
     CHANGE = "change"
+    DECISION = "decision"
+    """A decision about CPR, treatment escalation or an advance refusal was made or changed."""
     REVOCATION = "revocation"
-    """A decision was revoked, or put in the place of another."""
+    """Such a decision was revoked, ended or deleted."""
     WITHDRAWAL = "withdrawal"
-    """What may be shared, or with whom, became less."""
+    """What may be shared, or with whom, is not what it was: it may be less."""
     DEATH = "death"
+    """The person died, or is known not to have died after all."""
 
     @property
     def urgent(self) -> bool:
-        """Whether it overtakes what waits."""
-        return self is not Cause.CHANGE
+        """Whether it overtakes everything else (architecture, section 6)."""
+        return self in (Cause.REVOCATION, Cause.WITHDRAWAL, Cause.DEATH)
+
+    @property
+    def rank(self) -> int:
+        """What goes first: 0 what overtakes everything, 1 decisions, 2 the rest."""
+        return 0 if self.urgent else 1 if self is Cause.DECISION else 2
 
 
 class HeldThere(msgspec.Struct, array_like=True, frozen=True):
@@ -166,7 +174,7 @@ class Untranslatable(Exception):
 class Adapter(Protocol):
     """One partner. Every method may raise `adapters.errors.OutsideError`."""
 
-    def give(self, parcel: Parcel) -> AsyncIterator[Receipt]:
+    def give(self, parcel: Parcel) -> AsyncGenerator[Receipt, None]:
         """Carry a parcel over; yield a receipt for each effect as the partner confirms it."""
 
     async def poll(self, cursor: str) -> Polled:

@@ -43,6 +43,10 @@ class AlertKind(StrEnum):
     GUESS_LIMIT = "guess-limit"
     PROTECTED_PERSON = "protected-person"
     """Somebody was refused the record of a person whose whereabouts are protected (rule 2.6)."""
+    NOT_DELIVERED = "not-delivered"
+    """A revocation, withdrawal or death has not reached a partner: `rule` says which, `user_id` who answers for it."""
+    REMOVAL_UNCONFIRMED = "removal-unconfirmed"
+    """An organisation that may hold a copy has not confirmed that it removed it, or cannot be asked by a system."""
 
 
 class AlertState(StrEnum):

@@ -37,6 +37,7 @@ class RecordKind(StrEnum):
     INCIDENTS = "incidents"
     ALERTS = "alerts"
     NOTICES = "notices"
+    SYNC = "sync"
 
 
 class Author(msgspec.Struct, array_like=True, frozen=True):

@@ -117,6 +117,10 @@ class Commit:
 class RecordStore(StoreWalk, Protocol):
     """See the module. Every method may raise `StoreUnavailable`."""
 
+    @property
+    def deliveries_in_order(self) -> bool:
+        """Whether ids of deliveries grow over all records, so that behind the last id seen is all that is new."""
+
     async def fetch(self, record_id: bytes) -> StoredRecord | None:
         """Return the record, or None."""
 

@@ -43,6 +43,9 @@ _NOT_WHOLE = "a record is not whole"
 class SqliteReads:
     """Reads one SQLite file."""
 
+    deliveries_in_order = True
+    """One writer numbers them as it commits."""
+
     def __init__(self, path: Path, clock: Clock) -> None:
         with translated():
             self._reader = connect(path)

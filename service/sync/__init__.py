@@ -1,0 +1,1 @@
+"""Sync: what changes here reaches partners, and what partners send gets in."""

@@ -1,0 +1,59 @@
+"""Deliveries out of the store into lanes: what is new since the last look, whoever committed it. One for a process.
+
+Where ids grow with filing, only what is behind the last id seen is read. Where they do not, all that waits is read
+again each time, and the more there is the more seldom: looking never takes more than a tenth of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from security.errors import SealBroken
+from service.store.port import RecordStore
+from service.sync.due import Due, Dues
+
+_PAGE = 1_000
+_AGAIN_EVERY = 30.0
+"""Seconds after which all that waits is read again anyhow, for whatever this process let go of."""
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """Reads them. `seconds` is a clock that only goes forward; `arrived` is told of each delivery, again and again."""
+
+    store: RecordStore
+    dues: Dues
+    seconds: Callable[[], float]
+    arrived: Callable[[bytes, bytes, Due], None]
+    _seen: bytes = b""
+    _next: float = 0.0
+    _whole: float = 0.0
+    _foreign: set[bytes] = field(default_factory=set)
+
+    def again(self) -> None:
+        """Read all that waits at the next look: this process serves a partner that it did not serve before."""
+        self._seen, self._next = b"", 0.0
+
+    async def look(self) -> None:
+        """Tell of what waits, if it is time to look."""
+        now = self.seconds()
+        if now < self._next:
+            return
+        if not self.store.deliveries_in_order or now >= self._whole:
+            self._seen, self._whole = b"", now + _AGAIN_EVERY
+        while found := await self.store.waiting(self._seen, _PAGE):
+            for delivery in found:
+                if delivery.id in self._foreign:
+                    continue
+                try:
+                    due = self.dues.open(delivery)
+                except SealBroken:
+                    self._foreign.add(delivery.id)  # a notice to a person, which is not for a partner
+                    continue
+                self.arrived(delivery.id, delivery.lane, due)
+            self._seen = found[-1].id
+            if len(found) < _PAGE:
+                break
+        if not self.store.deliveries_in_order:
+            self._next = now + 10 * (self.seconds() - now)

@@ -1,0 +1,62 @@
+"""What waits to be sent: that a partner is due the newest state of a person. No content, no name.
+
+It is sealed in the commit that causes it and opened by the relay. What is then sent is decided and read at that time,
+so that nothing that waits can be out of date, and no withdrawal can come too late for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from adapters.base import Cause
+from security.blind_index import BlindIndex
+from security.service_seal import ServiceSeal
+from service.store.port import Delivery, StoredDelivery
+
+_KIND = "delivery"
+_BUCKET = 128
+"""All are of one size, whatever they are due for."""
+
+
+class Due(msgspec.Struct, array_like=True, frozen=True):
+    """The partner's name, whose record, the commit that caused it (sequence and FHIR instant), and why.
+
+    The order of fields is the stored form: append only, with a default.
+    """
+
+    partner: str
+    record: bytes
+    sequence: int
+    cause: Cause
+    committed: str
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Due).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Dues:
+    """Seals and opens them, and names the lane of a person and a partner."""
+
+    seal: ServiceSeal
+    index: BlindIndex
+
+    def delivery(self, due: Due) -> Delivery:
+        """Return what a commit carries."""
+        lane = self.lane(due.partner, due.record)
+        return Delivery(lane, self.seal.seal(_KIND, lane, _encode(due), _BUCKET))
+
+    def open(self, delivery: StoredDelivery) -> Due:
+        """Return what waits. Raise SealBroken for what is no such delivery: a notice to a person, for instance."""
+        return _decode(self.seal.open(_KIND, delivery.lane, delivery.sealed))
+
+    def lane(self, partner: str, record: bytes) -> bytes:
+        """Return the lane of one partner and one person: 16 bytes that tell neither."""
+        return self.index.token("lane", f"{partner}|{record.hex()}")[:16]
+
+    def subject(self, partner: str, record: bytes) -> str:
+        """Return the keyed id of a person for one partner: what engineers see, and events name."""
+        return self.index.token("sync-subject", f"{partner}|{record.hex()}").hex()[:24]

@@ -1,0 +1,83 @@
+"""Sync put together: what a process runs beside its answers, and the subscriber that its writes ask."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.base import Adapter
+from adapters.partners import load_partners
+from adapters.registry import Surroundings, kind_of
+from security.clock import Clock
+from security.localities import Policies
+from security.registry import ClientRegistry
+from security.service_seal import ServiceSeal
+from service.record.access import Access
+from service.record.alerts import Alerts
+from service.record.records import Records
+from service.sync.arrivals import Arrivals
+from service.sync.board import Board
+from service.sync.due import Dues
+from service.sync.give import GiveToPartner
+from service.sync.held import LaneStates
+from service.sync.members import Member, members_of
+from service.sync.overdue import Overdue
+from service.sync.relay import Relay
+from service.sync.serving import Serving
+from service.sync.shared_with import SharedWith
+from service.sync.told import PartnersTold
+
+
+def members(folder: Path | None, registry: ClientRegistry, policies: Policies) -> list[Member]:
+    """Return the partners of a deployment; raise InvalidConfiguration with every problem. None: there are none."""
+    return [] if folder is None else members_of(load_partners(folder), registry, policies)
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Sync of one process. Make it inside the running loop."""
+
+    relay: Relay
+    board: Board
+
+    @classmethod
+    def of(
+        cls,
+        access: Access,
+        alerts: Alerts,
+        dues: Dues,
+        adapters: Mapping[str, tuple[Member, Adapter]],
+        *,
+        seconds: Callable[[], float] = time.monotonic,
+        part: Callable[[], float] = random.random,
+    ) -> Engine:
+        """Wire the engine over the use cases of a service; `adapters` are the partners', by their names."""
+        records, clock = access.records, access.clock
+        store, board, states = records.store, Board.of(records), LaneStates.of(records)
+        give = GiveToPartner(access, SharedWith(access), states, dues)
+        servings = {
+            name: Serving(member, adapter, give, board, dues, store, clock, seconds, part)
+            for name, (member, adapter) in adapters.items()
+        }
+        overdue = {name: Overdue(member, dues, alerts, clock) for name, (member, _) in adapters.items()}
+        arrivals = Arrivals(store, dues, seconds, lambda *arrived: relay.arrived(*arrived))
+        relay = Relay(servings, arrivals, board, store, clock, overdue)
+        return cls(relay, board)
+
+
+def adapters_of(named: Sequence[Member], surroundings: Surroundings) -> dict[str, tuple[Member, Adapter]]:
+    """Open the adapters of partners."""
+    return {member.name: (member, kind_of(member.partner).adapter(member.partner, surroundings)) for member in named}
+
+
+def dues_of(records: Records, seal: ServiceSeal) -> Dues:
+    """Return what seals and names deliveries."""
+    return Dues(seal, records.index)
+
+
+def told(named: Sequence[Member], dues: Dues, policies: Policies, clock: Clock) -> tuple[PartnersTold, ...]:
+    """Return the subscribers of a service's writes: none where there are no partners."""
+    return (PartnersTold(tuple(named), dues, policies, clock),) if named else ()

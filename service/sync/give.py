@@ -1,0 +1,166 @@
+"""Bringing one partner up to date on one person: decide, compare, write down, send, remember what was confirmed.
+
+The order is what makes it safe to be killed anywhere. The decision is of this moment; the audit entry is durable before
+the first byte leaves (architecture, section 7); what the partner confirms is remembered as far as it came, so that the
+next try sends the rest; and what was sent without a confirmation is sent again with the same key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from adapters.base import Adapter, Cause, HeldThere, Parcel, Put, Receipt
+from security.decision import Decision
+from service.record.access import Access, Asked
+from service.record.caller import Caller
+from service.record.manifest import SECTIONS
+from service.record.records import OpenRecord
+from service.sync.differences import Difference, Wanted, difference
+from service.sync.due import Due, Dues
+from service.sync.held import LaneState, LaneStates
+from service.sync.members import Member
+from service.sync.shared_with import SharedWith
+
+SENT = "$sync-send"
+"""The interaction that audit entries name when something of a person is sent to a partner."""
+REMOVAL_ASKED = "$sync-remove"
+"""The same when a partner is only asked to remove what it holds."""
+_OVERALL = 4.0
+"""Times the limit of one request that a whole parcel may take at least."""
+
+
+class LeaseLost(Exception):
+    """The partner may be another process's by now: nothing more is sent from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What became of it: how many effects the partner confirmed, how many of them removals, and whether it may have
+    anything at all."""
+
+    effects: int
+    removed: int
+    permitted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GiveToPartner:
+    """Does it, for one lane at a time. `dues` name subjects."""
+
+    access: Access
+    shared_with: SharedWith
+    states: LaneStates
+    dues: Dues
+
+    async def __call__(
+        self, member: Member, adapter: Adapter, due: Due, cause: Cause, turn: int, still_ours: Callable[[], bool]
+    ) -> Given:
+        """Bring the partner to the newest state of the record. Raise an OutsideError, or LeaseLost.
+
+        `due` is the newest that waits, `cause` the most urgent; `still_ours` says whether the partner's lease holds.
+        """
+        lane = self.dues.lane(member.name, due.record)
+        caller = member.caller(secrets.token_hex(16))
+        state = await self.states.read(lane)
+        stored = await self.access.records.store.fetch(due.record)
+        record = None if stored is None else await self.access.records.open(stored)
+        decision = await self.shared_with.decide(caller, record)
+        wanted: list[Wanted] = []
+        if record is not None and decision is not None and decision.permitted:
+            wanted = await self.shared_with.wanted(member, record, decision)
+        change = difference(wanted, state.held)
+        permitted = decision is not None and decision.permitted
+        if not change:
+            return Given(0, 0, permitted)
+        await self._write_down(caller, decision, change, record)
+        parcel = self._parcel(member, due, cause, record, state, wanted, change)
+        receipts: list[Receipt] = []
+        try:
+            within = member.description.limits.timeout * (_OVERALL + len(change.puts) + len(change.removals))
+            async with asyncio.timeout(within), aclosing(_guarded(adapter, parcel, still_ours)) as confirmed:
+                async for receipt in confirmed:
+                    receipts.append(receipt)
+            receipts += _not_carried(change, receipts)
+        finally:
+            await asyncio.shield(self._remember(lane, turn, receipts, parcel.sequence))
+        return Given(len(receipts), sum(receipt.there is None for receipt in receipts), permitted)
+
+    async def _write_down(
+        self, caller: Caller, decision: Decision | None, change: Difference, record: OpenRecord | None
+    ) -> None:
+        if record is None or decision is None:
+            return  # The record was erased: there is nobody left to write about, only copies to be removed.
+        versions = tuple(f"{put.reference}/_history/{record.entries[put.reference].version}" for put in change.puts)
+        if change.puts:
+            await self.access.permit(caller, decision, Asked(SENT, versions), record)
+        else:
+            removed = tuple(removal.reference for removal in change.removals)
+            entry = self.access.entry(caller, decision, Asked(REMOVAL_ASKED, removed), record)
+            await self.access.records.store.append_audit(entry)
+
+    def _parcel(
+        self,
+        member: Member,
+        due: Due,
+        cause: Cause,
+        record: OpenRecord | None,
+        state: LaneState,
+        wanted: list[Wanted],
+        change: Difference,
+    ) -> Parcel:
+        sequence = due.sequence if record is None else record.sequence
+        subject = self.dues.subject(member.name, due.record)
+        patient = next((one.resource for one in wanted if one.reference.startswith("Patient/")), None)
+        return Parcel(
+            key=f"{subject}-{sequence}",
+            subject=subject,
+            sequence=sequence,
+            cause=cause,
+            committed=due.committed,
+            patient=patient,
+            puts=change.puts,
+            removals=change.removals,
+            known=state.known,
+            notes=() if record is None else tuple(dict.fromkeys(_noted(put, record) for put in change.puts)),
+        )
+
+    async def _remember(self, lane: bytes, turn: int, receipts: list[Receipt], sequence: int) -> None:
+        if not receipts:
+            return
+
+        def confirm(state: LaneState) -> None:
+            state.confirm(receipts)
+            state.sequence = max(state.sequence, sequence)
+
+        if not await self.states.change(lane, turn, confirm):
+            raise LeaseLost
+
+
+async def _guarded(adapter: Adapter, parcel: Parcel, still_ours: Callable[[], bool]) -> AsyncGenerator[Receipt, None]:
+    """Yield receipts, but begin no effect once the lease is not surely ours."""
+    if not still_ours():
+        raise LeaseLost
+    async with aclosing(adapter.give(parcel)) as confirmed:
+        async for receipt in confirmed:
+            yield receipt
+            if not still_ours():
+                raise LeaseLost
+
+
+def _not_carried(change: Difference, receipts: list[Receipt]) -> list[Receipt]:
+    """Return receipts for what the partner's dialect has no place for: it is not tried again until it changes."""
+    confirmed = {receipt.reference for receipt in receipts}
+    return [
+        Receipt(put.reference, HeldThere("", "", put.digest, made=False))
+        for put in change.puts
+        if put.reference not in confirmed
+    ]
+
+
+def _noted(put: Put, record: OpenRecord) -> str:
+    words = SECTIONS[record.entries[put.reference].section].value.replace("_", " ")
+    return f"{'New' if put.there is None else 'Changed'}: {words}"

@@ -1,0 +1,132 @@
+"""The relay: every process runs one, and for each partner one of them serves, under a lease.
+
+A process that dies loses its leases by time, and whoever takes over finds what waits in the store and what the partner
+holds beside it; nothing of it is known in memory alone. A process that was asleep past its lease sends nothing more:
+it looks at how long it is since it renewed before each effect, and a lease lasts longer than the longest request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from security.clock import Clock
+from service import logs
+from service.record.errors import Problem
+from service.store.errors import StoreError
+from service.store.port import RecordStore
+from service.sync.arrivals import Arrivals
+from service.sync.board import Board, PartnerState, Way
+from service.sync.due import Due
+from service.sync.orders import carry_out
+from service.sync.overdue import Overdue
+from service.sync.serving import Serving
+
+LEASE = timedelta(seconds=60)
+_RENEWED_EVERY = 10.0
+_SAFE = 25.0
+"""Seconds after renewing for which the lease is surely ours, with the time of a request to spare."""
+_TICK = 0.05
+_WRITTEN_EVERY = 1.0
+
+
+@dataclass(slots=True)
+class Relay:
+    """See the module. `servings` and `overdue` by partner."""
+
+    servings: Mapping[str, Serving]
+    arrivals: Arrivals
+    board: Board
+    store: RecordStore
+    clock: Clock
+    overdue: Mapping[str, Overdue]
+    holder: bytes = field(default_factory=lambda: os.urandom(8))
+    _renewed: dict[str, float] = field(default_factory=dict)
+    _written: dict[str, float] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        while True:
+            try:
+                await self.step()
+            except (StoreError, Problem):
+                await asyncio.sleep(1.0)
+            except Exception as fault:
+                logs.event("sync-fault", logging.ERROR, reason=type(fault).__name__)
+                await asyncio.sleep(1.0)
+            await asyncio.sleep(_TICK)
+
+    async def step(self) -> None:
+        """Do once what is to be done: hold leases, look for what is new, send, write down how it stands."""
+        for serving in self.servings.values():
+            await self._hold(serving)
+        if any(serving.turn for serving in self.servings.values()):
+            await self.arrivals.look()
+        for serving in self.servings.values():
+            serving.dispatch()
+            await self._write(serving)
+
+    async def finish(self) -> None:
+        """End: let what is being sent end, write down how it stands, and let others serve at once."""
+        for name, serving in self.servings.items():
+            held = serving.turn
+            serving.held_until = 0.0
+            await serving.finish()
+            if held:
+                await self.board.change(name, serving.write)
+                await self.store.release(self._lease(name), self.holder)
+
+    def arrived(self, delivery: bytes, lane: bytes, due: Due) -> None:
+        """Take up a delivery of a partner that this process serves."""
+        serving = self.servings.get(due.partner)
+        if serving is not None and serving.turn:
+            serving.lanes.add(delivery, lane, due)
+
+    async def _hold(self, serving: Serving) -> None:
+        name = serving.member.name
+        now = serving.seconds()
+        if now - self._renewed.get(name, float("-inf")) < _RENEWED_EVERY:
+            return
+        self._renewed[name] = now
+        turn = await self.store.lease(self._lease(name), self.holder, self.clock() + LEASE)
+        before, serving.turn = serving.turn, turn or 0
+        serving.held_until = now + _SAFE if turn else 0.0
+        if turn and not before:
+            await self._take_over(serving)
+
+    async def _take_over(self, serving: Serving) -> None:
+        """Begin to serve: read all that waits, and stop what a person has to look at."""
+        self.arrivals.again()
+        await self.arrivals.look()
+        for trouble in await self.board.troubles(serving.member.name):
+            if trouble.way is Way.OUT:
+                lane = bytes.fromhex(trouble.id)
+                serving.stopped.add(lane)
+                serving.lanes.stop_id(lane)
+
+    async def _write(self, serving: Serving) -> None:
+        name, now = serving.member.name, serving.seconds()
+        if not serving.turn or now - self._written.get(name, float("-inf")) < _WRITTEN_EVERY:
+            return
+        self._written[name] = now
+        state = await self.board.state(name)
+        serving.paused = bool(state.paused)
+        for command, id in state.orders:
+            carry_out(command, id, serving)
+        await self.overdue[name].look(serving.lanes)
+        if not state.orders and not serving.has_news_for(state):
+            return
+        done = frozenset(state.orders)
+
+        def written(fresh: PartnerState) -> None:
+            serving.write(fresh)
+            fresh.orders = [one for one in fresh.orders if one not in done]
+
+        await self.board.change(name, written)
+
+    def _lease(self, name: str) -> bytes:
+        return self.arrivals.dues.index.token("relay", name)[:16]

@@ -1,0 +1,113 @@
+"""A service with the engine beside it, stepped by hand: time moves when a test moves it, and nothing runs on its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from security.service_seal import ServiceSeal
+from service.app import services_of
+from service.opening import Opened
+from service.record.alerts import Alerts
+from service.sync.board import PartnerState
+from service.sync.due import Dues
+from service.sync.engine import Engine, dues_of, told
+from service.sync.members import Member
+from service.sync.relay import Relay
+from tests.service.record.house import NOW, House, house
+from tests.service.sync.partner import Place
+
+
+@dataclass(slots=True)
+class Time:
+    """The clock of a test: wall time and the seconds that only go forward move together."""
+
+    now: datetime = NOW
+    seconds: float = 1_000.0
+
+    def clock(self) -> datetime:
+        """Return wall time."""
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+        self.seconds += seconds
+
+
+@dataclass(slots=True)
+class World:
+    """A service whose writes tell partners, and the process that serves them."""
+
+    house: House
+    time: Time
+    dues: Dues
+    engine: Engine
+    places: dict[str, Place]
+    members: dict[str, Member]
+    others: list[Engine] = field(default_factory=list)
+
+    @property
+    def relay(self) -> Relay:
+        """The relay of the process."""
+        return self.engine.relay
+
+    async def run(self, *, steps: int = 60, forward: float = 0.0) -> None:
+        """Step until nothing is being sent and nothing can be sent now; `forward` seconds pass with each step."""
+        await step_until_quiet(self.engine, steps)
+        for _ in range(int(forward)):
+            self.time.forward(1.0)
+            await step_until_quiet(self.engine, steps)
+
+    async def state(self, name: str = "hospice") -> PartnerState:
+        """Return the board of a partner, after what it does each second."""
+        self.time.forward(1.1)
+        await self.run()
+        return await self.engine.board.state(name)
+
+    def another(self, places: dict[str, Place] | None = None) -> Engine:
+        """Return the engine of another process on the same store and partners."""
+        return engine(self.house.opened, self.dues, self.members, places or self.places, self.time)
+
+    async def waiting(self) -> int:
+        """Return how many deliveries wait in the store."""
+        return len(await self.house.opened.store.waiting(b"", 10_000))
+
+
+async def step_until_quiet(one: Engine, steps: int = 60) -> None:
+    """Step until a step finds nothing to send."""
+    for _ in range(steps):
+        await one.relay.step()
+        tasks = [task for serving in one.relay.servings.values() for task in serving.running]
+        if not tasks:
+            return
+        await asyncio.wait(tasks)
+
+
+def engine(opened: Opened, dues: Dues, members: dict[str, Member], places: dict[str, Place], time: Time) -> Engine:
+    """Return an engine on a service's store."""
+    access = services_of(opened).interactions.read_record.access
+    adapters = {name: (member, places[name]) for name, member in members.items()}
+    return Engine.of(access, Alerts.of(access), dues, adapters, seconds=lambda: time.seconds, part=Random(7).random)
+
+
+@asynccontextmanager
+async def world(keys: Path, home: Path, *members: Member) -> AsyncIterator[World]:
+    """Open a service with partners."""
+    time = Time()
+    async with house(keys, home / "records.sqlite") as plain:
+        opened = replace(plain.opened, clock=time.clock)
+        dues = dues_of(opened.records, ServiceSeal(opened.keys.service, opened.settings.tenant))
+        named = {one.name: one for one in members}
+        places = {name: Place() for name in named}
+        writing = House(opened, services_of(opened, told(members, dues, opened.policies, time.clock)), plain.path)
+        built = World(writing, time, dues, engine(opened, dues, named, places, time), places, named)
+        try:
+            yield built
+        finally:
+            await built.relay.finish()
