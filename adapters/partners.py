@@ -21,6 +21,10 @@ from fhir_profiles.sections import Section
 from security.errors import InvalidConfiguration
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,31}")
+PERSON_ELEMENTS = frozenset(
+    {"telecom", "address", "contact", "communication", "generalPractitioner", "deceasedBoolean", "deceasedDateTime"}
+)
+"""What a partner can be let change of a person: where and how to reach them, and that they died. Never who they are."""
 SECTION_WORDS = frozenset(section.value for section in Section)
 
 
@@ -49,6 +53,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     whose place of care lies in `locality`, or anybody's without one); the decision is made at sending all the same.
     `sections` are the most that it is given; empty: whatever the rules open. `sends`: what it sends is taken in.
     `gets`: it is given changes. `removal_days` is how long it may take to confirm a removal.
+    `person` are elements of the Patient that it may change (`telecom`, `address`, ...).
     """
 
     name: str
@@ -64,6 +69,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     mapping: str = ""
     limits: Limits = Limits()
     removal_days: int = 5
+    person: tuple[str, ...] = ()
     settings: Mapping[str, Any] = {}
 
 
@@ -134,6 +140,8 @@ def _problems(one: Description) -> Iterable[str]:
         "it `gets` or `sends`": one.gets or one.sends,
     }
     yield from (rule for rule, holds in checks.items() if not holds)
+    unknown = [name for name in one.person if name not in PERSON_ELEMENTS]
+    yield from (f"`person` names `{name}`, which a partner may not change" for name in unknown)
     yield from (f"`sections` names `{word}`, which is no section" for word in one.sections if word not in SECTION_WORDS)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
+from security.clock import instant
 from service.record.manifest import RecordKind
 from service.record.pages import Edited, Pages
 from service.record.records import OpenRecord, Records
@@ -127,6 +129,26 @@ class Board:
 
         await self.pages.change(f"state.{partner}", edited)
         return state
+
+    async def pause(self, partner: str, by: str, now: datetime) -> None:
+        """Let nothing be sent to a partner, or asked of it, until somebody resumes it; what waits is kept."""
+
+        def edit(state: PartnerState) -> None:
+            if not state.paused:
+                state.paused, state.paused_by = instant(now), by
+                state.note(Event(state.paused, "paused", f"Paused by {by}."))
+
+        await self.change(partner, edit)
+
+    async def resume(self, partner: str, by: str, now: datetime) -> None:
+        """End a pause."""
+
+        def edit(state: PartnerState) -> None:
+            if state.paused:
+                state.paused = state.paused_by = ""
+                state.note(Event(instant(now), "resumed", f"Resumed by {by}."))
+
+        await self.change(partner, edit)
 
     async def troubles(self, partner: str) -> list[Trouble]:
         """Return what a person has to look at, the oldest first."""

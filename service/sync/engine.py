@@ -18,16 +18,20 @@ from security.service_seal import ServiceSeal
 from service.record.access import Access
 from service.record.alerts import Alerts
 from service.record.records import Records
+from service.record.write import WriteRecord
 from service.sync.arrivals import Arrivals
 from service.sync.board import Board
 from service.sync.due import Dues
 from service.sync.give import GiveToPartner
 from service.sync.held import LaneStates
+from service.sync.inbox import Inbox
 from service.sync.members import Member, members_of
 from service.sync.overdue import Overdue
+from service.sync.polling import Polling
 from service.sync.relay import Relay
 from service.sync.serving import Serving
 from service.sync.shared_with import SharedWith
+from service.sync.take_in import TakeIn
 from service.sync.told import PartnersTold
 
 
@@ -47,6 +51,7 @@ class Engine:
     def of(
         cls,
         access: Access,
+        write_record: WriteRecord,
         alerts: Alerts,
         dues: Dues,
         adapters: Mapping[str, tuple[Member, Adapter]],
@@ -57,11 +62,15 @@ class Engine:
         """Wire the engine over the use cases of a service; `adapters` are the partners', by their names."""
         records, clock = access.records, access.clock
         store, board, states = records.store, Board.of(records), LaneStates.of(records)
-        give = GiveToPartner(access, SharedWith(access), states, dues)
-        servings = {
-            name: Serving(member, adapter, give, board, dues, store, clock, seconds, part)
-            for name, (member, adapter) in adapters.items()
-        }
+        shared, inbox = SharedWith(access), Inbox(store, dues, clock)
+        give = GiveToPartner(access, shared, states, dues)
+        take_in = TakeIn(access, write_record, shared, states, board, inbox, dues)
+
+        def serving(member: Member, adapter: Adapter) -> Serving:
+            polling = Polling(member, adapter, take_in, inbox, board, clock, seconds)
+            return Serving(member, adapter, give, polling, board, dues, store, clock, seconds, part)
+
+        servings = {name: serving(*one) for name, one in adapters.items()}
         overdue = {name: Overdue(member, dues, alerts, clock) for name, (member, _) in adapters.items()}
         arrivals = Arrivals(store, dues, seconds, lambda *arrived: relay.arrived(*arrived))
         relay = Relay(servings, arrivals, board, store, clock, overdue)

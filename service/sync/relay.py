@@ -61,14 +61,15 @@ class Relay:
             await asyncio.sleep(_TICK)
 
     async def step(self) -> None:
-        """Do once what is to be done: hold leases, look for what is new, send, write down how it stands."""
+        """Do once what is to be done: hold leases, write down how it stands, look for what is new, send."""
         for serving in self.servings.values():
             await self._hold(serving)
+            await self._write(serving)
         if any(serving.turn for serving in self.servings.values()):
             await self.arrivals.look()
         for serving in self.servings.values():
             serving.dispatch()
-            await self._write(serving)
+            serving.ask()
 
     async def finish(self) -> None:
         """End: let what is being sent end, write down how it stands, and let others serve at once."""

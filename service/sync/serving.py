@@ -22,6 +22,7 @@ from service.sync.due import Due, Dues
 from service.sync.give import GiveToPartner, LeaseLost
 from service.sync.lanes import Lane, Lanes
 from service.sync.members import Member
+from service.sync.polling import Polling
 from service.sync.retry import MOST_TRIES, Class, class_of, pause, reason_of, retry_after_of
 
 _BROKEN = "Our own record of this person could not be opened; see `epaccs verify`."
@@ -56,6 +57,7 @@ class Serving:
     member: Member
     adapter: Adapter
     give: GiveToPartner
+    polling: Polling
     board: Board
     dues: Dues
     store: RecordStore
@@ -70,6 +72,7 @@ class Serving:
     stopped: set[bytes] = field(default_factory=set)
     replays: set[str] = field(default_factory=set)
     running: set[asyncio.Task[None]] = field(default_factory=set)
+    asking: asyncio.Task[None] | None = None
     circuit: Circuit = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,11 +94,20 @@ class Serving:
             self.running.add(task)
             task.add_done_callback(self.running.discard)
 
+    def ask(self) -> None:
+        """Ask the partner for what it has, and replay what somebody ordered, if it is time and nothing of it runs."""
+        if self.asking is not None and not self.asking.done():
+            return
+        if self.paused or not self.still_ours() or not self.circuit.lets_through(self.seconds()):
+            return
+        if self.replays or self.polling.is_due():
+            self.asking = asyncio.create_task(self._ask())
+
     async def finish(self) -> None:
         """Wait for what is being sent, a little; then let go of the partner's connections."""
         if self.running:
             await asyncio.wait(self.running, timeout=self.member.description.limits.timeout)
-        for task in self.running:
+        for task in (*self.running, *([self.asking] if self.asking is not None else [])):
             task.cancel()
         await self.adapter.close()
 
@@ -127,13 +139,39 @@ class Serving:
         else:
             self._succeeded(lane, dues, given.effects, given.removed)
 
+    async def _ask(self) -> None:
+        replays, self.replays = self.replays, set[str]()
+        try:
+            for id in replays:
+                troubles = await self.board.troubles(self.member.name)
+                for one in [id] if id else [trouble.id for trouble in troubles if trouble.way is Way.IN]:
+                    await self.polling.replay(one, self.turn)
+            if self.polling.is_due():
+                self.circuit.begun()
+                await self.polling.ask(self.turn, self.still_ours)
+                self.tally.last_success = instant(self.clock())
+                self._back()
+        except OutsideError as error:
+            self.tally.last_failure = instant(self.clock())
+            self._away(reason_of(error), retry_after_of(error), at_once=class_of(error) is Class.SIGN_IN)
+        except (StoreError, KeyUnavailable, Problem):
+            self.circuit.given_up()
+            self.polling.next = self.seconds() + _OUR_PAUSE
+        except Exception as fault:
+            self.circuit.given_up()
+            logs.event("sync-fault", logging.ERROR, reason=type(fault).__name__)
+
+    def _back(self) -> None:
+        """The partner answered as it should."""
+        if self.circuit.is_open:
+            self._event("back", "The partner's system answers again.", self.clock())
+            self.lanes.release_all()
+        self.circuit.succeeded()
+
     def _succeeded(self, lane: Lane, dues: dict[bytes, Due], effects: int, removed: int) -> None:
         now = self.clock()
         if effects:
-            if self.circuit.is_open:
-                self._event("back", "The partner's system answers again.", now)
-                self.lanes.release_all()
-            self.circuit.succeeded()
+            self._back()
             self.tally.last_success = instant(now)
             self.tally.lags += [max(0.0, (now - parse_instant(due.committed)).total_seconds()) for due in dues.values()]
         else:

@@ -45,13 +45,13 @@ MINE = ("id", "meta", "text")
 """The elements that are ours, not the sender's."""
 
 
-def doctor(organisation: str = "ZZGP01", role: Role = Role.GP) -> Caller:
+def doctor(organisation: str = "ZZGP01", role: Role = Role.GP, purpose: Purpose = Purpose.TREAT) -> Caller:
     """Return a clinician of an organisation, who acts for themselves."""
     principal = Principal(
         client_id=f"client-of-{organisation}",
         organisation=organisation,
         role=role,
-        purpose=Purpose.TREAT,
+        purpose=purpose,
         registered_roles=frozenset({role}),
         scopes=frozenset({"system/*.cruds"}),
         token_id="token-1",

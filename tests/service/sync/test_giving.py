@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from service.record.derive import references_in
-from tests.service.record.house import create, delete, note, patient, person, update
-from tests.service.sync.partner import member
+from tests.service.record.house import delete, person, update
 from tests.service.sync.consents import refusal
+from tests.service.sync.partner import member
 from tests.service.sync.world import world
 
 
@@ -37,7 +37,7 @@ async def test_a_plan_reaches_the_partner_that_cares_for_the_person(keys_home: P
 async def test_a_change_sends_what_changed_and_nothing_else(keys_home: Path, tmp_path: Path) -> None:
     """The second parcel has the one resource in it that is another than before."""
     async with world(keys_home, tmp_path, member()) as opened:
-        number, bundle = person(2, place="hospice")
+        _, bundle = person(2, place="hospice")
         references = await opened.house.post(bundle)
         await opened.run()
         place = opened.places["hospice"]

@@ -1,4 +1,4 @@
-"""A service with the engine beside it, stepped by hand: time moves when a test moves it, and nothing runs on its own."""
+"""A service with the engine beside it, stepped by hand: time moves when a test moves it, nothing runs on its own."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
+from security.principal import Purpose, Role
 from security.service_seal import ServiceSeal
 from service.app import services_of
 from service.opening import Opened
 from service.record.alerts import Alerts
+from service.record.caller import Caller
 from service.sync.board import PartnerState
 from service.sync.due import Dues
 from service.sync.engine import Engine, dues_of, told
 from service.sync.members import Member
 from service.sync.relay import Relay
-from tests.service.record.house import NOW, House, house
+from tests.service.record.house import NOW, House, doctor, house
 from tests.service.sync.partner import Place
 
 
@@ -74,6 +76,10 @@ class World:
         """Return the engine of another process on the same store and partners."""
         return engine(self.house.opened, self.dues, self.members, places or self.places, self.time)
 
+    def officer(self, organisation: str) -> Caller:
+        """Return a privacy officer of an organisation."""
+        return doctor(organisation, Role.PRIVACY_OFFICER, Purpose.HCOMPL)
+
     async def waiting(self) -> int:
         """Return how many deliveries wait in the store."""
         return len(await self.house.opened.store.waiting(b"", 10_000))
@@ -83,7 +89,9 @@ async def step_until_quiet(one: Engine, steps: int = 60) -> None:
     """Step until a step finds nothing to send."""
     for _ in range(steps):
         await one.relay.step()
-        tasks = [task for serving in one.relay.servings.values() for task in serving.running]
+        servings = one.relay.servings.values()
+        tasks = [task for serving in servings for task in serving.running]
+        tasks += [serving.asking for serving in servings if serving.asking is not None and not serving.asking.done()]
         if not tasks:
             return
         await asyncio.wait(tasks)
@@ -91,9 +99,18 @@ async def step_until_quiet(one: Engine, steps: int = 60) -> None:
 
 def engine(opened: Opened, dues: Dues, members: dict[str, Member], places: dict[str, Place], time: Time) -> Engine:
     """Return an engine on a service's store."""
-    access = services_of(opened).interactions.read_record.access
+    subscribers = told(tuple(members.values()), dues, opened.policies, time.clock)
+    write = services_of(opened, subscribers).interactions.write_record
     adapters = {name: (member, places[name]) for name, member in members.items()}
-    return Engine.of(access, Alerts.of(access), dues, adapters, seconds=lambda: time.seconds, part=Random(7).random)
+    return Engine.of(
+        write.access,
+        write,
+        Alerts.of(write.access),
+        dues,
+        adapters,
+        seconds=lambda: time.seconds,
+        part=Random(7).random,
+    )
 
 
 @asynccontextmanager
@@ -102,6 +119,7 @@ async def world(keys: Path, home: Path, *members: Member) -> AsyncIterator[World
     time = Time()
     async with house(keys, home / "records.sqlite") as plain:
         opened = replace(plain.opened, clock=time.clock)
+        vars(opened.store)["_clock"] = time.clock  # leases go by the same time as everything else
         dues = dues_of(opened.records, ServiceSeal(opened.keys.service, opened.settings.tenant))
         named = {one.name: one for one in members}
         places = {name: Place() for name in named}

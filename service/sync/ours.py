@@ -1,0 +1,113 @@
+"""A partner's resource made one of ours: its references, its identifier, the decisions that it disagrees with. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.base import Arrived
+from service.plan import vocabulary as v
+from service.record.changes import Change, Method
+from service.record.derive import pointers_in
+
+Resource = dict[str, Any]
+_URN = "urn:epaccs:partner:"
+_UNIDENTIFIED = frozenset({"Provenance", "Bundle", "Binary", "Parameters"})
+"""Types that have no `identifier` in R4, or one of another form, of those that partners send."""
+
+
+@dataclass(slots=True)
+class Translated:
+    """A resource with our references, and changes that make the companions that it needs and that are not here yet.
+
+    `made` are the companions' references at the partner, in the order of the changes.
+    """
+
+    resource: Resource = field(repr=False)
+    companions: list[Change] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+
+
+def system_of(partner: str) -> str:
+    """Return the identifier system of a partner's own references: an id that a sender had stays an identifier."""
+    return _URN + partner
+
+
+def identifier_of(partner: str, theirs: str) -> dict[str, str]:
+    """Return the identifier that a resource from a partner carries here."""
+    return {"system": system_of(partner), "value": theirs}
+
+
+def translated(arrived: Arrived, partner: str, patient: str, ours: Mapping[str, str]) -> Translated:
+    """Return what arrived as a resource of the person at `patient`. `ours` are our references by the partner's.
+
+    A reference to what is neither here nor a companion becomes what it says besides: an identifier, a name.
+    """
+    assert arrived.resource is not None
+    known = dict(ours)
+    result = Translated(deepcopy(arrived.resource))
+    for theirs, companion in arrived.companions.items():
+        if theirs in known:
+            continue
+        urn = f"urn:uuid:{theirs.lower().replace('/', '-')}"
+        known[theirs] = urn
+        resource = deepcopy(companion)
+        kind = resource["resourceType"]
+        result.companions.append(Change(Method.CREATE, kind, kind, resource, full_url=urn))
+        result.made.append(theirs)
+    for change in result.companions:
+        assert change.resource is not None
+        _point(change.resource, patient, known)
+    _point(result.resource, patient, known)
+    for name in ("id", "meta"):
+        result.resource.pop(name, None)
+    for change, theirs in zip(result.companions, result.made, strict=True):
+        assert change.resource is not None
+        for name in ("id", "meta"):
+            change.resource.pop(name, None)
+        _identify(change.resource, partner, theirs)
+    _identify(result.resource, partner, arrived.theirs)
+    return result
+
+
+def disagreeing(resource: Resource, rivals: list[str]) -> Resource:
+    """Return a decision that says which others it was made without knowing of: a conflict for people to settle (H3)."""
+    named = [{"url": v.CONFLICTS_WITH, "valueReference": {"reference": reference}} for reference in rivals]
+    return {**resource, "extension": [*resource.get("extension", ()), *named]}
+
+
+def is_from(resource: Resource, partner: str, theirs: str) -> bool:
+    """Say whether a resource here is a partner's own, by the identifier that it was given."""
+    wanted = identifier_of(partner, theirs)
+    listed = resource.get("identifier", ())
+    return wanted in (listed if isinstance(listed, list) else [listed])
+
+
+def _point(resource: Resource, patient: str, known: Mapping[str, str]) -> None:
+    for pointer in pointers_in(resource):
+        reference = str(pointer["reference"]).partition("/_history/")[0]
+        if reference.startswith(("#", "http://", "https://")):
+            continue
+        if reference.startswith("Patient/"):
+            pointer["reference"] = patient
+        elif reference in known:
+            pointer["reference"] = known[reference]
+        else:
+            del pointer["reference"]
+            pointer.setdefault("type", reference.partition("/")[0])
+            if pointer.keys() == {"type"}:
+                pointer["display"] = "named by the sender, not sent"
+
+
+def _identify(resource: Resource, partner: str, theirs: str) -> None:
+    kind = resource["resourceType"]
+    if kind in _UNIDENTIFIED:
+        return
+    identifier = identifier_of(partner, theirs)
+    if kind in ("Composition", "QuestionnaireResponse"):
+        resource.setdefault("identifier", identifier)
+        return
+    listed = [one for one in resource.get("identifier", ()) if one.get("system") != identifier["system"]]
+    resource["identifier"] = [*listed, identifier]

@@ -1,0 +1,318 @@
+"""Taking in what a partner sent: kept as it came, put into our words, and written as the partner's own system writes.
+
+Nothing gets in beside `WriteRecord`: the same validation, decision and rules as for everybody. What came before changes
+nothing, what is older than what came is history, and what both sides changed is shown to a person. A decision that does
+not know of ours is accepted and stands beside it as a conflict (hazard H3). What cannot be taken is parked whole; the
+caller tells the partner that a message is settled only after this returned.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from adapters.base import Adapter, Arrived, HeldThere, Message, Untranslatable
+from fhir_profiles import json
+from security.clock import instant, parse_instant
+from service.plan.decisions import kind_of
+from service.record.access import Access, Refused
+from service.record.changes import Change, Method
+from service.record.decoded import decode_slice
+from service.record.errors import InvalidContent, NotAllowedToWrite, Problem, RivalDecision, TooBusy, VersionConflict
+from service.record.kept import Idempotency
+from service.record.locks import KeyedLocks
+from service.record.records import OpenRecord
+from service.record.write import WriteRecord, Written
+from service.sync import ours
+from service.sync.board import Board, Trouble, Way
+from service.sync.differences import digest_of
+from service.sync.due import Dues
+from service.sync.held import LaneState, LaneStates, Taken
+from service.sync.inbox import Inbox
+from service.sync.members import Member
+from service.sync.shared_with import SharedWith
+
+INTERACTION = "transaction"
+_TRIES = 3
+_OTHER_PERSON = "The NHS number of this message belongs here to somebody with another name or birth date."
+_BOTH_CHANGED = "It was changed here and at the partner, neither knowing of the other."
+_NOT_OURS = "Nothing here is known of this person, or nothing may be taken from this partner for them."
+
+
+class Outcome(StrEnum):
+    """What became of a message."""
+
+    TAKEN = "taken"
+    SEEN = "seen"
+    """It came before, or says what is here already: nothing changed."""
+    LATE = "late"
+    """A newer version of it came before: it is kept as history, and nothing changed."""
+    NOT_OURS = "not-ours"
+    """It is about nobody here, or about somebody for whom this partner has nothing to say. Nothing is kept of it."""
+    PARKED = "parked"
+
+
+class Parked(Exception):
+    """A person has to look; `why` is a plain sentence without content."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class TakeIn:
+    """Takes messages in."""
+
+    access: Access
+    write_record: WriteRecord
+    shared_with: SharedWith
+    states: LaneStates
+    board: Board
+    inbox: Inbox
+    dues: Dues
+    locks: KeyedLocks = field(default_factory=KeyedLocks)
+
+    async def __call__(self, member: Member, adapter: Adapter, message: Message, turn: int) -> Outcome:
+        """Take one message in, all of it or parked. Raise what the store raises: then it is to be tried again."""
+        subject = ""
+        try:
+            outcomes = []
+            for arrived in adapter.arrived(message):
+                record = await self._person(member, arrived)
+                if record is None:
+                    outcomes.append(Outcome.NOT_OURS)
+                    continue
+                subject = self.dues.subject(member.name, record.record_id)
+                outcomes.append(await self._one(member, message, arrived, record, turn))
+        except Untranslatable as untranslatable:
+            return await self._park(member, message, subject, untranslatable.why)
+        except Parked as parked:
+            return await self._park(member, message, subject, parked.why)
+        await self.board.settled(member.name, self.inbox.id_of(member.name, message), Way.IN)
+        order = (Outcome.TAKEN, Outcome.LATE, Outcome.SEEN, Outcome.NOT_OURS)
+        return next((outcome for outcome in order if outcome in outcomes), Outcome.NOT_OURS)
+
+    async def _person(self, member: Member, arrived: Arrived) -> OpenRecord | None:
+        """Return the record of the person whom a message names, compared by name and birth date (hazard H2)."""
+        record = await self.access.records.by_nhs_number(arrived.whom.nhs_number)
+        if record is None:
+            return None
+        decision = await self.access.weigh(member.caller("looking"), record)
+        if not decision.permitted:
+            return None
+        known, said = record.manifest.identity, arrived.whom
+        if (known.family.casefold(), known.birth_date) != (said.family.casefold(), said.birth_date):
+            raise Parked(_OTHER_PERSON)
+        return record
+
+    async def _one(self, member: Member, message: Message, arrived: Arrived, record: OpenRecord, turn: int) -> Outcome:
+        lane = self.dues.lane(member.name, record.record_id)
+        async with self.locks.hold(lane):
+            for attempt in range(_TRIES):
+                state = await self.states.read(lane)
+                outcome = _before(arrived, state)
+                if outcome is not None:
+                    return outcome
+                if attempt == 0:
+                    await self.inbox.keep(member.name, message)
+                try:
+                    return await self._write(member, message, arrived, record, state, lane, turn)
+                except VersionConflict:
+                    stored = await self.access.records.store.fetch(record.record_id)
+                    if stored is None:
+                        raise Parked(_NOT_OURS) from None
+                    record = await self.access.records.open(stored)
+            raise TooBusy
+
+    async def _write(
+        self,
+        member: Member,
+        message: Message,
+        arrived: Arrived,
+        record: OpenRecord,
+        state: LaneState,
+        lane: bytes,
+        turn: int,
+    ) -> Outcome:
+        reference = _ours(arrived.theirs, member.name, state, record)
+        entry = record.entry(reference) if reference else None
+        if arrived.resource is None:
+            if entry is None or entry.deleted:
+                return Outcome.SEEN
+            reason = f"Deleted at {member.description.title}"
+            changes = [
+                Change(Method.DELETE, entry.type, entry.type, id=entry.id, if_match=entry.version, reason=reason)
+            ]
+            digest, made = b"", list[str]()
+        else:
+            known = {taken_ref: taken.ours for taken_ref, taken in state.taken.items() if taken.ours}
+            known |= {there.theirs: one for one, there in state.held.items() if there.theirs}
+            prepared = ours.translated(arrived, member.name, record.manifest.patient, known)
+            digest, made = digest_of(prepared.resource), prepared.made
+            taken = state.taken.get(arrived.theirs)
+            if taken is not None and taken.digest == digest:
+                await self._remember(lane, turn, {arrived.theirs: _newer(taken, arrived)}, {})
+                return Outcome.SEEN
+            changes = [*prepared.companions, await self._change(member, arrived, record, state, reference, prepared)]
+        written = await self._written(member, message, arrived, changes)
+        await self._remember_written(member, arrived, written, made, digest, lane, turn)
+        return Outcome.TAKEN
+
+    async def _change(
+        self,
+        member: Member,
+        arrived: Arrived,
+        record: OpenRecord,
+        state: LaneState,
+        reference: str,
+        prepared: ours.Translated,
+    ) -> Change:
+        """Return the change that a resource asks for: a new one, or the next version of what is here."""
+        resource = prepared.resource
+        kind = resource["resourceType"]
+        entry = record.entry(reference) if reference else None
+        if kind == "Patient":
+            return self._of_person(member, record, resource)
+        if entry is None or entry.deleted:
+            return Change(Method.CREATE, kind, kind, resource)
+        if await self._changed_here(member, record, state, reference):
+            if kind_of(resource) is None:
+                raise Parked(_BOTH_CHANGED)
+            # A decision made there on top of one that is no longer ours: both are shown, as a conflict.
+            return Change(Method.CREATE, kind, kind, ours.disagreeing(resource, [reference]))
+        return Change(Method.UPDATE, kind, kind, {**resource, "id": entry.id}, id=entry.id, if_match=entry.version)
+
+    def _of_person(self, member: Member, record: OpenRecord, said: dict[str, Any]) -> Change:
+        """Return the change of the Patient: only elements that the description lets this partner change (`person`)."""
+        entry = record.entries[record.manifest.patient]
+        elements = member.description.person
+        if not elements:
+            raise Parked("The description of this partner lets it change nothing of the person themselves.")
+        patient = decode_slice(record, entry)
+        for element in elements:
+            if element in said:
+                patient[element] = said[element]
+        return Change(Method.UPDATE, "Patient", "Patient", patient, id=entry.id, if_match=entry.version)
+
+    async def _changed_here(self, member: Member, record: OpenRecord, state: LaneState, reference: str) -> bool:
+        """Say whether what the partner holds of a resource is not what it would be given now."""
+        held = state.held.get(reference)
+        if held is None:
+            return False
+        decision = await self.access.weigh(member.caller("looking"), record)
+        if not decision.permitted:
+            return True
+        now = {one.reference: one.digest for one in await self.shared_with.wanted(member, record, decision)}
+        return reference in now and now[reference] != held.digest
+
+    async def _written(self, member: Member, message: Message, arrived: Arrived, changes: list[Change]) -> Written:
+        caller = member.caller(secrets.token_hex(16))
+        body = json.encode([change.resource for change in changes])
+        idempotency = Idempotency.of(f"{message.id}|{arrived.theirs}|{arrived.version}", body)
+        try:
+            try:
+                return await self.write_record(caller, changes, INTERACTION, idempotency)
+            except RivalDecision as rival:
+                changed = changes[-1]
+                assert changed.resource is not None
+                changed.resource = ours.disagreeing(changed.resource, rival.rivals)
+                again = Change(changed.method, changed.type, changed.at, changed.resource, changed.id, changed.if_match)
+                return await self.write_record(caller, [*changes[:-1], again], INTERACTION, idempotency)
+        except (VersionConflict, TooBusy):
+            raise
+        except Refused:
+            raise Parked(_NOT_OURS) from None
+        except (InvalidContent, NotAllowedToWrite) as refused:
+            first = refused.issues[0]
+            where = f" ({first.expression})" if first.expression else ""
+            raise Parked(f"{first.text}{where}") from None
+        except Problem as problem:
+            raise Parked(f"It was refused here: {type(problem).__name__}.") from None
+
+    async def _remember_written(
+        self,
+        member: Member,
+        arrived: Arrived,
+        written: Written,
+        made: list[str],
+        digest: bytes,
+        lane: bytes,
+        turn: int,
+    ) -> None:
+        """Remember what the partner's resource is here, and that the partner holds it as it would be given."""
+        reference = written.results[-1].reference
+        taken = {arrived.theirs: Taken(reference, arrived.version, arrived.sent, digest)}
+        for theirs, result in zip(made, written.results, strict=False):
+            taken[theirs] = Taken(result.reference, "", arrived.sent, b"")
+        held: dict[str, HeldThere | None] = {}
+        record, theirs_by_ours = written.record, {one.ours: theirs for theirs, one in taken.items()}
+        if arrived.resource is None:
+            held[reference] = None
+        else:
+            decision = await self.access.weigh(member.caller("looking"), record)
+            shared = await self.shared_with.wanted(member, record, decision) if decision.permitted else []
+            for one in shared:
+                if one.reference in theirs_by_ours:
+                    theirs = theirs_by_ours[one.reference]
+                    version = arrived.version if theirs == arrived.theirs else ""
+                    held[one.reference] = HeldThere(theirs, version, one.digest, made=False)
+        await self._remember(lane, turn, taken, held)
+
+    async def _remember(
+        self, lane: bytes, turn: int, taken: dict[str, Taken], held: dict[str, HeldThere | None]
+    ) -> None:
+        def edit(state: LaneState) -> None:
+            state.taken |= taken
+            for reference, there in held.items():
+                if there is None:
+                    state.held.pop(reference, None)
+                else:
+                    before = state.held.get(reference)
+                    made = before.made if before is not None else there.made
+                    state.held[reference] = HeldThere(there.theirs, there.version, there.digest, made)
+
+        await self.states.change(lane, turn, edit)
+
+    async def _park(self, member: Member, message: Message, subject: str, why: str) -> Outcome:
+        id = await self.inbox.keep(member.name, message)
+        now = instant(self.access.clock())
+        await self.board.trouble(member.name, Trouble(id, Way.IN, subject, "message", why, now, now))
+        return Outcome.PARKED
+
+
+def _before(arrived: Arrived, state: LaneState) -> Outcome | None:
+    """Say what is known of a message already: the same version was taken, we made it ourselves, or a newer one came."""
+    taken = state.taken.get(arrived.theirs)
+    held = next((there for there in state.held.values() if there.theirs == arrived.theirs), None)
+    if arrived.version and arrived.version in (
+        taken.version if taken else None,
+        held.version if held else None,
+    ):
+        return Outcome.SEEN
+    if taken is not None and taken.sent and arrived.sent and parse_instant(arrived.sent) < parse_instant(taken.sent):
+        return Outcome.LATE
+    return None
+
+
+def _newer(taken: Taken, arrived: Arrived) -> Taken:
+    return Taken(taken.ours, arrived.version or taken.version, arrived.sent or taken.sent, taken.digest)
+
+
+def _ours(theirs: str, partner: str, state: LaneState, record: OpenRecord) -> str:
+    """Return our reference of a partner's resource: as remembered, else by the identifier that it carries here."""
+    taken = state.taken.get(theirs)
+    if taken is not None and taken.ours:
+        return taken.ours
+    for reference, there in state.held.items():
+        if there.theirs == theirs:
+            return reference
+    kind = theirs.partition("/")[0]
+    if kind == "Patient":
+        return record.manifest.patient
+    for reference, entry in record.entries.items():
+        if entry.type == kind and not entry.deleted and ours.is_from(decode_slice(record, entry), partner, theirs):
+            return reference
+    return ""
