@@ -9,6 +9,7 @@ caller tells the partner that a message is settled only after this returned.
 from __future__ import annotations
 
 import secrets
+from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -151,7 +152,7 @@ class TakeIn:
             known = {taken_ref: taken.ours for taken_ref, taken in state.taken.items() if taken.ours}
             known |= {there.theirs: one for one, there in state.held.items() if there.theirs}
             prepared = ours.translated(arrived, member.name, record.manifest.patient, known)
-            digest, made = digest_of(prepared.resource), prepared.made
+            digest, made = digest_of(arrived.resource), prepared.made
             taken = state.taken.get(arrived.theirs)
             if taken is not None and taken.digest == digest:
                 await self._remember(lane, turn, {arrived.theirs: _newer(taken, arrived)}, {})
@@ -214,13 +215,13 @@ class TakeIn:
         idempotency = Idempotency.of(f"{message.id}|{arrived.theirs}|{arrived.version}", body)
         try:
             try:
-                return await self.write_record(caller, changes, INTERACTION, idempotency)
+                # A copy, because a write makes ids and references of what it is given its own.
+                return await self.write_record(caller, deepcopy(changes), INTERACTION, idempotency)
             except RivalDecision as rival:
                 changed = changes[-1]
                 assert changed.resource is not None
                 changed.resource = ours.disagreeing(changed.resource, rival.rivals)
-                again = Change(changed.method, changed.type, changed.at, changed.resource, changed.id, changed.if_match)
-                return await self.write_record(caller, [*changes[:-1], again], INTERACTION, idempotency)
+                return await self.write_record(caller, changes, INTERACTION, idempotency)
         except (VersionConflict, TooBusy):
             raise
         except Refused:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from adapters.base import Arrived, HeldThere, Message, Parcel, Polled, Receipt, Untranslatable, Whom
-from adapters.errors import OutsideError
+from adapters.errors import OutsideError, Unreachable
 from adapters.partners import Description, Limits, Owner, Partner
 from fhir_profiles import json
 from security.registry import RegisteredClient
@@ -69,6 +69,8 @@ class Place:
     outbox: list[Message] = field(default_factory=list)
     settled_ids: list[str] = field(default_factory=list)
     closed: bool = False
+    mended: bool = True
+    down_for_giving: bool = False
 
     async def give(self, parcel: Parcel) -> AsyncGenerator[Receipt, None]:
         """Take a parcel over: the same create, sent again, has the effect of one."""
@@ -100,6 +102,8 @@ class Place:
 
     def arrived(self, message: Message) -> Sequence[Arrived]:
         """Read a message made by `sends`."""
+        if not self.mended:
+            raise Untranslatable("The mapping has a mistake.")
         try:
             said = json.decode(message.original)
             whom = Whom(**said["whom"])
@@ -122,5 +126,7 @@ class Place:
     def _fail(self, when: str) -> None:
         if self.down is not None:
             raise self.down
+        if self.down_for_giving:
+            raise Unreachable("x")
         if self.faults and self.faults[0][0] == when:
             raise self.faults.popleft()[1]

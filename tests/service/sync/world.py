@@ -16,6 +16,7 @@ from service.app import services_of
 from service.opening import Opened
 from service.record.alerts import Alerts
 from service.record.caller import Caller
+from service.record.emergency import document
 from service.sync.board import PartnerState
 from service.sync.due import Dues
 from service.sync.engine import Engine, dues_of, told
@@ -75,6 +76,12 @@ class World:
     def another(self, places: dict[str, Place] | None = None) -> Engine:
         """Return the engine of another process on the same store and partners."""
         return engine(self.house.opened, self.dues, self.members, places or self.places, self.time)
+
+    async def emergency_composition(self, number: str) -> str:
+        """Return the emergency answer of the practice's doctor, as text."""
+        answered = await self.house.ask_in_emergency(number)
+        first, _ = document(answered, self.house.services.operations.style, self.time.now)
+        return first.decode()
 
     def officer(self, organisation: str) -> Caller:
         """Return a privacy officer of an organisation."""

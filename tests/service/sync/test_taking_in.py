@@ -1,0 +1,195 @@
+"""What a partner sends gets in as its own system's write: once, in order, never echoed, and parked when it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from adapters.base import Message
+from fhir_profiles.terminology import FOR_CPR
+from service.sync import ours
+from service.sync.board import Way
+from service.sync.orders import Command, order
+from tests.service.record.house import person, update
+from tests.service.sync.messages import allergy, cpr, message, preferred_place, whom
+from tests.service.sync.partner import member
+from tests.service.sync.world import World, world
+
+HOSPICE: dict[str, Any] = {"sends": True, "limits": {"poll_every": 5.0}}
+
+
+async def written(opened: World, index: int) -> tuple[str, dict[str, Any], list[str]]:
+    """Write a plan and let it arrive; return the NHS number, the person as the partner knows them, and references."""
+    number, bundle = person(index, place="hospice")
+    references = await opened.house.post(bundle)
+    await opened.run()
+    return number, whom(bundle, number), references
+
+
+async def sends(opened: World, *messages: Message, partner: str = "hospice") -> None:
+    """Let a partner send messages, and let them be taken in."""
+    opened.places[partner].outbox[:] = messages
+    await opened.run(forward=6)
+
+
+async def here(opened: World, number: str, theirs: str, partner: str = "hospice") -> list[tuple[str, dict[str, Any]]]:
+    """Return the resources of a record that came from a partner's resource."""
+    record = await opened.house.record_of(number)
+    found = []
+    for reference, entry in record.entries.items():
+        if entry.deleted:
+            continue
+        resource = await opened.house.read(reference)
+        if ours.is_from(resource, partner, theirs):
+            found.append((reference, resource))
+    return found
+
+
+async def test_what_a_partner_sends_is_in_the_record_and_goes_to_the_others(keys_home: Path, tmp_path: Path) -> None:
+    """It is the person's, carries the sender's id as an identifier, is told to others and not echoed to the sender."""
+    async with world(keys_home, tmp_path, member(**HOSPICE), member("surgery", "ZZGP01", "gp")) as opened:
+        number, known, _ = await written(opened, 31)
+        hospice, surgery = opened.places["hospice"], opened.places["surgery"]
+        parcels = len(hospice.parcels)
+        await sends(opened, message(known, "Observation/77", "1", preferred_place("At the hospice, by the window")))
+        ((reference, resource),) = await here(opened, number, "Observation/77")
+        record = await opened.house.record_of(number)
+        assert resource["subject"]["reference"] == record.manifest.patient
+        assert record.entries[reference].author.client == "hospice-system"
+        assert surgery.now(reference)["valueCodeableConcept"]["text"] == "At the hospice, by the window"
+        assert len(hospice.parcels) == parcels
+        assert hospice.settled_ids
+        assert (await opened.state()).taken == 1
+
+
+async def test_the_same_again_changes_nothing(keys_home: Path, tmp_path: Path) -> None:
+    """Also when the partner sends it as another version that says the same."""
+    async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
+        number, known, _ = await written(opened, 32)
+        first = message(known, "Observation/77", "1", preferred_place("At home"), "2026-03-01T10:00:00Z")
+        await sends(opened, first)
+        before = (await opened.house.record_of(number)).sequence
+        await sends(opened, first)
+        same = message(known, "Observation/77", "2", preferred_place("At home"), "2026-03-01T11:00:00Z")
+        await sends(opened, first, same)
+        assert (await opened.house.record_of(number)).sequence == before
+        assert (await opened.state()).taken == 1
+
+
+async def test_newer_is_the_next_version_and_older_is_history(keys_home: Path, tmp_path: Path) -> None:
+    """What comes late, older than what came before, changes nothing and is said to be history."""
+    async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
+        number, known, _ = await written(opened, 33)
+        one = message(known, "Observation/77", "1", preferred_place("At home"), "2026-03-01T10:00:00Z")
+        two = message(known, "Observation/77", "2", preferred_place("At the hospice"), "2026-03-01T11:00:00Z")
+        three = message(known, "Observation/77", "3", preferred_place("With her sister"), "2026-03-01T12:00:00Z")
+        await sends(opened, one)
+        await sends(opened, three, two)
+        ((reference, resource),) = await here(opened, number, "Observation/77")
+        assert resource["valueCodeableConcept"]["text"] == "With her sister"
+        assert [version for version, _ in await opened.house.history(reference)] == [2, 1]
+        state = await opened.state()
+        assert [event.what for event in state.events] == ["late"]
+
+
+async def test_a_deletion_there_is_a_deletion_here(keys_home: Path, tmp_path: Path) -> None:
+    """With the partner named as the reason."""
+    async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
+        number, known, _ = await written(opened, 34)
+        await sends(opened, message(known, "AllergyIntolerance/5", "1", allergy("Latex")))
+        ((reference, _),) = await here(opened, number, "AllergyIntolerance/5")
+        await sends(opened, message(known, "AllergyIntolerance/5", "2", None))
+        assert (await opened.house.record_of(number)).entries[reference].deleted
+
+
+async def test_another_person_under_the_number_is_parked(keys_home: Path, tmp_path: Path) -> None:
+    """Nothing is written for a number whose name or birth date disagrees; nobody unknown is made known."""
+    async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
+        number, known, _ = await written(opened, 35)
+        before = (await opened.house.record_of(number)).sequence
+        stranger = {**known, "family": "Somebodyelse"}
+        nobody = {**known, "nhs_number": person(999)[0]}
+        await sends(
+            opened,
+            message(stranger, "Observation/1", "1", preferred_place("At home")),
+            message(nobody, "Observation/2", "1", preferred_place("At home")),
+        )
+        assert (await opened.house.record_of(number)).sequence == before
+        (trouble,) = await opened.engine.board.troubles("hospice")
+        assert trouble.way is Way.IN
+        assert "Somebodyelse" not in trouble.reason
+        assert await opened.house.records.by_nhs_number(nobody["nhs_number"]) is None
+
+
+async def test_a_decision_that_knows_nothing_of_ours_is_a_conflict(keys_home: Path, tmp_path: Path) -> None:
+    """Both stand, each with its author; the partner could not know, so it is not refused (H3)."""
+    async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
+        number, known, _ = await written(opened, 36)
+        decided = cpr(FOR_CPR, "2026-03-01T09:00:00Z")
+        await sends(opened, message(known, "Observation/9", "1", decided))
+        assert await opened.engine.board.troubles("hospice") == []
+        ((reference, resource),) = await here(opened, number, "Observation/9")
+        named = [one["valueReference"]["reference"] for one in resource["extension"] if "valueReference" in one]
+        assert named
+        said = await opened.emergency_composition(number)
+        assert "disagree" in said.lower() or "conflict" in said.lower()
+        assert len(await here(opened, number, "Practitioner/n1")) == 1
+        again = cpr(FOR_CPR, "2026-03-01T09:00:00Z", note=[{"text": "Discussed again"}])
+        await sends(opened, message(known, "Observation/9", "2", again))
+        assert len(await here(opened, number, "Practitioner/n1")) == 1
+        assert (await opened.house.read(reference))["note"] == [{"text": "Discussed again"}]
+
+
+async def test_what_cannot_be_read_is_kept_whole_and_can_be_replayed(keys_home: Path, tmp_path: Path) -> None:
+    """When the mapping is mended, the same bytes are taken in, and the list is empty again."""
+    async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
+        number, known, _ = await written(opened, 37)
+        place = opened.places["hospice"]
+        good = message(known, "AllergyIntolerance/6", "1", allergy("Latex"))
+        place.mended = False
+        await sends(opened, good)
+        (trouble,) = await opened.engine.board.troubles("hospice")
+        assert await here(opened, number, "AllergyIntolerance/6") == []
+        place.mended, place.outbox[:] = True, []
+        await order(opened.engine.board, "hospice", Command.REPLAY, trouble.id)
+        await opened.state()
+        await opened.run(forward=2)
+        assert len(await here(opened, number, "AllergyIntolerance/6")) == 1
+        assert await opened.engine.board.troubles("hospice") == []
+
+
+async def test_what_both_sides_changed_is_for_a_person(keys_home: Path, tmp_path: Path) -> None:
+    """A change there on top of what is no longer ours is not merged and overwrites nothing."""
+    async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
+        number, known, _ = await written(opened, 38)
+        place = opened.places["hospice"]
+        await sends(opened, message(known, "AllergyIntolerance/7", "1", allergy("Latex"), "2026-03-01T10:00:00Z"))
+        ((reference, resource),) = await here(opened, number, "AllergyIntolerance/7")
+        opened.relay.servings["hospice"].lanes.release_all()
+        await opened.engine.board.pause("hospice", "Engineer Example", opened.time.now)
+        await opened.state()
+        await opened.house.write(update(reference, 1, {**resource, "note": [{"text": "Seen by the GP"}]}))
+        await opened.engine.board.resume("hospice", "Engineer Example", opened.time.now)
+        place.outbox[:] = [
+            message(known, "AllergyIntolerance/7", "2", allergy("Latex and nuts"), "2026-03-01T12:00:00Z")
+        ]
+        place.down_for_giving = True
+        await opened.state()
+        await opened.run(forward=7)
+        assert (await opened.house.read(reference))["code"]["text"] == "Latex"
+        (trouble,) = [one for one in await opened.engine.board.troubles("hospice") if one.way is Way.IN]
+        assert "both" in trouble.reason or "neither" in trouble.reason
+
+
+async def test_a_change_here_of_what_came_from_there_is_written_back(keys_home: Path, tmp_path: Path) -> None:
+    """The partner's own resource is updated, and never removed: it is the partner's."""
+    async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
+        number, known, _ = await written(opened, 39)
+        place = opened.places["hospice"]
+        await sends(opened, message(known, "AllergyIntolerance/8", "1", allergy("Latex")))
+        ((reference, resource),) = await here(opened, number, "AllergyIntolerance/8")
+        await opened.house.write(update(reference, 1, {**resource, "note": [{"text": "Seen by the GP"}]}))
+        await opened.run()
+        (put,) = place.parcels[-1].puts
+        assert put.there is not None
+        assert (put.there.theirs, put.there.version, put.there.made) == ("AllergyIntolerance/8", "1", False)
