@@ -23,7 +23,7 @@ class Surroundings:
 
     clock: Clock
     fhir_base: str
-    signing_pem: bytes = field(repr=False)
+    signing_pem: str = field(repr=False)
     private_addresses: bool = False
 
 

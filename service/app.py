@@ -53,6 +53,7 @@ from service.record.search import SearchRecords
 from service.record.subscribers import Subscribers
 from service.record.write import WriteRecord
 from service.settings import Settings
+from service.syncing import engine_of, partners_told
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
 from service.web.assets import StyleSheet
@@ -66,11 +67,6 @@ from service.web.session import Sessions
 
 Subscribing = Callable[[Opened], Subscribers]
 """Makes those who are to hear of changes, from what a process holds open. Importable: each process makes its own."""
-
-
-def no_subscribers(opened: Opened) -> Subscribers:
-    """Return nobody: nothing is sent to another system yet."""
-    return ()
 
 
 def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
@@ -161,7 +157,7 @@ def exporter_of(opened: Opened) -> HeadsExporter:
     )
 
 
-def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscribing = no_subscribers) -> FastAPI:
+def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscribing = partners_told) -> FastAPI:
     """Return the application; stores and keys are opened when it starts and closed when it stops.
 
     `worker`: it is one of several processes that serve. `subscribing` makes those who hear of changes.
@@ -186,7 +182,8 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         officers.append(privacy_of(opened, services, pages))
         exporter = exporter_of(opened)
         owed = owed_of(opened, services)
-        work = (opened.watch_registry(), opened.tidy_store(), exporter.run(), owed.run())
+        engine = engine_of(opened, services)
+        work = (opened.watch_registry(), opened.tidy_store(), exporter.run(), owed.run(), engine.run())
         beside = [asyncio.create_task(one) for one in work]
         logs.event("started", environment=settings.environment, address=settings.base_url)
         try:
@@ -197,6 +194,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
             running.clear()
             crews.clear()
             officers.clear()
+            await engine.finish()
             await exporter.finish()
             await opened.store.close()
 

@@ -31,6 +31,8 @@ from service.store.errors import StoreUnavailable
 from service.store.port import RecordStore, StoredRecord
 from service.store.sqlite import SqliteStore
 from service.store.sqlite_worker import SqliteWorkerStore
+from service.sync.engine import members
+from service.sync.members import Member
 from service.verify.epochs import read_epoch
 from service.wiring import clock_of, database_file, new_chain
 
@@ -54,6 +56,8 @@ class Opened:
     issuer: Issuer
     verifier: TokenVerifier
     decoy: StoredRecord
+    members: tuple[Member, ...] = ()
+    """The partners that take part in sync."""
 
     async def tidy_store(self) -> None:
         """Finish, every half minute, what processes that died left behind, and forget what has expired."""
@@ -130,6 +134,7 @@ async def open_service(settings: Settings, *, worker: bool = False) -> Opened:
     keys = open_keys(settings.keys)
     policies = load_policies(settings.policy, settings.localities)
     registry = ClientRegistry.load(settings.clients, policies.roles)
+    partners = tuple(members(settings.partners, registry, policies))
     outside = load_outside_issuers(settings.issuers, key_set_fetch, clock, policies.roles) if settings.issuers else []
     store = await (open_worker_store if worker else open_store)(settings, keys, clock)
     index = BlindIndex(keys.index, settings.tenant)
@@ -144,4 +149,4 @@ async def open_service(settings: Settings, *, worker: bool = False) -> Opened:
     )
     records = Records(store, Envelope(keys, settings.tenant), Heads(keys.head, settings.tenant), index)
     decoy = await make_decoy(records, settings.fhir_base, style_of(settings), clock())
-    return Opened(settings, clock, keys, policies, registry, store, records, issuer, verifier, decoy)
+    return Opened(settings, clock, keys, policies, registry, store, records, issuer, verifier, decoy, partners)

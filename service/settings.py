@@ -71,6 +71,11 @@ SETTINGS = (
     Setting("EPACCS_ISSUERS", "", "file of outside token issuers; empty: only our own"),
     Setting("EPACCS_POLICY", "", "file of the sharing policy; empty: the one shipped"),
     Setting("EPACCS_LOCALITIES", "", "folder with the policies of localities that differ (`*.json`); empty: none does"),
+    Setting(
+        "EPACCS_PARTNERS",
+        "",
+        "folder with the descriptions of the partners that changes are sent to and taken from (`*.json`); empty: none",
+    ),
     Setting("EPACCS_CONFLICT_TEXT", CONFLICT_INSTRUCTION, "what the locality tells a crew when decisions disagree"),
     Setting("EPACCS_RECORD_LIMIT", str(8 * MIB), "largest record in bytes, attachments apart"),
     Setting("EPACCS_ATTACHMENT_LIMIT", str(25 * MIB), "largest single attachment in bytes"),
@@ -129,6 +134,7 @@ class Settings:
     issuers: Path | None
     policy: Path | None
     localities: Path | None
+    partners: Path | None
     conflict_text: str
     record_limit: int
     attachment_limit: int
@@ -175,6 +181,7 @@ class Settings:
             issuers=_optional_path(reader.text("EPACCS_ISSUERS")),
             policy=_optional_path(reader.text("EPACCS_POLICY")),
             localities=_optional_path(reader.text("EPACCS_LOCALITIES")),
+            partners=_optional_path(reader.text("EPACCS_PARTNERS").replace("<home>", str(home))),
             conflict_text=reader.text("EPACCS_CONFLICT_TEXT"),
             record_limit=reader.number("EPACCS_RECORD_LIMIT", 64 * 1024, 64 * MIB),
             attachment_limit=reader.number("EPACCS_ATTACHMENT_LIMIT", 64 * 1024, 256 * MIB),

@@ -28,6 +28,7 @@ from service.record.access import Caller
 from service.record.errors import InvalidContent, Problem
 from service.record.write import WriteRecord
 from service.settings import Settings
+from service.syncing import partners_told
 from service.wiring import clock_of
 
 _COLLECTED_AFTER = 200_000
@@ -113,7 +114,7 @@ async def _load(settings: Settings, numbered: Iterable[tuple[int, Any]], tell: T
     opened = await open_service(settings)
     settle_memory(_COLLECTED_AFTER)
     try:
-        write = services_of(opened).interactions.write_record
+        write = services_of(opened, partners_told(opened)).interactions.write_record
         refused: dict[int, str] = {}
 
         async def one(item: tuple[int, Any]) -> None:

@@ -19,7 +19,7 @@ from security.keys import open_keys
 from security.localities import load_policies
 from security.registry import ClientRegistry
 from service import logs
-from service.app import Subscribing, create_app, no_subscribers
+from service.app import Subscribing, create_app
 from service.cli.acting import acting_as
 from service.cli.common import furnish, plain_errors, read_settings
 from service.cli.server import server_of
@@ -28,6 +28,8 @@ from service.opening import open_store
 from service.people.demo import DemoPerson, demo_people
 from service.people.rota import rota
 from service.settings import Settings
+from service.sync.engine import members
+from service.syncing import partners_told
 from service.wiring import clock_of
 
 
@@ -56,7 +58,7 @@ def demo(port: int | None) -> None:
         asyncio.run(_demo(settings))
 
 
-def run(settings: Settings, workers: int, subscribing: Subscribing = no_subscribers) -> None:
+def run(settings: Settings, workers: int, subscribing: Subscribing = partners_told) -> None:
     """Run the service in this process, or in several, until it is told to stop."""
     furnish(settings)
     check_files(settings)
@@ -73,7 +75,8 @@ def check_files(settings: Settings) -> None:
     """Raise what is wrong with keys, policy, clients or the store now: inside the server the sentence would be lost."""
     keys = open_keys(settings.keys)
     policies = load_policies(settings.policy, settings.localities)
-    ClientRegistry.load(settings.clients, policies.roles)
+    registry = ClientRegistry.load(settings.clients, policies.roles)
+    members(settings.partners, registry, policies)
 
     async def open_and_close() -> None:
         await (await open_store(settings, keys, clock_of(settings))).close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +15,11 @@ from adapters.registry import Surroundings, kind_of
 from security.clock import Clock
 from security.localities import Policies
 from security.registry import ClientRegistry
-from security.service_seal import ServiceSeal
 from service.record.access import Access
 from service.record.alerts import Alerts
-from service.record.records import Records
+from service.record.errors import Problem
 from service.record.write import WriteRecord
+from service.store.errors import StoreError
 from service.sync.arrivals import Arrivals
 from service.sync.board import Board
 from service.sync.due import Dues
@@ -46,6 +47,16 @@ class Engine:
 
     relay: Relay
     board: Board
+
+    async def run(self) -> None:
+        """Relay until cancelled; nothing is done where there are no partners."""
+        if self.relay.servings:
+            await self.relay.run()
+
+    async def finish(self) -> None:
+        """Let go of partners and leases, as far as the store still answers."""
+        with contextlib.suppress(StoreError, Problem):
+            await self.relay.finish()
 
     @classmethod
     def of(
@@ -80,11 +91,6 @@ class Engine:
 def adapters_of(named: Sequence[Member], surroundings: Surroundings) -> dict[str, tuple[Member, Adapter]]:
     """Open the adapters of partners."""
     return {member.name: (member, kind_of(member.partner).adapter(member.partner, surroundings)) for member in named}
-
-
-def dues_of(records: Records, seal: ServiceSeal) -> Dues:
-    """Return what seals and names deliveries."""
-    return Dues(seal, records.index)
 
 
 def told(named: Sequence[Member], dues: Dues, policies: Policies, clock: Clock) -> tuple[PartnersTold, ...]:

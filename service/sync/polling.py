@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from adapters.base import Adapter
 from security.clock import Clock, instant
 from service.sync.board import Board, Event, PartnerState
+from service.sync.earlier import Outcome
 from service.sync.inbox import Inbox
 from service.sync.members import Member
-from service.sync.take_in import Outcome, TakeIn
+from service.sync.take_in import TakeIn
 
 _MOST_PAGES = 1_000
 """Pages of one poll; a partner that says forever that there is more is asked again at the next."""

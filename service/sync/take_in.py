@@ -11,12 +11,11 @@ from __future__ import annotations
 import secrets
 from copy import deepcopy
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from adapters.base import Adapter, Arrived, HeldThere, Message, Untranslatable
 from fhir_profiles import json
-from security.clock import instant, parse_instant
+from security.clock import instant
 from service.plan.decisions import kind_of
 from service.record.access import Access, Refused
 from service.record.changes import Change, Method
@@ -30,6 +29,7 @@ from service.sync import ours
 from service.sync.board import Board, Trouble, Way
 from service.sync.differences import digest_of
 from service.sync.due import Dues
+from service.sync.earlier import Outcome, newer, ours_of, outcome_before
 from service.sync.held import LaneState, LaneStates, Taken
 from service.sync.inbox import Inbox
 from service.sync.members import Member
@@ -40,19 +40,6 @@ _TRIES = 3
 _OTHER_PERSON = "The NHS number of this message belongs here to somebody with another name or birth date."
 _BOTH_CHANGED = "It was changed here and at the partner, neither knowing of the other."
 _NOT_OURS = "Nothing here is known of this person, or nothing may be taken from this partner for them."
-
-
-class Outcome(StrEnum):
-    """What became of a message."""
-
-    TAKEN = "taken"
-    SEEN = "seen"
-    """It came before, or says what is here already: nothing changed."""
-    LATE = "late"
-    """A newer version of it came before: it is kept as history, and nothing changed."""
-    NOT_OURS = "not-ours"
-    """It is about nobody here, or about somebody for whom this partner has nothing to say. Nothing is kept of it."""
-    PARKED = "parked"
 
 
 class Parked(Exception):
@@ -114,7 +101,7 @@ class TakeIn:
         async with self.locks.hold(lane):
             for attempt in range(_TRIES):
                 state = await self.states.read(lane)
-                outcome = _before(arrived, state)
+                outcome = outcome_before(arrived, state)
                 if outcome is not None:
                     return outcome
                 if attempt == 0:
@@ -138,7 +125,7 @@ class TakeIn:
         lane: bytes,
         turn: int,
     ) -> Outcome:
-        reference = _ours(arrived.theirs, member.name, state, record)
+        reference = ours_of(arrived.theirs, member.name, state, record)
         entry = record.entry(reference) if reference else None
         if arrived.resource is None:
             if entry is None or entry.deleted:
@@ -155,7 +142,7 @@ class TakeIn:
             digest, made = digest_of(arrived.resource), prepared.made
             taken = state.taken.get(arrived.theirs)
             if taken is not None and taken.digest == digest:
-                await self._remember(lane, turn, {arrived.theirs: _newer(taken, arrived)}, {})
+                await self._remember(lane, turn, {arrived.theirs: newer(taken, arrived)}, {})
                 return Outcome.SEEN
             changes = [*prepared.companions, await self._change(member, arrived, record, state, reference, prepared)]
         written = await self._written(member, message, arrived, changes)
@@ -282,38 +269,3 @@ class TakeIn:
         now = instant(self.access.clock())
         await self.board.trouble(member.name, Trouble(id, Way.IN, subject, "message", why, now, now))
         return Outcome.PARKED
-
-
-def _before(arrived: Arrived, state: LaneState) -> Outcome | None:
-    """Say what is known of a message already: the same version was taken, we made it ourselves, or a newer one came."""
-    taken = state.taken.get(arrived.theirs)
-    held = next((there for there in state.held.values() if there.theirs == arrived.theirs), None)
-    if arrived.version and arrived.version in (
-        taken.version if taken else None,
-        held.version if held else None,
-    ):
-        return Outcome.SEEN
-    if taken is not None and taken.sent and arrived.sent and parse_instant(arrived.sent) < parse_instant(taken.sent):
-        return Outcome.LATE
-    return None
-
-
-def _newer(taken: Taken, arrived: Arrived) -> Taken:
-    return Taken(taken.ours, arrived.version or taken.version, arrived.sent or taken.sent, taken.digest)
-
-
-def _ours(theirs: str, partner: str, state: LaneState, record: OpenRecord) -> str:
-    """Return our reference of a partner's resource: as remembered, else by the identifier that it carries here."""
-    taken = state.taken.get(theirs)
-    if taken is not None and taken.ours:
-        return taken.ours
-    for reference, there in state.held.items():
-        if there.theirs == theirs:
-            return reference
-    kind = theirs.partition("/")[0]
-    if kind == "Patient":
-        return record.manifest.patient
-    for reference, entry in record.entries.items():
-        if entry.type == kind and not entry.deleted and ours.is_from(decode_slice(record, entry), partner, theirs):
-            return reference
-    return ""

@@ -11,7 +11,6 @@ from pathlib import Path
 from random import Random
 
 from security.principal import Purpose, Role
-from security.service_seal import ServiceSeal
 from service.app import services_of
 from service.opening import Opened
 from service.record.alerts import Alerts
@@ -19,9 +18,10 @@ from service.record.caller import Caller
 from service.record.emergency import document
 from service.sync.board import PartnerState
 from service.sync.due import Dues
-from service.sync.engine import Engine, dues_of, told
+from service.sync.engine import Engine, told
 from service.sync.members import Member
 from service.sync.relay import Relay
+from service.syncing import dues_of
 from tests.service.record.house import NOW, House, doctor, house
 from tests.service.sync.partner import Place
 
@@ -127,7 +127,7 @@ async def world(keys: Path, home: Path, *members: Member) -> AsyncIterator[World
     async with house(keys, home / "records.sqlite") as plain:
         opened = replace(plain.opened, clock=time.clock)
         vars(opened.store)["_clock"] = time.clock  # leases go by the same time as everything else
-        dues = dues_of(opened.records, ServiceSeal(opened.keys.service, opened.settings.tenant))
+        dues = dues_of(opened)
         named = {one.name: one for one in members}
         places = {name: Place() for name in named}
         writing = House(opened, services_of(opened, told(members, dues, opened.policies, time.clock)), plain.path)

@@ -1,0 +1,33 @@
+"""Sync wired into a service: the subscriber of its writes, and the engine that each serving process runs."""
+
+from __future__ import annotations
+
+from adapters.registry import Surroundings
+from security.oversight import scope_under
+from security.service_seal import ServiceSeal
+from service.api.routes import Services
+from service.opening import Opened
+from service.record.alerts import Alerts
+from service.record.subscribers import Subscribers
+from service.sync.due import Dues
+from service.sync.engine import Engine, adapters_of, told
+
+
+def dues_of(opened: Opened) -> Dues:
+    """Return what seals and names deliveries."""
+    return Dues(ServiceSeal(opened.keys.service, opened.settings.tenant), opened.records.index)
+
+
+def partners_told(opened: Opened) -> Subscribers:
+    """Return who hears of changes: the partners, if there are any."""
+    return told(opened.members, dues_of(opened), opened.policies, opened.clock)
+
+
+def engine_of(opened: Opened, services: Services) -> Engine:
+    """Return the engine of this process, with the adapters of all partners open."""
+    settings, write = opened.settings, services.interactions.write_record
+    surroundings = Surroundings(
+        opened.clock, settings.fhir_base, opened.keys.issuer_pem, private_addresses=settings.has_demo_doors
+    )
+    alerts = Alerts.of(write.access, scope_under(opened.policies))
+    return Engine.of(write.access, write, alerts, dues_of(opened), adapters_of(opened.members, surroundings))
