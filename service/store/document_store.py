@@ -46,8 +46,7 @@ _Result = TypeVar("_Result")
 class DocumentStore(DocumentWalk):
     """See the module."""
 
-    deliveries_in_order = False
-    """Their ids begin with that of their record, as everything does that one insert has to carry."""
+    deliveries_in_order = False  # their ids begin with that of their record
 
     def __init__(
         self, documents: Documents, new_chain: Callable[[], Chain], clock: Clock, *, patience: float = 1.0
