@@ -99,8 +99,7 @@ class DocumentStore(DocumentWalk):
     async def carrying(self, tokens: Sequence[bytes], limit: int) -> list[StoredRecord]:
         """Return up to `limit` records that carry any of several look-up tokens, each once."""
         self._open()
-        records = await self._tokens.records([token.hex() for token in tokens], limit)
-        found = [await self._stored(record) for record in records]
+        found = [await self._stored(one) for one in await self._tokens.records([one.hex() for one in tokens], limit)]
         return [stored for stored in found if stored is not None]
 
     async def replaced(self, record_id: bytes, sequence: int) -> bytes | None:
