@@ -19,7 +19,7 @@ def dues_of(opened: Opened) -> Dues:
 
 
 def partners_told(opened: Opened) -> Subscribers:
-    """Return who hears of changes: the partners, if there are any."""
+    """Return who hears of changes: the partners, and whoever has to ask for copies to be removed."""
     return told(opened.members, dues_of(opened), opened.policies, opened.clock)
 
 
@@ -30,4 +30,5 @@ def engine_of(opened: Opened, services: Services) -> Engine:
         opened.clock, settings.fhir_base, opened.keys.issuer_pem, private_addresses=settings.has_demo_doors
     )
     alerts = Alerts.of(write.access, scope_under(opened.policies))
-    return Engine.of(write.access, write, alerts, dues_of(opened), adapters_of(opened.members, surroundings))
+    log = services.audit_events.log
+    return Engine.of(write.access, write, alerts, log, dues_of(opened), adapters_of(opened.members, surroundings))

@@ -8,7 +8,9 @@ an entry about the person.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
@@ -19,6 +21,7 @@ from service.record.access import Access, Asked, Caller
 from service.record.access_log import AccessLog
 from service.record.errors import NotHere
 from service.record.manifest import RecordKind
+from service.record.records import OpenRecord
 from service.record.relationship import PERSONAL_ROLES
 
 INTERACTION = "$copies-held"
@@ -65,12 +68,18 @@ class CopiesHeld:
         if record is None:
             raise NotHere
         found: dict[str, Copy] = {}
-        async for entry in self.log.entries_about(record, caller.at or access.clock()):
+        async for entry in given_to_others(self.log, record, caller.at or access.clock()):
             organisation = entry.organisation
-            if _gave(entry) and organisation != record.manifest.holder:
-                known = found.get(organisation)
-                found[organisation] = known.and_at(entry.time) if known else Copy(organisation, entry.time, entry.time)
+            known = found.get(organisation)
+            found[organisation] = known.and_at(entry.time) if known else Copy(organisation, entry.time, entry.time)
         return sorted(found.values(), key=lambda one: (one.last, one.organisation), reverse=True)
+
+
+async def given_to_others(log: AccessLog, record: OpenRecord, now: datetime) -> AsyncIterator[AuditEntry]:
+    """Yield the entries by which an organisation other than the holder was given something of a plan."""
+    async for entry in log.entries_about(record, now):
+        if _gave(entry) and entry.organisation != record.manifest.holder:
+            yield entry
 
 
 def _gave(entry: AuditEntry) -> bool:

@@ -18,10 +18,16 @@ def cause_of(committing: Committing) -> Cause:
     before, after = committing.before.manifest, committing.after.manifest
     if before.life != after.life:
         return Cause.DEATH
-    if (before.consents, before.sflag) != (after.consents, after.sflag) and committing.before.sequence:
+    if sharing_changed(committing):
         return Cause.WITHDRAWAL
     causes = {_of_entry(committing.after, entry) for entry in committing.changed}
     return min(causes, key=lambda cause: cause.rank, default=Cause.CHANGE)
+
+
+def sharing_changed(committing: Committing) -> bool:
+    """Say whether what may be shared of a person, or with whom, is not what it was: it may be less."""
+    before, after = committing.before.manifest, committing.after.manifest
+    return bool(committing.before.sequence) and (before.consents, before.sflag) != (after.consents, after.sflag)
 
 
 def _of_entry(record: OpenRecord, entry: Entry) -> Cause:

@@ -15,6 +15,8 @@ from security.blind_index import BlindIndex
 from security.service_seal import ServiceSeal
 from service.store.port import Delivery, StoredDelivery
 
+REMOVALS = "=removals"
+"""In the place of a partner's name: not to be sent to anybody, but to find out who has to be asked to remove copies."""
 _KIND = "delivery"
 _BUCKET = 128
 """All are of one size, whatever they are due for."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,20 +17,24 @@ from security.clock import Clock
 from security.localities import Policies
 from security.registry import ClientRegistry
 from service.record.access import Access
+from service.record.access_log import AccessLog
 from service.record.alerts import Alerts
 from service.record.errors import Problem
 from service.record.write import WriteRecord
 from service.store.errors import StoreError
 from service.sync.arrivals import Arrivals
 from service.sync.board import Board
-from service.sync.due import Dues
+from service.sync.due import REMOVALS, Dues
 from service.sync.give import GiveToPartner
 from service.sync.held import LaneStates
 from service.sync.inbox import Inbox
+from service.sync.lease import Lease
 from service.sync.members import Member, members_of
 from service.sync.overdue import Overdue
 from service.sync.polling import Polling
 from service.sync.relay import Relay
+from service.sync.removals import Removals
+from service.sync.removing import Removing
 from service.sync.serving import Serving
 from service.sync.shared_with import SharedWith
 from service.sync.take_in import TakeIn
@@ -49,9 +54,8 @@ class Engine:
     board: Board
 
     async def run(self) -> None:
-        """Relay until cancelled; nothing is done where there are no partners."""
-        if self.relay.servings:
-            await self.relay.run()
+        """Relay until cancelled."""
+        await self.relay.run()
 
     async def finish(self) -> None:
         """Let go of partners and leases, as far as the store still answers."""
@@ -64,6 +68,7 @@ class Engine:
         access: Access,
         write_record: WriteRecord,
         alerts: Alerts,
+        log: AccessLog,
         dues: Dues,
         adapters: Mapping[str, tuple[Member, Adapter]],
         *,
@@ -84,7 +89,10 @@ class Engine:
         servings = {name: serving(*one) for name, one in adapters.items()}
         overdue = {name: Overdue(member, dues, alerts, clock) for name, (member, _) in adapters.items()}
         arrivals = Arrivals(store, dues, seconds, lambda *arrived: relay.arrived(*arrived))
-        relay = Relay(servings, arrivals, board, store, clock, overdue)
+        named = {name: member for name, (member, _) in adapters.items()}
+        removals = Removals.of(log, alerts, states, dues, named)
+        lease = Lease(store, dues.index.token("relay", REMOVALS)[:16], clock, seconds, os.urandom(8))
+        relay = Relay(servings, arrivals, board, store, clock, overdue, Removing(removals, lease, store, seconds))
         return cls(relay, board)
 
 
@@ -94,5 +102,5 @@ def adapters_of(named: Sequence[Member], surroundings: Surroundings) -> dict[str
 
 
 def told(named: Sequence[Member], dues: Dues, policies: Policies, clock: Clock) -> tuple[PartnersTold, ...]:
-    """Return the subscribers of a service's writes: none where there are no partners."""
-    return (PartnersTold(tuple(named), dues, policies, clock),) if named else ()
+    """Return the subscribers of a service's writes."""
+    return (PartnersTold(tuple(named), dues, policies, clock),)

@@ -21,9 +21,10 @@ from service.store.errors import StoreError
 from service.store.port import RecordStore
 from service.sync.arrivals import Arrivals
 from service.sync.board import Board, PartnerState, Way
-from service.sync.due import Due
+from service.sync.due import REMOVALS, Due
 from service.sync.orders import carry_out
 from service.sync.overdue import Overdue
+from service.sync.removing import Removing
 from service.sync.serving import Serving
 
 LEASE = timedelta(seconds=60)
@@ -44,6 +45,7 @@ class Relay:
     store: RecordStore
     clock: Clock
     overdue: Mapping[str, Overdue]
+    removing: Removing
     holder: bytes = field(default_factory=lambda: os.urandom(8))
     _renewed: dict[str, float] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
@@ -65,8 +67,9 @@ class Relay:
         for serving in self.servings.values():
             await self._hold(serving)
             await self._write(serving)
-        if any(serving.turn for serving in self.servings.values()):
-            await self.arrivals.look()
+        if await self.removing.step():
+            self.arrivals.again()
+        await self.arrivals.look()
         for serving in self.servings.values():
             serving.dispatch()
             serving.ask()
@@ -80,9 +83,12 @@ class Relay:
             if held:
                 await self.board.change(name, serving.write)
                 await self.store.release(self._lease(name), self.holder)
+        await self.removing.lease.release()
 
     def arrived(self, delivery: bytes, lane: bytes, due: Due) -> None:
         """Take up a delivery of a partner that this process serves."""
+        if due.partner == REMOVALS:
+            self.removing.add(delivery, due)
         serving = self.servings.get(due.partner)
         if serving is not None and serving.turn:
             serving.lanes.add(delivery, lane, due)

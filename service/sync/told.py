@@ -11,8 +11,8 @@ from security.localities import Policies
 from service.record.records import OpenRecord
 from service.record.subscribers import Committing
 from service.store.port import Delivery
-from service.sync.causes import cause_of
-from service.sync.due import Due, Dues
+from service.sync.causes import cause_of, sharing_changed
+from service.sync.due import REMOVALS, Due, Dues
 from service.sync.members import Member
 
 
@@ -32,10 +32,12 @@ class PartnersTold:
     def __call__(self, committing: Committing) -> Iterator[Delivery]:
         """Return a delivery for each partner that is concerned."""
         concerned = [member for member in self.members if self._concerns(member, committing)]
+        record, sequence = committing.after.record_id, committing.after.sequence
+        if sharing_changed(committing):
+            yield self.dues.delivery(Due(REMOVALS, record, sequence, Cause.WITHDRAWAL, instant(self.clock())))
         if not concerned:
             return
         cause, committed = cause_of(committing), instant(self.clock())
-        record, sequence = committing.after.record_id, committing.after.sequence
         for member in concerned:
             ended = (
                 cause.rank and self._related(member, committing.before) and not self._related(member, committing.after)

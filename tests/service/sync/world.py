@@ -30,7 +30,7 @@ from tests.service.sync.partner import Place
 class Time:
     """The clock of a test: wall time and the seconds that only go forward move together."""
 
-    now: datetime = NOW
+    now: datetime = NOW + timedelta(days=280)  # later than the first entries that the access log looks for
     seconds: float = 1_000.0
 
     def clock(self) -> datetime:
@@ -107,12 +107,14 @@ async def step_until_quiet(one: Engine, steps: int = 60) -> None:
 def engine(opened: Opened, dues: Dues, members: dict[str, Member], places: dict[str, Place], time: Time) -> Engine:
     """Return an engine on a service's store."""
     subscribers = told(tuple(members.values()), dues, opened.policies, time.clock)
-    write = services_of(opened, subscribers).interactions.write_record
+    services = services_of(opened, subscribers)
+    write, log = services.interactions.write_record, services.audit_events.log
     adapters = {name: (member, places[name]) for name, member in members.items()}
     return Engine.of(
         write.access,
         write,
         Alerts.of(write.access),
+        log,
         dues,
         adapters,
         seconds=lambda: time.seconds,
