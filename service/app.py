@@ -50,6 +50,7 @@ from service.record.owed import Owed
 from service.record.read import ReadRecord
 from service.record.register import Register
 from service.record.search import SearchRecords
+from service.record.sources import Sources
 from service.record.subscribers import Subscribers
 from service.record.write import WriteRecord
 from service.settings import Settings
@@ -92,7 +93,7 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     links = CrewLinks(access, incidents, kept)
     matching = Matching(FindPeople(access), settings.fhir_base)
     emergency = EmergencyAccess(read_record, kept)
-    named = Operations(read_record, incidents, links, emergency, kept, style, matching, settings.base_url)
+    named = Operations(read_record, incidents, links, emergency, kept, style, matching, settings.base_url, Sources())
     server = urlsplit(settings.base_url).netloc
     scope = scope_under(opened.policies)
     log = AccessLog(access, ServiceSeal(opened.keys.service, settings.tenant), server, scope)

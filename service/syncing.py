@@ -31,4 +31,5 @@ def engine_of(opened: Opened, services: Services) -> Engine:
     )
     alerts = Alerts.of(write.access, scope_under(opened.policies))
     log = services.audit_events.log
-    return Engine.of(write.access, write, alerts, log, dues_of(opened), adapters_of(opened.members, surroundings))
+    sources, dues = services.operations.sources, dues_of(opened)
+    return Engine.of(write.access, write, alerts, log, sources, dues, adapters_of(opened.members, surroundings))

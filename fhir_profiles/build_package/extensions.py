@@ -112,6 +112,19 @@ _STATED: tuple[ExtensionDefinition, ...] = (
 
 _ANSWERED: tuple[ExtensionDefinition, ...] = (
     ExtensionDefinition("as-of", "The moment at which the summary was true.", ("Composition",), ("instant",)),
+    ExtensionDefinition(
+        "source-sync",
+        "A system that sends what it knows of the person, and when it was last heard from. `away`: for longer than it"
+        " should have been, so what it knows may be newer than what is here.",
+        ("Composition",),
+        (),
+        parts=(
+            Part("organization", ("Identifier",), required=True),
+            Part("name", ("string",), required=True),
+            Part("last-sync", ("instant",)),
+            Part("away", ("boolean",), required=True),
+        ),
+    ),
     ExtensionDefinition("plan-version", "The version of the plan that was summarised.", ("Composition",), ("string",)),
     ExtensionDefinition(
         "out-of-date",

@@ -33,6 +33,7 @@ from service.record.emergency import document
 from service.record.incidents import IncidentRegister
 from service.record.kept import Kept
 from service.record.read import Answered, EmergencySummary, ReadRecord
+from service.record.sources import Sources
 from service.record.urgent import Style
 
 LONGEST_REASON = 500
@@ -52,6 +53,7 @@ class Operations:
     style: Style
     matching: Matching
     base_url: str
+    sources: Sources
 
     async def match(self, call: Call) -> Answer:
         """POST Patient/$match: `resource` (a Patient with what is known) in, a searchset of who may be meant out."""
@@ -102,7 +104,7 @@ class Operations:
     def _document(self, answered: Answered, now: datetime) -> Answer:
         return answers.document(
             answered.released,
-            *document(answered, self.style, now),
+            *document(answered, self.style, now, self.sources),
             identifier=answered.decision.id,
             as_of=instant(now),
             version=answered.record.sequence,

@@ -147,16 +147,24 @@ def sections(
     return Sections(b",".join(found_sections), late_somewhere, since, until)
 
 
-def enclose(worded: Sections, as_of: datetime, *, subject: str, version: str, notices: Sequence[str] = ()) -> bytes:
+def enclose(
+    worded: Sections,
+    as_of: datetime,
+    *,
+    subject: str,
+    version: str,
+    notices: Sequence[str] = (),
+    sources: bytes = b"",
+) -> bytes:
     """Return the whole Composition around its sections.
 
     `subject` is the person's `Patient/id`, `version` the plan's version, `notices` are sentences to put first (a death,
-    an overridden objection).
+    an overridden objection), `sources` extensions that say when systems were last heard from, each after a comma.
     """
-    return b"".join((_head(as_of, subject, version, worded.late, notices), worded.json, b"]}"))
+    return b"".join((_head(as_of, subject, version, worded.late, notices, sources), worded.json, b"]}"))
 
 
-def _head(as_of: datetime, subject: str, version: str, late: bool, notices: Sequence[str]) -> bytes:
+def _head(as_of: datetime, subject: str, version: str, late: bool, notices: Sequence[str], sources: bytes) -> bytes:
     moment = instant(as_of).encode()
     said = b"".join(json_text(plain(notice)) + _BREAK for notice in notices)
     return b"".join(
@@ -171,7 +179,9 @@ def _head(as_of: datetime, subject: str, version: str, late: bool, notices: Sequ
             json_text(version),
             b'"},{"url":"' + OUT_OF_DATE.encode() + b'","valueBoolean":',
             b"true" if late else b"false",
-            b'}],"text":{"status":"generated","div":"' + DIV_OPEN + b"<p>",
+            b"}",
+            sources,
+            b'],"text":{"status":"generated","div":"' + DIV_OPEN + b"<p>",
             said,
             b"Emergency summary as known at ",
             moment,

@@ -11,6 +11,7 @@ from service.plan.summary import enclose, sections
 from service.record.manifest import places
 from service.record.read import Answered
 from service.record.select import opened_whole
+from service.record.sources import Sources
 from service.record.urgent import WITHHELD_WHEN_MASKED, Style, document_entry
 
 DEATH_BANNER = "This person has died. What follows is history and not for action."
@@ -27,7 +28,9 @@ _NOTICES = (
 )
 
 
-def document(answered: Answered, style: Style, now: datetime) -> tuple[bytes, bytes | memoryview]:
+def document(
+    answered: Answered, style: Style, now: datetime, sources: Sources | None = None
+) -> tuple[bytes, bytes | memoryview]:
     """Return a Composition of the released lines, and the entries of the document behind it.
 
     The Composition says of each section whether something of it is or may be withheld.
@@ -45,9 +48,20 @@ def document(answered: Answered, style: Style, now: datetime) -> tuple[bytes, by
         now,
         subject=answered.record.manifest.patient,
         version=str(answered.record.sequence),
+        sources=_heard(answered, sources),
         notices=[text for obligation, text in _NOTICES if obligation in answered.decision.obligations],
     )
     return first, entries
+
+
+def _heard(answered: Answered, sources: Sources | None) -> bytes:
+    """Return when the systems of those who care for the person were heard from.
+
+    Who cares for somebody tells where they are: nothing of it to whom that is not to be told (5.6).
+    """
+    if sources is None or answered.decision.masks_location:
+        return b""
+    return sources.of(answered.record.manifest.relations)
 
 
 def _withheld(answered: Answered) -> frozenset[Section]:

@@ -20,12 +20,14 @@ from service.record.access import Access
 from service.record.access_log import AccessLog
 from service.record.alerts import Alerts
 from service.record.errors import Problem
+from service.record.sources import Sources
 from service.record.write import WriteRecord
 from service.store.errors import StoreError
 from service.sync.arrivals import Arrivals
 from service.sync.board import Board
 from service.sync.due import REMOVALS, Dues
 from service.sync.give import GiveToPartner
+from service.sync.hearing import Hearing
 from service.sync.held import LaneStates
 from service.sync.inbox import Inbox
 from service.sync.lease import Lease
@@ -52,6 +54,7 @@ class Engine:
 
     relay: Relay
     board: Board
+    hearing: Hearing
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -69,6 +72,7 @@ class Engine:
         write_record: WriteRecord,
         alerts: Alerts,
         log: AccessLog,
+        sources: Sources,
         dues: Dues,
         adapters: Mapping[str, tuple[Member, Adapter]],
         *,
@@ -92,8 +96,10 @@ class Engine:
         named = {name: member for name, (member, _) in adapters.items()}
         removals = Removals.of(log, alerts, states, dues, named)
         lease = Lease(store, dues.index.token("relay", REMOVALS)[:16], clock, seconds, os.urandom(8))
-        relay = Relay(servings, arrivals, board, store, clock, overdue, Removing(removals, lease, store, seconds))
-        return cls(relay, board)
+        removing = Removing(removals, lease, store, seconds)
+        hearing = Hearing(list(named.values()), board, sources, clock, seconds)
+        relay = Relay(servings, arrivals, board, store, clock, overdue, removing, hearing)
+        return cls(relay, board, hearing)
 
 
 def adapters_of(named: Sequence[Member], surroundings: Surroundings) -> dict[str, tuple[Member, Adapter]]:

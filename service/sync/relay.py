@@ -22,6 +22,7 @@ from service.store.port import RecordStore
 from service.sync.arrivals import Arrivals
 from service.sync.board import Board, PartnerState, Way
 from service.sync.due import REMOVALS, Due
+from service.sync.hearing import Hearing
 from service.sync.orders import carry_out
 from service.sync.overdue import Overdue
 from service.sync.removing import Removing
@@ -46,6 +47,7 @@ class Relay:
     clock: Clock
     overdue: Mapping[str, Overdue]
     removing: Removing
+    hearing: Hearing
     holder: bytes = field(default_factory=lambda: os.urandom(8))
     _renewed: dict[str, float] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class Relay:
         if await self.removing.step():
             self.arrivals.again()
         await self.arrivals.look()
+        await self.hearing.look()
         for serving in self.servings.values():
             serving.dispatch()
             serving.ask()

@@ -18,6 +18,7 @@ from service.plan.elements import Resource, extension
 from service.plan.lines import FRESHNESS, STANDING, VALIDITY
 from service.plan.slots import Slot
 from service.plan.summary import AS_OF, OUT_OF_DATE, SECTION_STATE
+from service.record.sources import SOURCE_SYNC
 
 _PARAGRAPH = re.compile(r"<p>(.*?)</p>", re.DOTALL)
 
@@ -55,6 +56,15 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """A system that sends what it knows: its name, when last heard from ('' for never), and whether it is away."""
+
+    name: str
+    last_sync: str
+    away: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """The whole answer. `resources` are those released with it, by reference and in order."""
 
@@ -65,6 +75,7 @@ class Document:
     notices: tuple[str, ...]
     parts: Mapping[Slot, Part]
     resources: Mapping[str, Resource]
+    sources: tuple[Heard, ...] = ()
 
     @property
     def patient(self) -> Resource:
@@ -91,7 +102,14 @@ def read_document(bundle: Resource) -> Document:
         notices=paragraphs(first)[:-1],
         parts=parts,
         resources={f"{one['resourceType']}/{one.get('id', '')}": one for one in others},
+        sources=tuple(_heard(one) for one in first["extension"] if one["url"] == SOURCE_SYNC),
     )
+
+
+def _heard(element: Resource) -> Heard:
+    said = {part["url"]: part for part in element["extension"]}
+    last = said.get("last-sync", {}).get("valueInstant", "")
+    return Heard(said["name"]["valueString"], last, said["away"]["valueBoolean"])
 
 
 def paragraphs(element: Resource) -> tuple[str, ...]:

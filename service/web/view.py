@@ -258,6 +258,8 @@ def _strip(document: Document) -> tuple[Words, ...]:
 def _fresh(document: Document) -> str:
     now = parse_instant(document.as_of)
     read = f"read at {now.astimezone(LONDON):%H:%M}"
+    if silent := sum(source.away for source in document.sources):
+        read += f"; {silent} {'source' if silent == 1 else 'sources'} silent"
     if not document.last_recorded:
         return read.capitalize()
     days = (now.astimezone(LONDON).date() - parse_instant(document.last_recorded).astimezone(LONDON).date()).days

@@ -80,7 +80,7 @@ class World:
     async def emergency_composition(self, number: str) -> str:
         """Return the emergency answer of the practice's doctor, as text."""
         answered = await self.house.ask_in_emergency(number)
-        first, _ = document(answered, self.house.services.operations.style, self.time.now)
+        first, _ = document(answered, self.house.services.operations.style, self.time.now, self.engine.hearing.sources)
         return first.decode()
 
     def officer(self, organisation: str) -> Caller:
@@ -115,6 +115,7 @@ def engine(opened: Opened, dues: Dues, members: dict[str, Member], places: dict[
         write,
         Alerts.of(write.access),
         log,
+        services.operations.sources,
         dues,
         adapters,
         seconds=lambda: time.seconds,
