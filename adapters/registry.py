@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from adapters.base import Adapter
+from adapters.csv_kind import CsvKind
 from adapters.partners import Partner
 from adapters.surroundings import Surroundings
 from adapters.webhook import WebhookKind
@@ -25,6 +26,7 @@ class Kind(Protocol):
 
 
 KINDS: Mapping[str, Kind] = {
+    "csv": CsvKind(),
     "webhook": WebhookKind(),
 }
 """Every kind by its word."""
