@@ -1,6 +1,7 @@
 """What can go wrong with an outside system, as facts. No message holds what was sent or received.
 
 OutsideError
++-- AddressRefused     an address that we do not send to: nothing was sent
 +-- Unreachable        no answer: name, network, TLS or time; whether the request took effect is not known
 +-- Unintelligible     an answer that is not what the protocol promises, or too large
 +-- Refused            an answer that says no; `issues` says what about, in codes and paths
@@ -19,6 +20,10 @@ from dataclasses import dataclass
 
 class OutsideError(Exception):
     """Root of this package's errors."""
+
+
+class AddressRefused(OutsideError):
+    """The address is not one that we send to, and nothing was sent. The message says why, and not where."""
 
 
 class Unreachable(OutsideError):

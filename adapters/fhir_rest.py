@@ -1,44 +1,24 @@
 """A client of a FHIR R4 REST server: the interactions of https://hl7.org/fhir/R4/http.html that this product uses.
 
 Resources travel as the JSON they are (decimals keep their digits). A search goes by POST, so that no identifier is ever
-in a URL. Failures become the facts of `adapters.errors` here and nowhere else.
+in a URL. Failures become the facts of `adapters.errors` (`adapters.answers`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from adapters.errors import (
-    Conflict,
-    ContentRefused,
-    Faulty,
-    NotAuthorised,
-    NotThere,
-    Overloaded,
-    Refused,
-    ReportedIssue,
-    Unintelligible,
-)
-from adapters.http import Answer, HttpClient
+from adapters.answers import refuse
+from adapters.errors import Unintelligible
+from adapters.http import HttpClient
 from fhir_profiles.errors import InvalidJson
 from fhir_profiles.json import decode, encode
 
 FHIR_JSON = "application/fhir+json"
 Resource = dict[str, Any]
-
-_REFUSALS: Mapping[int, type[Refused]] = {
-    401: NotAuthorised,
-    403: NotAuthorised,
-    404: NotThere,
-    409: Conflict,
-    410: NotThere,
-    412: Conflict,
-    429: Overloaded,
-    503: Overloaded,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,37 +90,13 @@ class FhirClient:
         url = f"{self._base}/{path}" if path else self._base
         answer = await self._http.send(method, url, headers=headers, content=body)
         if not 200 <= answer.status < 300:
-            _refuse(answer)
+            refuse(answer)
         return FhirAnswer(
             status=answer.status,
             resource=_resource(answer.body) if answer.body else None,
             version=_version(answer.headers.get("etag")),
             location=answer.headers.get("location"),
         )
-
-
-def _refuse(answer: Answer) -> NoReturn:
-    if answer.status < 400:
-        raise Unintelligible("the answer is a redirect")
-    kind = _REFUSALS.get(answer.status, Faulty if answer.status >= 500 else ContentRefused)
-    raise kind(_issues(answer.body), answer.body, _seconds(answer.headers.get("retry-after")))
-
-
-def _issues(body: bytes) -> tuple[ReportedIssue, ...]:
-    """Read what an OperationOutcome complains about; anything else complains about nothing in particular."""
-    try:
-        outcome = decode(body)
-    except InvalidJson:
-        return ()
-    return tuple(
-        ReportedIssue(
-            severity=str(issue.get("severity", "error")),
-            code=str(issue.get("code", "unknown")),
-            expression=tuple(str(path) for path in _list(issue.get("expression"))),
-        )
-        for issue in _list(outcome.get("issue"))
-        if isinstance(issue, dict)
-    )
 
 
 def _resource(body: bytes) -> Resource:
@@ -168,11 +124,3 @@ def _id(value: object) -> str:
 
 def _version(etag: str | None) -> str | None:
     return etag.removeprefix("W/").strip('"') if etag else None
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    return float(retry_after) if retry_after is not None and retry_after.isdecimal() else None
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -3,6 +3,9 @@
 Every request of this product to an outside system goes through `HttpClient.send`. What comes back is an `Answer` of any
 status, or one of `adapters.errors`; no exception of httpx leaves this module. Redirects are never followed: a partner's
 address is configured, and a redirect would carry a person's data, or a token, to an address that nobody chose.
+
+With a `Guard` each request is judged by `adapters.addresses` when it is sent, and connects to the network addresses
+that were judged.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from adapters.errors import NotAuthorised, ReportedIssue, Unintelligible, Unreachable
+from adapters import addresses
+from adapters.errors import AddressRefused, NotAuthorised, ReportedIssue, Unintelligible, Unreachable
 from security.errors import TokenRefused
 
 USER_AGENT = "epaccs"
@@ -36,11 +40,20 @@ class Answer:
     body: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Where a client may send to (`adapters.addresses`): exact host names, and whether private networks are meant."""
+
+    hosts: frozenset[str]
+    private: bool
+
+
 class HttpClient:
     """A pool of connections. Use it as an asynchronous context manager, or call `close`.
 
     `auth` signs each request (`security.client_assertion.SmartBackendAuth`); `transport` replaces the network in tests;
-    `tls` replaces `strict_tls()` for a partner that wants our certificate.
+    `tls` replaces `strict_tls()` for a partner that wants our certificate. With `guard` a request to an address that is
+    not to be sent to raises AddressRefused.
     """
 
     def __init__(
@@ -50,8 +63,11 @@ class HttpClient:
         tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         max_answer: int = MAX_ANSWER,
+        guard: Guard | None = None,
     ) -> None:
         self._max_answer = max_answer
+        if guard is not None and transport is None:
+            transport = _Guarded(guard, tls if tls is not None else strict_tls())
         self._client = httpx.AsyncClient(
             auth=auth,
             verify=tls if tls is not None else strict_tls(),
@@ -74,7 +90,7 @@ class HttpClient:
     ) -> Answer:
         """Send one request and read the answer whole, in at most `within` seconds, signing in first where needed.
 
-        Raises Unreachable, Unintelligible, or NotAuthorised when the token endpoint gives us no token.
+        Raises Unreachable, Unintelligible, AddressRefused, or NotAuthorised when the token endpoint gives us no token.
         """
         try:
             async with (
@@ -108,6 +124,50 @@ class HttpClient:
             if len(body) > self._max_answer:
                 raise Unintelligible("the answer is too large")
         return bytes(body)
+
+
+class _Guarded(httpx.AsyncBaseTransport):
+    """Judges each request's address when it is sent, and connects to what was judged, under the name that was asked.
+
+    TLS is checked for the name (SNI and certificate), which is also the Host. Connections are kept by name, or one that
+    was made for one name would be used for another that has the same network address.
+    """
+
+    def __init__(self, guard: Guard, tls: ssl.SSLContext) -> None:
+        self._guard = guard
+        self._tls = tls
+        self._by_host: dict[str, httpx.AsyncHTTPTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        target = addresses.check(str(request.url), self._guard.hosts, self._guard.private)
+        if request.url.host != target.host:
+            raise AddressRefused("the address can be read in two ways")
+        pool = self._by_host.get(target.host)
+        if pool is None:
+            pool = httpx.AsyncHTTPTransport(verify=self._tls, limits=_LIMITS, trust_env=False)
+            self._by_host[target.host] = pool
+        failure: httpx.TransportError | None = None
+        for address in await addresses.resolve(target, self._guard.private):
+            try:
+                return await pool.handle_async_request(_pinned(request, target.host, address))
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failure = error  # nothing was sent: the next address of the same name may do
+        raise failure or httpx.ConnectError("the name has no address")
+
+    async def aclose(self) -> None:
+        for pool in self._by_host.values():
+            await pool.aclose()
+
+
+def _pinned(request: httpx.Request, name: str, address: str) -> httpx.Request:
+    """Return the same request, to be sent to `address`. Its headers hold the Host that was asked for."""
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host=address),
+        headers=request.headers,
+        stream=request.stream,
+        extensions={**request.extensions, "sni_hostname": name},
+    )
 
 
 def key_set_fetch(

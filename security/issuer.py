@@ -21,13 +21,13 @@ from typing import Any
 
 from authlib.oauth2.rfc6749 import OAuth2Error
 from joserfc import jwt
-from joserfc.jwk import ECKey
 
 from fhir_profiles.identifiers import is_ods_code
 from security.assertions import Asserted, read_asserted, read_extensions
 from security.clock import Clock
 from security.demo_clients import stock_person, usual_purpose
 from security.errors import AssertionRefused, DemoDoorClosed
+from security.event_signature import ALGORITHM, signing_key
 from security.grants import (
     ASSERTION_LIFETIME,
     AUTH_METHOD,
@@ -47,7 +47,6 @@ from security.scopes import ACTIONS
 from security.signed_jwt import LEEWAY
 from security.tokens import ACCESS_TOKEN_TYPE, DOOR_CLIENT
 
-ALGORITHM = "ES256"
 LIFETIME = timedelta(minutes=10)
 ASSERTION_ALGORITHMS = ("RS384", "ES384", "RS512", "PS256", "ES256")
 """What clients may sign with by default: the two of SMART, and what NHS systems have at hand."""
@@ -87,7 +86,7 @@ class Issuer:
         before that is refused, since nobody can tell any more.
         """
         self._endpoints = endpoints
-        self._keys = [_signing_key(pem) for pem in private_keys]
+        self._keys = [signing_key(pem) for pem in private_keys]
         self._registry = registry
         self._clock = clock
         self._spend_once = spend_once
@@ -239,11 +238,3 @@ def _made_before(claims: Mapping[str, Any], moment: datetime) -> bool:
     """Tell whether an assertion may have been made before `moment`, by a client whose clock is within the leeway."""
     earliest = claims.get("iat", claims["exp"] - ASSERTION_LIFETIME.total_seconds())
     return bool(earliest <= (moment + LEEWAY).timestamp())
-
-
-def _signing_key(pem: str) -> ECKey:
-    key = ECKey.import_key(pem, {"use": "sig", "alg": ALGORITHM})
-    if key.curve_name != "P-256":
-        raise ValueError("the issuer's key is on the wrong curve")
-    key.ensure_kid()
-    return key

@@ -22,7 +22,7 @@ SIGNATURE_ALGORITHMS = frozenset(
 _CURVES = {"EC": frozenset({"P-256", "P-384", "P-521"}), "OKP": frozenset({"Ed25519"})}
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _MOST_KEYS = 50
-_LEAST_RSA_BITS = 2048
+LEAST_RSA_BITS = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,14 @@ def _unusable(entry: object) -> str | None:
         return "is meant for an algorithm that is not accepted"
     kind = entry.get("kty")
     if kind == "RSA":
-        return None if _rsa_bits(entry.get("n")) >= _LEAST_RSA_BITS else f"is RSA below {_LEAST_RSA_BITS} bits"
+        return None if rsa_bits(entry.get("n")) >= LEAST_RSA_BITS else f"is RSA below {LEAST_RSA_BITS} bits"
     if kind in _CURVES:
         return None if entry.get("crv") in _CURVES[kind] else "is on a curve that is not accepted"
     return "is neither RSA, EC nor OKP"
 
 
-def _rsa_bits(modulus: object) -> int:
+def rsa_bits(modulus: object) -> int:
+    """Return the size of an RSA key by its member `n`; 0 where that is none."""
     if not isinstance(modulus, str):
         return 0
     try:

@@ -1,0 +1,119 @@
+"""Partners that want to be told by a signed webhook: kind `webhook`.
+
+Each parcel is one POST of a CloudEvent (`adapters.plan_event`) with our signature over its exact bytes in the header
+`Epaccs-Signature`. A 2xx answer confirms everything in it. Sent again it has the same id, so that a receiver which
+remembers ids takes it once. Where we send is judged at each sending (`adapters.addresses`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from adapters import addresses
+from adapters.answers import refuse
+from adapters.base import Adapter, Arrived, HeldThere, Message, Parcel, Polled, Receipt, Untranslatable
+from adapters.errors import AddressRefused
+from adapters.http import Guard, HttpClient
+from adapters.partners import Partner
+from adapters.plan_event import CONTENT_TYPE, event_of
+from adapters.settings import read_settings
+from adapters.surroundings import Surroundings
+from security.errors import InvalidConfiguration
+from security.event_signature import EventSigner
+
+SIGNATURE_HEADER = "Epaccs-Signature"
+MAX_ANSWER = 64 * 1024
+
+
+class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`address` is where events go, `hosts` which hosts it may have; `payload`: references alone, or resources too."""
+
+    address: str
+    hosts: tuple[str, ...]
+    payload: Literal["ids", "full"] = "ids"
+
+
+class WebhookAdapter:
+    """One receiver of webhooks."""
+
+    def __init__(self, settings: WebhookSettings, http: HttpClient, signer: EventSigner, source: str, within: float):
+        """`source` is our FHIR base; `within` is how long one POST may take, in seconds."""
+        self._settings = settings
+        self._http = http
+        self._signer = signer
+        self._source = source
+        self._within = within
+
+    async def give(self, parcel: Parcel) -> AsyncIterator[Receipt]:
+        """POST one event; confirm all of the parcel when the answer is 2xx, and nothing otherwise."""
+        body = event_of(parcel, self._source, full=self._settings.payload == "full")
+        headers = {
+            "Content-Type": CONTENT_TYPE,
+            SIGNATURE_HEADER: self._signer.sign(body, self._settings.address),
+        }
+        answer = await self._http.send(
+            "POST", self._settings.address, headers=headers, content=body, within=self._within
+        )
+        if not 200 <= answer.status < 300:
+            refuse(answer)
+        for put in parcel.puts:
+            yield Receipt(put.reference, HeldThere(theirs="", version="", digest=put.digest))
+        for removal in parcel.removals:
+            yield Receipt(removal.reference, None)
+
+    async def poll(self, cursor: str) -> Polled:
+        """A receiver of webhooks sends nothing."""
+        return Polled((), cursor)
+
+    def arrived(self, message: Message) -> Sequence[Arrived]:
+        """Nothing comes from a receiver of webhooks, so that no message can be read."""
+        raise Untranslatable("a receiver of webhooks sends nothing")
+
+    async def settled(self, message: Message) -> None:
+        """Nothing is to be told."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._http.close()
+
+
+class WebhookKind:
+    """The kind `webhook` (`docs/webhooks.md`)."""
+
+    def problems(self, partner: Partner) -> list[str]:
+        """Return what is wrong with a description."""
+        try:
+            settings = read_settings(partner, WebhookSettings)
+            # whether private networks and plain HTTP are meant is the deployment's to say: judged by `adapter`
+            addresses.check(settings.address, settings.hosts, private=True)
+        except ValueError as error:
+            problems = [str(error)]
+        except AddressRefused as error:
+            problems = [f"`settings.address`: {error}"]
+        else:
+            problems = []
+        if partner.description.sends:
+            problems.append("`sends` is false: a receiver of webhooks sends nothing")
+        if partner.description.mapping:
+            problems.append("`mapping` is not for this kind")
+        return problems
+
+    def adapter(self, partner: Partner, surroundings: Surroundings) -> Adapter:
+        """Return the adapter; raise InvalidConfiguration for an address that this deployment does not send to."""
+        settings = read_settings(partner, WebhookSettings)
+        private = surroundings.private_addresses
+        try:
+            addresses.check(settings.address, settings.hosts, private)
+        except AddressRefused as error:
+            raise InvalidConfiguration([f"{partner.name}: `settings.address`: {error}"]) from None
+        guard = Guard(frozenset(settings.hosts), private)
+        return WebhookAdapter(
+            settings,
+            HttpClient(guard=guard, max_answer=MAX_ANSWER),
+            EventSigner(surroundings.signing_pem, surroundings.clock),
+            surroundings.fhir_base,
+            partner.description.limits.timeout,
+        )
