@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from adapters.base import Adapter
+from adapters.fhir_partner import FhirKind
 from adapters.partners import Partner
-from security.clock import Clock
+from adapters.surroundings import Surroundings
 from security.errors import InvalidConfiguration
 
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a partner's adapter may use of this deployment.
-
-    `fhir_base` is our own FHIR base URL. `signing_pem` is the private key whose public half is published at
-    `/.well-known/jwks.json`. `private_addresses`: partners may be on this machine or in a private network; a sandbox
-    allows it, production only for hosts that the description names.
-    """
-
-    clock: Clock
-    fhir_base: str
-    signing_pem: bytes = field(repr=False)
-    private_addresses: bool = False
+__all__ = ["KINDS", "Kind", "Surroundings", "kind_of"]
 
 
 class Kind(Protocol):
@@ -37,7 +24,9 @@ class Kind(Protocol):
         """Return the adapter of a partner whose description has no problems. Make it inside the running loop."""
 
 
-KINDS: Mapping[str, Kind] = {}
+KINDS: Mapping[str, Kind] = {
+    "fhir": FhirKind(),
+}
 """Every kind by its word."""
 
 

@@ -1,0 +1,22 @@
+"""What a partner's adapter may use of the deployment that it runs in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from security.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a partner's adapter may use of this deployment.
+
+    `fhir_base` is our own FHIR base URL. `signing_pem` is the private key whose public half is published at
+    `/.well-known/jwks.json`. `private_addresses`: partners may be on this machine or in a private network; a sandbox
+    allows it, production only for hosts that the description names.
+    """
+
+    clock: Clock
+    fhir_base: str
+    signing_pem: bytes = field(repr=False)
+    private_addresses: bool = False
