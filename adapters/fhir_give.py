@@ -19,6 +19,8 @@ from adapters.base import HeldThere, Parcel, Put, Receipt, Removal
 from adapters.errors import (
     ChangedThere,
     Conflict,
+    ContentRefused,
+    NotAuthorised,
     NotThere,
     OtherPerson,
     PersonUnknown,
@@ -41,6 +43,8 @@ class Giving:
     settings: FhirSettings
     dialect: Mapping
     our_base: str
+    unsure: set[tuple[str, str]] = field(default_factory=set, repr=False)
+    """Creates, by subject and reference, of which we do not know whether they took effect."""
 
     @property
     def marks(self) -> Marks:
@@ -183,21 +187,28 @@ class _Errand:
         return HeldThere(there.reference, there.version, digest, made=False)
 
     async def _create(self, resource: Resource, put: Put) -> HeldThere:
-        kind = resource["resourceType"]
+        kind, unsure = resource["resourceType"], (self.parcel.subject, put.reference)
         condition = self.giving.marks.put_on(resource, put.reference)
         self.giving.marks.seal(resource)
-        try:
-            answer = await self._send_new(resource, condition, _hashed(self.parcel.key, put.reference))
-        except Conflict as conflict:
-            # a duplicate is what a lost answer leaves behind
-            existing = await self._by_mark(kind, condition)
-            if existing is None:
-                raise conflict from None
-            reference = existing
-        else:
-            reference, version = _named(answer, kind)
-            if answer.status != 200:
-                return HeldThere(reference, version, put.digest)
+        reference = await self._made_before(kind, condition) if unsure in self.giving.unsure else None
+        if reference is None:
+            self.giving.unsure.add(unsure)
+            try:
+                answer = await self._send_new(resource, condition, _hashed(self.parcel.key, put.reference))
+            except Conflict as conflict:
+                # a duplicate is what a lost answer leaves behind
+                reference = await self._made_before(kind, condition)
+                if reference is None:
+                    raise conflict from None
+            except (NotAuthorised, NotThere, ContentRefused):
+                self.giving.unsure.discard(unsure)
+                raise
+            else:
+                reference, version = _named(answer, kind)
+                if answer.status != 200:
+                    self.giving.unsure.discard(unsure)
+                    return HeldThere(reference, version, put.digest)
+        self.giving.unsure.discard(unsure)
         current, version = await self._current(reference)
         if not same(resource, current):
             version = await self._update(resource, put.reference, reference, version)
@@ -285,12 +296,27 @@ class _Errand:
             raise Unintelligible("the answer to a read is not the resource")
         return answer.resource, _version(answer)
 
-    async def _by_mark(self, kind: str, condition: str) -> str | None:
-        name, _, value = condition.partition("=")
-        answer = await self.giving.fhir.search(kind, {name: unquote(value)})
+    async def _made_before(self, kind: str, condition: str) -> str | None:
+        """Look whether a create took effect whose answer was lost; None where it did not, or cannot be looked for.
+
+        A server that keeps keys finds nothing by our mark; of such a one everything of the person is read through.
+        """
+        fhir, mark = self.giving.fhir, unquote(condition.partition("=")[2])
+        if self.giving.settings.once == "if-none-exist":
+            search = {condition.partition("=")[0]: mark}
+        elif self.person in self.theirs and kind not in CLINICIANS:
+            search = {"patient": self.theirs[self.person]}
+        else:
+            return None
+        answer = await fhir.search(kind, search)
         entries = (answer.resource or {}).get("entry", ())
-        ids = [entry["resource"]["id"] for entry in entries if entry.get("resource", {}).get("resourceType") == kind]
-        return f"{kind}/{ids[0]}" if len(ids) == 1 else None
+        found = [
+            resource["id"]
+            for entry in entries
+            if (resource := entry.get("resource", {})).get("resourceType") == kind
+            and self.giving.marks.are_on(resource, mark)
+        ]
+        return f"{kind}/{found[0]}" if len(found) == 1 else None
 
 
 def _named(answer: FhirAnswer, kind: str) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -51,15 +52,23 @@ class Marks:
             return f"_tag={_token(self.base, reference)}"
         return f"identifier={_token(self.base, reference)}"
 
+    def are_on(self, resource: Resource, mark: str) -> bool:
+        """Say whether a resource bears the mark (`system|reference`) that `put_on` put on it."""
+        identifiers = resource.get("identifier", ())
+        found = [
+            *([identifiers] if isinstance(identifiers, dict) else identifiers),
+            *({"system": tag.get("system"), "value": tag.get("code")} for tag in _tags(resource)),
+        ]
+        return any(f"{one.get('system')}|{one.get('value')}" == mark for one in found)
+
     def seal(self, resource: Resource) -> None:
         """Put the digest of the content on a resource that is otherwise ready to be sent."""
         self._tag(resource, self.sent, _digest(resource))
 
     def is_as_sent(self, theirs: Resource) -> bool:
         """Say whether what the partner holds is exactly something that we sent."""
-        tags = theirs.get("meta", {}).get("tag", ()) if isinstance(theirs.get("meta"), dict) else ()
         digest = _digest(theirs)
-        return any(tag.get("system") == self.sent and tag.get("code") == digest for tag in tags)
+        return any(tag.get("system") == self.sent and tag.get("code") == digest for tag in _tags(theirs))
 
     def take_off(self, resource: Resource) -> None:
         """Take our marks off a resource that comes from the partner."""
@@ -168,16 +177,32 @@ def _references(value: Any, change: Callable[[Resource], Resource]) -> Any:
 
 
 def _digest(resource: Resource) -> str:
-    """Digest the content: without what servers add, and without narrative, which some servers make anew."""
+    """Digest the content: without what servers add, and without narrative, which some of them make anew."""
     content = {name: value for name, value in resource.items() if name not in ("id", "meta", "text")}
     meta = resource.get("meta")
     if isinstance(meta, dict) and meta.get("security"):
         content["meta"] = {"security": meta["security"]}
-    return hashlib.sha256(_sorted.encode(content)).hexdigest()[:40]
+    return hashlib.sha256(_sorted.encode(_by_value(content))).hexdigest()[:40]
+
+
+def _by_value(content: Any) -> Any:
+    """Return content with numbers by their value: a server may keep 1.10 as 1.1, and has not changed it."""
+    if isinstance(content, dict):
+        return {name: _by_value(part) for name, part in content.items()}
+    if isinstance(content, list):
+        return [_by_value(part) for part in content]
+    if isinstance(content, Decimal | int) and not isinstance(content, bool):
+        return {"number": format(Decimal(content).normalize(), "f")}
+    return content
 
 
 def _token(system: str, value: str) -> str:
     return quote(f"{system}|{value}", safe=":/|.-_~")
+
+
+def _tags(resource: Resource) -> list[Resource]:
+    meta = resource.get("meta")
+    return list(meta.get("tag", ())) if isinstance(meta, dict) else []
 
 
 def _keep(holder: Resource, name: str, values: list[Any]) -> None:

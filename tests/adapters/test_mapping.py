@@ -18,6 +18,8 @@ from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from fhir_profiles.json import decode, encode
 
 Json = dict[str, Any]
+Strategy = st.SearchStrategy[Json]
+Many = st.SearchStrategy[list[Json]]
 
 HOSPICE = load_mapping(Path(adapters.__path__[0]) / "mappings" / "hospice-example.json")
 SNOMED = "http://snomed.info/sct"
@@ -45,15 +47,15 @@ def observation(code: str, value: Json, **more: Any) -> Json:
     }
 
 
-resuscitations = st.builds(
+resuscitations: Strategy = st.builds(
     lambda code: observation(CPR, coding(code, DISPLAYS[code])), st.sampled_from(["450475007", "450476008"])
 )
-places = st.builds(
+places: Strategy = st.builds(
     lambda code, display: observation(PLACE, coding(code, display)),
     st.sampled_from(["110481000000108", "108401000000102", "1060941000000102", "not-known-to-anybody"]),
     st.text(st.characters(categories=["L", "Zs"]), max_size=20),
 )
-numbers = st.builds(
+numbers: Strategy = st.builds(
     lambda value: {
         "resourceType": "Observation",
         "status": "final",
@@ -62,7 +64,7 @@ numbers = st.builds(
     },
     st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=0, max_value=500),
 )
-extensions = st.lists(
+extensions: Many = st.lists(
     st.sampled_from(
         [
             {"url": RANK, "valuePositiveInt": 1},
@@ -73,7 +75,7 @@ extensions = st.lists(
     max_size=3,
     unique_by=lambda item: str(item["url"]),
 )
-identifiers = st.lists(
+identifiers: Many = st.lists(
     st.builds(
         lambda system, value: {"system": system, "value": value},
         st.sampled_from([NHS_NUMBER_SYSTEM, "https://fhir.nhs.uk/Id/sds-user-id", "https://elsewhere.example/id"]),
@@ -82,7 +84,7 @@ identifiers = st.lists(
     min_size=1,
     max_size=3,
 )
-tags = st.lists(st.just({"system": "https://elsewhere.example/tags", "code": "kept"}), max_size=1)
+tags: Many = st.lists(st.just({"system": "https://elsewhere.example/tags", "code": "kept"}), max_size=1)
 
 
 @st.composite
