@@ -31,8 +31,7 @@ from adapters.fhir_rest import FhirAnswer, FhirClient
 from adapters.fhir_settings import FhirSettings
 from adapters.fhir_words import CLINICIANS, Marks, Resource, bare, local, outward, same
 from adapters.mapping import Mapping
-
-_KEY_LENGTH = 64
+from fhir_profiles.json import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ class _Errand:
         patient = self.theirs.get(self.person)
         if patient is None:
             return
-        named = _hashed(parcel.key, "note")
+        named = f"note/{_hashed(parcel.key)}"
         communication: Resource = {
             "resourceType": "Communication",
             "status": "completed",
@@ -159,7 +158,7 @@ class _Errand:
         }
         if not communication["about"]:
             del communication["about"]
-        condition = marks.put_on(communication, f"note/{named}")
+        condition = marks.put_on(communication, named)
         await self._send_new(communication, condition, named)
 
     def _travels(self, kind: str) -> bool:
@@ -176,7 +175,7 @@ class _Errand:
         resource = self._worded(patient)
         condition = nhs_number_search(self.giving.dialect, patient)
         self.giving.marks.seal(resource)
-        answer = await self._send_new(resource, condition, _hashed(self.parcel.key, self.person), conditional=True)
+        answer = await self._send_new(resource, condition, self.person, conditional=True)
         if answer.status == 201:
             reference, version = _named(answer, "Patient")
             return HeldThere(reference, version, digest)
@@ -194,7 +193,7 @@ class _Errand:
         if reference is None:
             self.giving.unsure.add(unsure)
             try:
-                answer = await self._send_new(resource, condition, _hashed(self.parcel.key, put.reference))
+                answer = await self._send_new(resource, condition, put.reference)
             except Conflict as conflict:
                 # a duplicate is what a lost answer leaves behind
                 reference = await self._made_before(kind, condition)
@@ -214,11 +213,15 @@ class _Errand:
             version = await self._update(resource, put.reference, reference, version)
         return HeldThere(reference, version, put.digest)
 
-    async def _send_new(self, resource: Resource, condition: str, key: str, *, conditional: bool = False) -> FhirAnswer:
+    async def _send_new(
+        self, resource: Resource, condition: str, reference: str, *, conditional: bool = False
+    ) -> FhirAnswer:
         """Send a create in the way that makes it safe to repeat; `conditional`: under its condition in any case."""
         settings, fhir = self.giving.settings, self.giving.fhir
         by_condition = conditional or settings.once == "if-none-exist"
         if_none_exist = condition if by_condition else None
+        # the content too: a server refuses a key that comes again with other content
+        key = _hashed(self.parcel.key, reference, encode(resource).decode())
         idempotency_key = key if settings.once == "idempotency-key" else None
         if resource["resourceType"] in CLINICIANS and settings.clinicians == "with-patient":
             return await self._with_patient(resource, if_none_exist, idempotency_key)
@@ -343,9 +346,9 @@ def _version(answer: FhirAnswer) -> str:
     return answer.version or (said if isinstance(said, str) else "")
 
 
-def _hashed(key: str, what: str) -> str:
+def _hashed(*parts: str) -> str:
     """Return a key that is the same whenever the same is sent again, and says nothing of what it is."""
-    return hashlib.sha256(f"{key}\n{what}".encode()).hexdigest()[:_KEY_LENGTH]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _why(parcel: Parcel) -> Resource:

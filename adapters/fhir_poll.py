@@ -95,7 +95,7 @@ class Asking:
         messages = []
         for kind in self.types:
             search = {"_id": reference.partition("/")[2]} if kind == "Patient" else {"patient": reference}
-            async for page in self._pages(kind, {**search, "_count": str(self.page)}):
+            async for page in self._pages(kind, search):
                 messages += [await self._message(resource, fetched) for resource in page]
         return messages
 
@@ -141,7 +141,8 @@ class Asking:
 
     async def _pages(self, kind: str, search: dict[str, str]) -> AsyncIterator[list[bytes]]:
         """Yield the resources of each page, as they came."""
-        page = _page(await self.fhir.search_page(kind, search))
+        size = {"_count": str(self.page)} if self.page else {}
+        page = _page(await self.fhir.search_page(kind, {**search, **size}))
         seen: set[str] = set()
         for _ in range(MOST_PAGES):
             yield [bytes(entry.resource) for entry in page.entry if entry.search.mode == "match" and entry.resource]

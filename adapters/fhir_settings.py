@@ -45,7 +45,8 @@ class FhirSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     `once` is how a create is made safe to repeat. `types` are read from the partner. `patients`: whether we may make a
     person known there. `clinicians`: whether practitioners and organisations are created there by themselves, in a
     transaction with the Patient, or only named where they are pointed at. `write_notes`: each change brings a
-    Communication that says what it was. `say_why`: a deletion carries its reason in X-Provenance.
+    Communication that says what it was. `say_why`: a deletion carries its reason in X-Provenance. `page` is how many
+    resources are asked for at once; 0 leaves it to the server, for one that refuses `_count`.
     """
 
     base: str
@@ -113,7 +114,7 @@ def _judged(settings: FhirSettings, partner: Partner) -> Iterator[str]:
         "`settings.patients` is `find` or `create`": settings.patients in ("find", "create"),
         "`settings.clinicians` is `name`, `create` or `with-patient`": settings.clinicians
         in ("name", "create", "with-patient"),
-        "`settings.page` is 1 to 1000": 1 <= settings.page <= 1000,
+        "`settings.page` is 0 to 1000": 0 <= settings.page <= 1000,
         "a partner that `sends` names `settings.types`": bool(settings.types) or not partner.description.sends,
         "`settings.certificate_file` and `settings.key_file` stand together": bool(settings.certificate_file)
         == bool(settings.key_file),

@@ -66,6 +66,7 @@ class Ledger:
     """What the engine remembers of a partner: what was confirmed, by our references."""
 
     held: dict[str, HeldThere] = field(default_factory=dict)
+    subject: str = "subject"
     sequence: int = 0
 
     @property
@@ -81,8 +82,8 @@ class Ledger:
         puts = [put(one, self.held.get(f"{one['resourceType']}/{one['id']}")) for one in resources]
         about: Json | None = changed.get("patient", patient())
         return Parcel(
-            key=key or f"subject-{self.sequence}",
-            subject="subject",
+            key=key or f"{self.subject}-{self.sequence}",
+            subject=self.subject,
             sequence=self.sequence,
             cause=Cause.CHANGE,
             committed="2026-11-01T10:00:00Z",
