@@ -31,7 +31,9 @@ _REFUSALS: Mapping[int, type[Refused]] = {
     412: Conflict,
     425: Overloaded,
     429: Overloaded,
+    502: Overloaded,
     503: Overloaded,
+    504: Overloaded,
 }
 
 

@@ -11,7 +11,7 @@ the confirmation; the name is the same whenever the parcel is.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -60,7 +60,7 @@ class CsvAdapter:
         self._own_key = own_key
         self._reading: _Reading | None = None
 
-    async def give(self, parcel: Parcel) -> AsyncIterator[Receipt]:
+    async def give(self, parcel: Parcel) -> AsyncGenerator[Receipt, None]:
         """Write one file; confirm what is in it once it is there. A parcel of which nothing can be said makes none."""
         if self._outgoing is None or self._partner_key is None:
             return

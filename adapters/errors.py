@@ -7,8 +7,12 @@ OutsideError
 +-- Refused            an answer that says no; `issues` says what about, in codes and paths
      +-- NotAuthorised     our sign-in or its scope is not accepted: a person must look
      +-- NotThere          absent, deleted, or not for us
+     |    +-- PersonUnknown     the partner does not know the person
      +-- Conflict          the resource changed since we read it, or a condition fits several
+     |    +-- ChangedThere      the partner changed or deleted what it holds of a resource of ours
+     |    +-- OtherPerson       whom the partner knows by this NHS number is not, or may not be, the person meant
      +-- ContentRefused    what we sent breaks a rule there: sending it again is no use
+     |    +-- Unsendable        a mapping has no words for it, so nothing was sent
      +-- Overloaded        the other side cannot take it now; `retry_after` in seconds when it said so
      +-- Faulty            the other side failed
 """
@@ -70,6 +74,42 @@ class Conflict(Refused):
 
 class ContentRefused(Refused):
     """What was sent breaks a rule there."""
+
+
+class PersonUnknown(NotThere):
+    """The partner does not know the person, and it is not ours to make them known there."""
+
+
+class ChangedThere(Conflict):
+    """The partner changed, or deleted, what it holds of a resource of ours; nothing was overwritten.
+
+    `reference` is ours.
+    """
+
+    def __init__(self, reference: str) -> None:
+        super().__init__((ReportedIssue("error", "conflict"),))
+        self.reference = reference
+
+
+class OtherPerson(Conflict):
+    """Whom the partner knows by this NHS number is not, or may not be, the person meant; nothing was written.
+
+    `why` names what disagrees and repeats nothing of it.
+    """
+
+    def __init__(self, why: str) -> None:
+        super().__init__((ReportedIssue("error", "conflict", ("Patient",)),))
+        self.why = why
+
+
+class Unsendable(ContentRefused):
+    """A mapping has no words for what was to be sent. `mapping` and `path` say where to mend it."""
+
+    def __init__(self, mapping: str, path: str, why: str) -> None:
+        super().__init__((ReportedIssue("error", "code-invalid", (path,)),))
+        self.mapping = mapping
+        self.path = path
+        self.why = why
 
 
 class Overloaded(Refused):

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 from adapters.answers import refuse
 from adapters.errors import Unintelligible
-from adapters.http import HttpClient
+from adapters.http import Answer, HttpClient
 from fhir_profiles.errors import InvalidJson
 from fhir_profiles.json import decode, encode
 
@@ -34,10 +34,13 @@ class FhirAnswer:
 class FhirClient:
     """One FHIR server, spoken to by one client. Every method raises `adapters.errors`."""
 
-    def __init__(self, http: HttpClient, base: str, headers: Mapping[str, str] | None = None) -> None:
-        """`base` has no slash at the end; `headers` go with every request."""
+    def __init__(
+        self, http: HttpClient, base: str, headers: Mapping[str, str] | None = None, *, within: float = 60.0
+    ) -> None:
+        """`base` has no slash at the end; `headers` go with every request; `within`: seconds that each may take."""
         self._http = http
         self._base = base
+        self._within = within
         self._headers = {"Accept": FHIR_JSON, **(headers or {})}
 
     async def create(
@@ -52,20 +55,41 @@ class FhirClient:
         path = f"{kind}/{_id(resource_id)}"
         return await self._send("GET", path if version is None else f"{path}/_history/{_id(version)}")
 
-    async def update(self, resource: Resource, *, if_match: str) -> FhirAnswer:
-        """Replace version `if_match` of the resource that bears this id."""
+    async def update(self, resource: Resource, *, if_match: str | None) -> FhirAnswer:
+        """Replace version `if_match` of the resource that bears this id; None for a server that has no versions."""
         path = f"{_kind(resource)}/{_id(resource.get('id'))}"
-        return await self._send("PUT", path, resource, {"If-Match": f'W/"{if_match}"'})
+        return await self._send("PUT", path, resource, {"If-Match": _etag(if_match)})
 
-    async def delete(self, kind: str, resource_id: str, *, if_match: str | None = None) -> FhirAnswer:
-        """Delete a resource."""
-        extra = {"If-Match": f'W/"{if_match}"' if if_match is not None else None}
+    async def delete(
+        self, kind: str, resource_id: str, *, if_match: str | None = None, provenance: Resource | None = None
+    ) -> FhirAnswer:
+        """Delete a resource; `provenance`, without a target, says why (https://hl7.org/fhir/R4/provenance.html#header)."""
+        extra = {
+            "If-Match": _etag(if_match),
+            "X-Provenance": encode(provenance).decode() if provenance is not None else None,
+        }
         return await self._send("DELETE", f"{kind}/{_id(resource_id)}", None, extra)
 
     async def search(self, kind: str, parameters: Mapping[str, str]) -> FhirAnswer:
         """Search by POST; the answer's resource is a searchset Bundle."""
         extra = {"Content-Type": "application/x-www-form-urlencoded"}
         return await self._send("POST", f"{kind}/_search", urlencode(parameters).encode(), extra)
+
+    async def search_page(self, kind: str, parameters: Mapping[str, str]) -> bytes:
+        """Search by POST and return the first page as it came, so that one bad resource spoils no other."""
+        extra = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await self._exchange("POST", f"{kind}/_search", urlencode(parameters).encode(), extra)
+        return answer.body
+
+    async def next_page(self, url: str) -> bytes:
+        """Return the page that a `next` link names; raise Unintelligible when the link leads away from this server."""
+        if not url.startswith((f"{self._base}/", f"{self._base}?")):
+            raise Unintelligible("a link to the next page leads to another server")
+        return (await self._exchange("GET", url.removeprefix(self._base).removeprefix("/"))).body
+
+    async def read_as_it_is(self, kind: str, resource_id: str) -> bytes:
+        """Read the current version and return it as it came."""
+        return (await self._exchange("GET", f"{kind}/{_id(resource_id)}")).body
 
     async def transaction(self, bundle: Resource, *, idempotency_key: str | None = None) -> FhirAnswer:
         """Send a transaction or batch Bundle."""
@@ -82,21 +106,31 @@ class FhirClient:
         content: Resource | bytes | None = None,
         extra: Mapping[str, str | None] | None = None,
     ) -> FhirAnswer:
-        headers = dict(self._headers)
-        if content is not None:
-            headers["Content-Type"] = FHIR_JSON
-        headers |= {name: value for name, value in (extra or {}).items() if value is not None}
-        body = encode(content) if isinstance(content, dict) else content
-        url = f"{self._base}/{path}" if path else self._base
-        answer = await self._http.send(method, url, headers=headers, content=body)
-        if not 200 <= answer.status < 300:
-            refuse(answer)
+        answer = await self._exchange(method, path, content, extra)
         return FhirAnswer(
             status=answer.status,
             resource=_resource(answer.body) if answer.body else None,
             version=_version(answer.headers.get("etag")),
             location=answer.headers.get("location"),
         )
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        content: Resource | bytes | None = None,
+        extra: Mapping[str, str | None] | None = None,
+    ) -> Answer:
+        headers = dict(self._headers)
+        if content is not None:
+            headers["Content-Type"] = FHIR_JSON
+        headers |= {name: value for name, value in (extra or {}).items() if value is not None}
+        body = encode(content) if isinstance(content, dict) else content
+        url = f"{self._base}{path}" if path.startswith("?") else f"{self._base}/{path}" if path else self._base
+        answer = await self._http.send(method, url, headers=headers, content=body, within=self._within)
+        if not 200 <= answer.status < 300:
+            refuse(answer)
+        return answer
 
 
 def _resource(body: bytes) -> Resource:
@@ -124,3 +158,7 @@ def _id(value: object) -> str:
 
 def _version(etag: str | None) -> str | None:
     return etag.removeprefix("W/").strip('"') if etag else None
+
+
+def _etag(version: str | None) -> str | None:
+    return f'W/"{version}"' if version is not None else None

@@ -200,11 +200,12 @@ def _headers(response: httpx.Response) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 
-def strict_tls() -> ssl.SSLContext:
+def strict_tls(ca_file: str | None = None) -> ssl.SSLContext:
     """Return the TLS that every partner gets: the system's authorities, names checked, 1.2 or later.
 
-    A partner that wants our certificate gets it by `load_cert_chain` on a context made here.
+    `ca_file` names the only authorities that are believed instead, for a partner with an authority of its own. A
+    partner that wants our certificate gets it by `load_cert_chain` on a context made here.
     """
-    context = ssl.create_default_context()
+    context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -7,6 +7,7 @@ the API. With `full` it holds the resources as they were released for this recei
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from adapters.base import Cause, Parcel, Put
@@ -17,6 +18,7 @@ CONTENT_TYPE = "application/cloudevents+json"
 SCHEMA = f"{BASE}/schema/plan-event-1"
 TYPES = {
     Cause.CHANGE: "org.epaccs.plan.changed",
+    Cause.DECISION: "org.epaccs.plan.decided",
     Cause.REVOCATION: "org.epaccs.plan.revoked",
     Cause.WITHDRAWAL: "org.epaccs.plan.withdrawn",
     Cause.DEATH: "org.epaccs.plan.deceased",
@@ -38,7 +40,7 @@ def event_of(parcel: Parcel, source: str, *, full: bool) -> bytes:
     return encode(
         {
             "specversion": "1.0",
-            "id": parcel.key,
+            "id": f"{parcel.key}-{_content(parcel)}",
             "source": source,
             "type": event_type(parcel),
             "subject": parcel.subject,
@@ -57,6 +59,13 @@ def event_type(parcel: Parcel) -> str:
     if parcel.removals and not parcel.puts:
         return REMOVAL_REQUESTED
     return TYPES[parcel.cause]
+
+
+def _content(parcel: Parcel) -> str:
+    """Return what tells parcels of one commit apart: what may be shared can change without any."""
+    parts = [put.reference.encode() + put.digest for put in parcel.puts]
+    parts += [b"-" + removal.reference.encode() for removal in parcel.removals]
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()[:8]
 
 
 def _put(put: Put, *, full: bool) -> dict[str, Any]:

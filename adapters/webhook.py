@@ -7,7 +7,7 @@ remembers ids takes it once. Where we send is judged at each sending (`adapters.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Literal
 
 import msgspec
@@ -47,7 +47,7 @@ class WebhookAdapter:
         self._source = source
         self._within = within
 
-    async def give(self, parcel: Parcel) -> AsyncIterator[Receipt]:
+    async def give(self, parcel: Parcel) -> AsyncGenerator[Receipt, None]:
         """POST one event; confirm all of the parcel when the answer is 2xx, and nothing otherwise."""
         body = event_of(parcel, self._source, full=self._settings.payload == "full")
         headers = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.registry import Surroundings
+from adapters.surroundings import Surroundings
 from security.oversight import scope_under
 from security.service_seal import ServiceSeal
 from service.api.routes import Services
@@ -27,7 +27,7 @@ def engine_of(opened: Opened, services: Services) -> Engine:
     """Return the engine of this process, with the adapters of all partners open."""
     settings, write = opened.settings, services.interactions.write_record
     surroundings = Surroundings(
-        opened.clock, settings.fhir_base, opened.keys.issuer_pem, private_addresses=settings.has_demo_doors
+        opened.clock, settings.fhir_base, opened.keys.issuer_pem.encode(), private_addresses=settings.has_demo_doors
     )
     alerts = Alerts.of(write.access, scope_under(opened.policies))
     log = services.audit_events.log

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from adapters.base import Adapter
 from adapters.partners import load_partners
-from adapters.registry import Surroundings, kind_of
+from adapters.registry import kind_of
+from adapters.surroundings import Surroundings
 from security.clock import Clock
 from security.localities import Policies
 from security.registry import ClientRegistry

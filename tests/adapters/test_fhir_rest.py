@@ -126,6 +126,8 @@ async def test_decimals_keep_their_digits_both_ways():
         (429, Overloaded),
         (500, Faulty),
         (502, Faulty),
+        (408, Overloaded),
+        (425, Overloaded),
         (503, Overloaded),
         (504, Faulty),
     ],
@@ -162,9 +164,21 @@ async def test_a_refusal_that_is_no_outcome_is_still_a_refusal(body):
     assert caught.value.issues == ()
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("30", 30.0), ("soon", None), (None, None)])
+NOON = "Sun, 06 Nov 1994 12:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("30", 30.0),
+        ("Sun, 06 Nov 1994 12:01:30 GMT", 90.0),
+        ("Sun, 06 Nov 1994 11:59:00 GMT", 0.0),
+        ("soon", None),
+        (None, None),
+    ],
+)
 async def test_an_overloaded_partner_says_when_to_come_back(header, seconds):
-    headers = {"Retry-After": header} if header else {}
+    headers = {"Date": NOON, **({"Retry-After": header} if header else {})}
     with pytest.raises(Overloaded) as caught:
         await answering(503, **headers).fhir.read("Patient", "p1")
     assert caught.value.retry_after == seconds

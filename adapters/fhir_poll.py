@@ -1,0 +1,227 @@
+"""Asking a FHIR server what is new, or everything of one person, and fetching what a resource cannot be read without.
+
+A page is taken apart without reading the resources in it: one that cannot be read becomes a message all the same, which
+a person looks at, and holds up nothing. What comes twice is harmless; so the search begins again at the second of the
+newest change that was seen, because more may have happened in that second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from adapters.base import Message, Polled, Whom
+from adapters.errors import ContentRefused, NotAuthorised, NotThere, OtherPerson, Unintelligible
+from adapters.fhir_envelope import head_of, message_of
+from adapters.fhir_person import find_by_number
+from adapters.fhir_rest import FhirClient
+from adapters.fhir_words import person_of, pointed_at
+from adapters.mapping import Mapping as Dialect
+from fhir_profiles.errors import InvalidJson, InvalidNhsNumber
+from fhir_profiles.identifiers import NhsNumber
+from fhir_profiles.json import decode
+from security.clock import Clock
+
+MOST_PAGES = 1_000
+"""A server that has more pages for one question goes round in circles."""
+
+ENOUGH = 500
+"""After so many messages the engine takes them in before it asks for more."""
+
+_COMPANIONS = frozenset({"Practitioner", "PractitionerRole", "Organization"})
+_MOST_COMPANIONS = 20
+
+
+class _Search(msgspec.Struct, frozen=True):
+    mode: str = "match"
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    resource: msgspec.Raw = msgspec.Raw(b"")
+    search: _Search = _Search()
+
+
+class _Link(msgspec.Struct, frozen=True):
+    relation: str
+    url: str
+
+
+class _Page(msgspec.Struct, frozen=True, rename={"kind": "resourceType"}):
+    kind: str
+    entry: list[_Entry] = []
+    link: list[_Link] = []
+
+
+@dataclass(slots=True)
+class _Fetched:
+    """What was read beside the resources themselves, for the time of one question."""
+
+    resources: dict[str, bytes | None] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One partner's server, and what it is asked for."""
+
+    fhir: FhirClient
+    types: Sequence[str]
+    base: str
+    page: int
+    dialect: Dialect
+    clock: Clock
+
+    async def news(self, cursor: str) -> Polled:
+        """Return what was changed since `cursor`; see `adapters.base.Adapter.poll`."""
+        newest = _cursor(cursor)
+        fetched = _Fetched()
+        messages: list[Message] = []
+        for kind in self.types:
+            found, newest[kind], more = await self._news_of(kind, newest.get(kind, ""))
+            messages += [await self._message(resource, fetched) for resource in found]
+            if more or len(messages) >= ENOUGH:
+                more = more or kind != self.types[-1]
+                return Polled(messages, _written(newest), more)
+        return Polled(messages, _written(newest))
+
+    async def of_person(self, whom: Whom, theirs: str) -> Sequence[Message]:
+        """Return everything of one person; see `FhirPartner.of_person`."""
+        reference = theirs or await self._find(whom)
+        if not reference:
+            return ()
+        fetched = _Fetched()
+        messages = []
+        for kind in self.types:
+            search = {"_id": reference.partition("/")[2]} if kind == "Patient" else {"patient": reference}
+            async for page in self._pages(kind, search):
+                messages += [await self._message(resource, fetched) for resource in page]
+        return messages
+
+    async def _find(self, whom: Whom) -> str:
+        try:
+            number = NhsNumber(whom.nhs_number)
+        except InvalidNhsNumber:
+            raise OtherPerson("the person has no NHS number by which they could be found") from None
+        found = await find_by_number(self.fhir, self.dialect, number, whom.birth_date)
+        return found.reference if found is not None else ""
+
+    async def _news_of(self, kind: str, since: str) -> tuple[list[bytes], str, bool]:
+        """Return the changes of a type, the newest time among them, and whether there are more.
+
+        Where the changes come in the order of their times, it stops after enough of them, at the earliest when the
+        next second has begun: else the same second would be asked for again and again. In any other order all must be
+        seen before the time may move.
+        """
+        search = {
+            "_sort": "_lastUpdated",
+            "_count": str(self.page),
+            **({"_lastUpdated": f"ge{since}"} if since else {}),
+        }
+        found: list[bytes] = []
+        in_order, latest = True, _moment(since)
+        async for page in self._pages(kind, search):
+            for resource in page:
+                found.append(resource)
+                moment = _moment(head_of(resource).last_updated)
+                if moment is not None:
+                    in_order = in_order and (latest is None or moment >= latest)
+                    latest = moment if latest is None else max(latest, moment)
+            newest = self._second(latest)
+            if in_order and len(found) >= ENOUGH and newest > since:
+                return found, newest, True
+        return found, self._second(latest), False
+
+    def _second(self, moment: datetime | None) -> str:
+        """Return the second to ask from; never one to come, or a clock that is wrong there would hide what follows."""
+        if moment is None:
+            return ""
+        return min(moment, self.clock()).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    async def _pages(self, kind: str, search: dict[str, str]) -> AsyncIterator[list[bytes]]:
+        """Yield the resources of each page, as they came."""
+        size = {"_count": str(self.page)} if self.page else {}
+        page = _page(await self.fhir.search_page(kind, {**search, **size}))
+        seen: set[str] = set()
+        for _ in range(MOST_PAGES):
+            yield [bytes(entry.resource) for entry in page.entry if entry.search.mode == "match" and entry.resource]
+            url = next((link.url for link in page.link if link.relation == "next"), "")
+            if not url:
+                return
+            if url in seen:
+                raise Unintelligible("the pages of an answer go round in a circle")
+            seen.add(url)
+            page = _page(await self.fhir.next_page(url))
+        raise Unintelligible("an answer has more pages than there can be")
+
+    async def _message(self, received: bytes, fetched: _Fetched) -> Message:
+        """Fetch what belongs to a resource, and put it all into a message."""
+        try:
+            resource = decode(received)
+        except InvalidJson:
+            return message_of(received, None, {})
+        person = person_of(resource, self.base)
+        patient = received if resource.get("resourceType") == "Patient" else None
+        if patient is None and person is not None:
+            patient = await self._read(person, fetched)
+        companions: dict[str, bytes] = {}
+        wanted = [reference for reference in pointed_at(resource, self.base) if _is_companion(reference)]
+        while wanted and len(companions) < _MOST_COMPANIONS:
+            reference = wanted.pop(0)
+            content = await self._read(reference, fetched) if reference not in companions else None
+            if content is not None:
+                companions[reference] = content
+                wanted += _pointed_at(content, self.base)
+        return message_of(received, patient, companions)
+
+    async def _read(self, reference: str, fetched: _Fetched) -> bytes | None:
+        """Read a resource once; None when the partner does not show this one. Other failures end the question."""
+        if reference not in fetched.resources:
+            kind, _, id = reference.partition("/")
+            try:
+                fetched.resources[reference] = await self.fhir.read_as_it_is(kind, id)
+            except (NotThere, NotAuthorised, ContentRefused):
+                fetched.resources[reference] = None
+        return fetched.resources[reference]
+
+
+def _page(received: bytes) -> _Page:
+    try:
+        page = msgspec.json.decode(received, type=_Page)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Unintelligible("the answer to a search is not whole, or not a Bundle") from None
+    if page.kind != "Bundle":
+        raise Unintelligible("the answer to a search is not a Bundle")
+    return page
+
+
+def _is_companion(reference: str) -> bool:
+    return reference.partition("/")[0] in _COMPANIONS
+
+
+def _pointed_at(content: bytes, base: str) -> list[str]:
+    try:
+        return [reference for reference in pointed_at(decode(content), base) if _is_companion(reference)]
+    except InvalidJson:
+        return []
+
+
+def _cursor(text: str) -> dict[str, str]:
+    """Read a cursor; one that is not ours begins from the beginning, which is harmless."""
+    try:
+        return msgspec.json.decode(text or "{}", type=dict[str, str])
+    except msgspec.MsgspecError:
+        return {}
+
+
+def _written(newest: dict[str, str]) -> str:
+    return msgspec.json.encode({kind: second for kind, second in newest.items() if second}).decode()
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo is not None else None
