@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -169,6 +169,14 @@ class Untranslatable(Exception):
     def __init__(self, why: str) -> None:
         super().__init__(why)
         self.why = why
+
+
+@runtime_checkable
+class Prefills(Protocol):
+    """A partner that can be asked for all that it has of one person, so that nothing is typed twice (goal G6)."""
+
+    async def of_person(self, whom: Whom, theirs: str = "") -> Sequence[Message]:
+        """Return it; `theirs` is the partner's own reference of the person, where it is known."""
 
 
 class Adapter(Protocol):

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from adapters.base import Adapter, Cause, HeldThere, Parcel, Put, Receipt
+from adapters.base import Adapter, Cause, HeldThere, Parcel, Put, Receipt, Whom
 from security.decision import Decision
 from service.record.access import Access, Asked
 from service.record.caller import Caller
@@ -40,11 +40,12 @@ class LeaseLost(Exception):
 @dataclass(frozen=True, slots=True)
 class Given:
     """What became of it: how many effects the partner confirmed, how many of them removals, and whether it may have
-    anything at all."""
+    anything at all. `whom`: the person, where the partner may know them."""
 
     effects: int
     removed: int
     permitted: bool
+    whom: Whom | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,12 @@ class GiveToPartner:
             wanted = await self.shared_with.wanted(member, record, decision)
         change = difference(wanted, state.held)
         permitted = decision is not None and decision.permitted
+        whom = None
+        if permitted and record is not None:
+            identity = record.manifest.identity
+            whom = Whom(identity.nhs_number, identity.family, identity.birth_date)
         if not change:
-            return Given(0, 0, permitted)
+            return Given(0, 0, permitted, whom)
         await self._write_down(caller, decision, change, record)
         parcel = self._parcel(member, due, cause, record, state, wanted, change)
         receipts: list[Receipt] = []
@@ -87,7 +92,7 @@ class GiveToPartner:
             receipts += _not_carried(change, receipts)
         finally:
             await asyncio.shield(self._remember(lane, turn, receipts, parcel.sequence))
-        return Given(len(receipts), sum(receipt.there is None for receipt in receipts), permitted)
+        return Given(len(receipts), sum(receipt.there is None for receipt in receipts), permitted, whom)
 
     async def _write_down(
         self, caller: Caller, decision: Decision | None, change: Difference, record: OpenRecord | None

@@ -41,6 +41,8 @@ class LaneState(msgspec.Struct, array_like=True):
     taken: dict[str, Taken] = {}
     sequence: int = 0
     turn: int = 0
+    prefilled: bool = False
+    """Whether the partner was asked for all that it has of the person, when they began to share."""
 
     @property
     def known(self) -> dict[str, str]:

@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from adapters.base import Adapter
+from adapters.base import Adapter, Prefills, Whom
 from security.clock import Clock, instant
 from service.sync.board import Board, Event, PartnerState
 from service.sync.earlier import Outcome
+from service.sync.held import LaneState
 from service.sync.inbox import Inbox
 from service.sync.members import Member
 from service.sync.take_in import TakeIn
@@ -57,6 +58,22 @@ class Polling:
             if not polled.more:
                 break
         return outcomes
+
+    async def prefill(self, lane: bytes, whom: Whom, turn: int) -> None:
+        """Take in all that the partner has of a person, once, where it can be asked for that. Raise an OutsideError."""
+        if not self.member.description.sends or not isinstance(self.adapter, Prefills):
+            return
+        state = await self.take_in.states.read(lane)
+        if state.prefilled:
+            return
+        theirs = next((one for one in state.known.values() if one.startswith("Patient/")), "")
+        for message in await self.adapter.of_person(whom, theirs):
+            await self.take_in(self.member, self.adapter, message, turn)
+
+        def done(fresh: LaneState) -> None:
+            fresh.prefilled = True
+
+        await self.take_in.states.change(lane, turn, done)
 
     async def replay(self, id: str, turn: int) -> Outcome | None:
         """Take a parked message in again, as it came; None when it is not kept any more."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from adapters.base import Adapter
-from adapters.errors import OutsideError
+from adapters.errors import ChangedThere, OutsideError
 from security.clock import Clock, instant, parse_instant
 from security.errors import KeyUnavailable, SecurityError
 from service import logs
@@ -116,6 +116,8 @@ class Serving:
         newest, urgent = lane.newest, lane.most_urgent
         try:
             given = await self.give(self.member, self.adapter, newest, urgent.cause, self.turn, self.still_ours)
+            if given.whom is not None and given.whom.nhs_number:
+                await self.polling.prefill(lane.id, given.whom, self.turn)
             for delivery in dues:
                 await self.store.done(delivery)
             if lane.id in self.stopped:
@@ -183,6 +185,9 @@ class Serving:
 
     async def _failed(self, lane: Lane, urgent: Due, error: OutsideError) -> None:
         what, reason = class_of(error), reason_of(error)
+        if isinstance(error, ChangedThere) and self.member.description.sends:
+            # What it changed comes in first; what is to be sent is looked at again then.
+            what, self.polling.next = Class.BOUNDED, float("-inf")
         self.tally.last_failure = instant(self.clock())
         if what is Class.SIGN_IN:
             self._away(reason, None, at_once=True)

@@ -67,6 +67,8 @@ class Place:
     down: OutsideError | None = None
     gate: asyncio.Event | None = None
     outbox: list[Message] = field(default_factory=list)
+    of_each: list[Message] = field(default_factory=list)
+    asked_of: list[str] = field(default_factory=list)
     settled_ids: list[str] = field(default_factory=list)
     closed: bool = False
     mended: bool = True
@@ -99,6 +101,11 @@ class Place:
         if self.down is not None:
             raise self.down
         return Polled(list(self.outbox), str(len(self.outbox)))
+
+    async def of_person(self, whom: Whom, theirs: str = "") -> Sequence[Message]:
+        """Return all that it has of a person."""
+        self.asked_of.append(theirs)
+        return list(self.of_each)
 
     def arrived(self, message: Message) -> Sequence[Arrived]:
         """Read a message made by `sends`."""

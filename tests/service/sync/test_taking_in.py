@@ -193,3 +193,22 @@ async def test_a_change_here_of_what_came_from_there_is_written_back(keys_home: 
         (put,) = place.parcels[-1].puts
         assert put.there is not None
         assert (put.there.theirs, put.there.version, put.there.made) == ("AllergyIntolerance/8", "1", False)
+
+
+async def test_what_the_partner_has_already_is_not_typed_again(keys_home: Path, tmp_path: Path) -> None:
+    """When sharing begins, the partner is asked once for all that it has of the person."""
+    async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
+        number, bundle = person(40, place="hospice")
+        place = opened.places["hospice"]
+        place.of_each[:] = [message(whom(bundle, number), "AllergyIntolerance/9", "1", allergy("Penicillin"))]
+        references = await opened.house.post(bundle)
+        await opened.run(forward=2)
+        assert len(await here(opened, number, "AllergyIntolerance/9")) == 1
+        asked = place.asked_of
+        assert len(asked) == 1
+        assert asked[0].startswith("Patient/at-")
+        medicine = next(one for one in references if one.startswith("MedicationRequest/"))
+        resource = await opened.house.read(medicine)
+        await opened.house.write(update(medicine, 1, {**resource, "note": [{"text": "Again"}]}))
+        await opened.run(forward=2)
+        assert len(asked) == 1
