@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -80,6 +81,21 @@ async def test_files_are_taken_one_by_one_in_order_of_name(home):
     polled = await adapter.poll("")
     assert adapter.arrived(polled.messages[0])[0].theirs == "Observation/preferred-place-of-death.r-2"
     assert not polled.more
+
+
+async def test_two_processes_at_one_folder_take_a_file_once_and_lose_none(home):
+    one, other = home.adapter(), home.adapter()
+    home.drop("1.csv", file_of(CPR))
+    home.drop("2.csv", b"bad")
+    home.drop("3.csv", file_of(PLACE))
+    found, also = await asyncio.gather(one.poll(""), other.poll(""))
+    assert found.messages == also.messages
+    await asyncio.gather(*(adapter.settled(found.messages[0]) for adapter in (one, other)))
+    assert names(home.incoming / "done") == ["1.csv"]
+    after = await asyncio.gather(one.poll(""), other.poll(""))
+    for polled in after:
+        assert [one.arrived(message)[0].theirs[-3:] for message in polled.messages] == ["r-2"]
+    assert "2.csv" in names(home.incoming / "refused")
 
 
 async def test_a_file_with_any_problem_is_refused_whole_with_a_report_that_repeats_nothing(home):

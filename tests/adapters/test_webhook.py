@@ -188,6 +188,8 @@ async def test_any_other_answer_confirms_nothing(hub, status, fact):
         ({"retry-after": "Mon, 02 Nov 2026 15:00:30 GMT", "date": "Mon, 02 Nov 2026 15:00:00 GMT"}, 30.0),
         ({"retry-after": "Mon, 02 Nov 2026 14:00:00 GMT", "date": "Mon, 02 Nov 2026 15:00:00 GMT"}, 0.0),
         ({"retry-after": "-5"}, None),
+        ({"retry-after": "9" * 400}, None),
+        ({"retry-after": "Mon, 02 Nov 2026 15:00:30 GMT"}, None),
         ({"retry-after": "later"}, None),
         ({}, None),
     ],
