@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +311,24 @@ async def test_a_crash_before_the_name_leaves_nothing_under_it(home, monkeypatch
             await given_by(adapter, OUT)
     assert names(home.outgoing) == []
     assert len(await given_by(adapter, OUT)) == 2
+
+
+async def test_a_file_is_durable_before_it_has_its_name_and_its_name_before_it_is_confirmed(home, monkeypatch):
+    happened: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def syncing(descriptor: int) -> None:
+        happened.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def renaming(path: Path, target: Path) -> Path:
+        happened.append("name")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(Path, "rename", renaming)
+    async for _ in home.adapter().give(OUT):
+        assert happened == ["file", "name", "folder"]
 
 
 async def test_a_folder_that_is_gone_is_a_fact(home):
