@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import stat
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -22,10 +20,10 @@ from adapters.partners import Description
 from adapters.registry import kind_of
 from security.errors import InvalidConfiguration
 from tests.adapters.csv_world import CONTACT, CPR, PLACE, Home, file_of, make_home
+from tests.adapters.guides import guide_blocks, guide_sample
 from tests.adapters.parcels import PERSON as PATIENT
 from tests.adapters.parcels import given_by, parcel, put, removal
 from tests.adapters.test_csv_translate import resource
-from tests.running import REPOSITORY
 
 
 @pytest.fixture
@@ -247,17 +245,14 @@ async def test_a_parcel_is_one_sealed_file_that_appears_whole(home):
 
 async def test_the_sample_of_the_guide_opens_a_file(home):
     await given_by(home.adapter(), OUT)
-    (sample,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/csv.md").read_text(), re.DOTALL)
-    names_of_sample: dict[str, Any] = {}
-    exec(compile(sample, "docs/csv.md", "exec"), names_of_sample)  # noqa: S102 - the guide's sample
+    rows = guide_sample("csv")["rows"]
     path = home.outgoing / name_of(OUT)
-    assert names_of_sample["rows"](path.read_bytes(), home.partner_key) == home.opened(path)
+    assert rows(path.read_bytes(), home.partner_key) == home.opened(path)
 
 
 @pytest.mark.parametrize("guide", ["csv", "webhooks"])
 def test_the_description_of_each_guide_is_one(guide):
-    text = (REPOSITORY / f"docs/{guide}.md").read_text()
-    described = [block for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if '"kind"' in block]
+    described = [block for block in guide_blocks(guide, "json") if '"kind"' in block]
     (one,) = [msgspec.json.decode(block, type=Description) for block in described]
     assert one.settings
 

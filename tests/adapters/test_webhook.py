@@ -11,7 +11,8 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from joserfc.jwk import ECKey
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet
 
 from adapters.base import Cause, HeldThere, Message, Receipt, Untranslatable
 from adapters.errors import (
@@ -28,6 +29,7 @@ from adapters.partners import Description, Owner, Partner
 from adapters.registry import Surroundings, kind_of
 from adapters.webhook import MAX_ANSWER, WebhookAdapter
 from security.errors import InvalidConfiguration
+from tests.adapters.guides import guide_sample
 from tests.adapters.parcels import OBSERVATION, PERSON, given_by, parcel, put, removal
 from tests.adapters.receiving import Receiver, receiving
 from tests.running import REPOSITORY
@@ -109,6 +111,18 @@ async def test_an_event_says_what_changed_and_nothing_of_it(hub):
     whole = request.body.decode() + str(request.headers)
     for personal in ("9990000018", "Exampleby", "Wilma", "1941-05-02", "304251008"):
         assert personal not in whole
+
+
+async def test_what_arrives_is_signed_for_this_address_and_for_no_other(hub):
+    event = await sent(hub, parcel(), payload="full")
+    (request,) = hub.received
+    verified = guide_sample("webhooks")["verified"]
+    signature, keys = request.headers["epaccs-signature"], KeySet([KEY])
+    assert verified(request.body, signature, keys, address(hub), NOW.timestamp()) == event
+    with pytest.raises(ValueError, match="not an event for this address"):
+        verified(request.body, signature, keys, "https://other.test/events", NOW.timestamp())
+    with pytest.raises(JoseError):
+        verified(request.body + b" ", signature, keys, address(hub), NOW.timestamp())
 
 
 async def test_a_full_event_has_the_resources_as_they_were_released(hub):
