@@ -69,10 +69,10 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
     """
     said = headers.get("retry-after", "").strip()
     if said.isascii() and said.isdecimal():
-        return float(said)
+        return float(said) if len(said) < 10 else None
     try:
         return max(0.0, (parsedate_to_datetime(said) - parsedate_to_datetime(headers["date"])).total_seconds())
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
 
 

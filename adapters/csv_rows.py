@@ -62,11 +62,11 @@ def read_rows(content: bytes, mapping: RowMapping, most_rows: int) -> list[Row]:
     records: dict[tuple[str, str], int] = {}
     for number, cells in _numbered(reader, problems):
         original = header_bytes + lines.taken()
-        if not cells:
-            continue  # a line with nothing on it, as some programs put at the end
         if number - 1 > most_rows:
             problems.append(Problem(0, "", f"the file has more than {most_rows} rows"))
             break
+        if not cells:
+            continue  # a line with nothing on it, as some programs put at the end
         if len(problems) > MOST_PROBLEMS:
             problems[MOST_PROBLEMS:] = [Problem(0, "", f"there are more problems than the {MOST_PROBLEMS} listed")]
             break

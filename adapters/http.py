@@ -66,11 +66,12 @@ class HttpClient:
         guard: Guard | None = None,
     ) -> None:
         self._max_answer = max_answer
+        tls = tls if tls is not None else strict_tls()
         if guard is not None and transport is None:
-            transport = _Guarded(guard, tls if tls is not None else strict_tls())
+            transport = _Guarded(guard, tls)
         self._client = httpx.AsyncClient(
             auth=auth,
-            verify=tls if tls is not None else strict_tls(),
+            verify=tls,
             transport=transport,
             timeout=_TIMEOUT,
             limits=_LIMITS,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import re
+import stat
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -20,10 +20,10 @@ from adapters.partners import Description
 from adapters.registry import kind_of
 from security.errors import InvalidConfiguration
 from tests.adapters.csv_world import CONTACT, CPR, PLACE, Home, file_of, make_home
+from tests.adapters.guides import guide_blocks, guide_sample
 from tests.adapters.parcels import PERSON as PATIENT
 from tests.adapters.parcels import given_by, parcel, put, removal
 from tests.adapters.test_csv_translate import resource
-from tests.running import REPOSITORY
 
 
 @pytest.fixture
@@ -80,6 +80,21 @@ async def test_files_are_taken_one_by_one_in_order_of_name(home):
     polled = await adapter.poll("")
     assert adapter.arrived(polled.messages[0])[0].theirs == "Observation/preferred-place-of-death.r-2"
     assert not polled.more
+
+
+async def test_two_processes_at_one_folder_take_a_file_once_and_lose_none(home):
+    one, other = home.adapter(), home.adapter()
+    home.drop("1.csv", file_of(CPR))
+    home.drop("2.csv", b"bad")
+    home.drop("3.csv", file_of(PLACE))
+    found, also = await asyncio.gather(one.poll(""), other.poll(""))
+    assert found.messages == also.messages
+    await asyncio.gather(*(adapter.settled(found.messages[0]) for adapter in (one, other)))
+    assert names(home.incoming / "done") == ["1.csv"]
+    after = await asyncio.gather(one.poll(""), other.poll(""))
+    for polled in after:
+        assert [one.arrived(message)[0].theirs[-3:] for message in polled.messages] == ["r-2"]
+    assert "2.csv" in names(home.incoming / "refused")
 
 
 async def test_a_file_with_any_problem_is_refused_whole_with_a_report_that_repeats_nothing(home):
@@ -230,17 +245,14 @@ async def test_a_parcel_is_one_sealed_file_that_appears_whole(home):
 
 async def test_the_sample_of_the_guide_opens_a_file(home):
     await given_by(home.adapter(), OUT)
-    (sample,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/csv.md").read_text(), re.DOTALL)
-    names_of_sample: dict[str, Any] = {}
-    exec(compile(sample, "docs/csv.md", "exec"), names_of_sample)  # noqa: S102 - the guide's sample
+    rows = guide_sample("csv")["rows"]
     path = home.outgoing / name_of(OUT)
-    assert names_of_sample["rows"](path.read_bytes(), home.partner_key) == home.opened(path)
+    assert rows(path.read_bytes(), home.partner_key) == home.opened(path)
 
 
 @pytest.mark.parametrize("guide", ["csv", "webhooks"])
 def test_the_description_of_each_guide_is_one(guide):
-    text = (REPOSITORY / f"docs/{guide}.md").read_text()
-    described = [block for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL) if '"kind"' in block]
+    described = [block for block in guide_blocks(guide, "json") if '"kind"' in block]
     (one,) = [msgspec.json.decode(block, type=Description) for block in described]
     assert one.settings
 
@@ -294,6 +306,24 @@ async def test_a_crash_before_the_name_leaves_nothing_under_it(home, monkeypatch
             await given_by(adapter, OUT)
     assert names(home.outgoing) == []
     assert len(await given_by(adapter, OUT)) == 2
+
+
+async def test_a_file_is_durable_before_it_has_its_name_and_its_name_before_it_is_confirmed(home, monkeypatch):
+    happened: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def syncing(descriptor: int) -> None:
+        happened.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def renaming(path: Path, target: Path) -> Path:
+        happened.append("name")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", syncing)
+    monkeypatch.setattr(Path, "rename", renaming)
+    async for _ in home.adapter().give(OUT):
+        assert happened == ["file", "name", "folder"]
 
 
 async def test_a_folder_that_is_gone_is_a_fact(home):

@@ -161,6 +161,7 @@ def test_two_rows_about_one_record_are_refused():
 def test_there_is_an_end_to_rows_and_to_problems():
     many = [PLACE | {"record_id": f"r-{n}"} for n in range(MOST_PROBLEMS + 500)]
     assert problems(file_of(*many[:11]), most_rows=10) == [Problem(0, "", "the file has more than 10 rows")]
+    assert problems(file_of(PLACE) + b"\r\n" * 11, most_rows=10) == [Problem(0, "", "the file has more than 10 rows")]
     found = problems(file_of(*(one | {"place": "moon"} for one in many)), most_rows=10_000)
     assert len(found) == MOST_PROBLEMS + 1
     assert found[-1] == Problem(0, "", f"there are more problems than the {MOST_PROBLEMS} listed")

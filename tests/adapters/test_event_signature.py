@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
@@ -23,6 +22,7 @@ from joserfc.jwk import ECKey, KeySet
 from adapters.plan_event import event_of
 from security.errors import InvalidToken
 from security.event_signature import EventSigner
+from tests.adapters.guides import guide_blocks, guide_sample
 from tests.adapters.parcels import parcel
 from tests.running import REPOSITORY
 from tests.security.identity import ISSUER_PEM, World
@@ -31,13 +31,6 @@ ADDRESS = "https://hub.test/events"
 JOSE = REPOSITORY / "node_modules/jose/dist/webapi/index.js"
 WORLD = World()
 """Its issuer publishes the key that events are signed with."""
-
-
-def sample(language: str) -> str:
-    """Return the guide's sample in a language."""
-    found = re.findall(rf"```{language}\n(.*?)```", (REPOSITORY / "docs/webhooks.md").read_text(), re.DOTALL)
-    assert len(found) == 1
-    return str(found[0])
 
 
 @dataclass(frozen=True)
@@ -111,11 +104,10 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def in_python() -> Callable[[Sending], Any]:
-    names: dict[str, Any] = {}
-    exec(compile(sample("python"), "docs/webhooks.md", "exec"), names)  # noqa: S102 - the guide's sample
+    verified = guide_sample("webhooks")["verified"]
 
     def verify(one: Sending) -> Any:
-        return names["verified"](one.body, one.signature, KeySet.import_key_set(one.keys), one.address, one.now)  # type: ignore[arg-type]
+        return verified(one.body, one.signature, KeySet.import_key_set(one.keys), one.address, one.now)  # type: ignore[arg-type]
 
     return verify
 
@@ -135,7 +127,7 @@ def test_joserfc_refuses_everything_else(in_python, one):
 def test_jose_takes_what_we_signed_and_refuses_everything_else(tmp_path: Path):
     assert JOSE.is_file(), "jose comes with set-up"
     script = tmp_path / "sample.mjs"
-    script.write_text(sample("js").replace("'jose'", repr(JOSE.as_uri())))
+    script.write_text(guide_blocks("webhooks", "js")[0].replace("'jose'", repr(JOSE.as_uri())))
     cases = tmp_path / "cases.json"
     every = [*GOOD.values(), *BAD.values()]
     cases.write_text(json.dumps([vars(one) | {"body": b64encode(one.body).decode()} for one in every]))

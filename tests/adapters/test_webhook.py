@@ -11,7 +11,8 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from joserfc.jwk import ECKey
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet
 
 from adapters.base import Cause, HeldThere, Message, Receipt, Untranslatable
 from adapters.errors import (
@@ -28,6 +29,7 @@ from adapters.partners import Description, Owner, Partner
 from adapters.registry import Surroundings, kind_of
 from adapters.webhook import MAX_ANSWER, WebhookAdapter
 from security.errors import InvalidConfiguration
+from tests.adapters.guides import guide_sample
 from tests.adapters.parcels import OBSERVATION, PERSON, given_by, parcel, put, removal
 from tests.adapters.receiving import Receiver, receiving
 from tests.running import REPOSITORY
@@ -111,6 +113,18 @@ async def test_an_event_says_what_changed_and_nothing_of_it(hub):
         assert personal not in whole
 
 
+async def test_what_arrives_is_signed_for_this_address_and_for_no_other(hub):
+    event = await sent(hub, parcel(), payload="full")
+    (request,) = hub.received
+    verified = guide_sample("webhooks")["verified"]
+    signature, keys = request.headers["epaccs-signature"], KeySet([KEY])
+    assert verified(request.body, signature, keys, address(hub), NOW.timestamp()) == event
+    with pytest.raises(ValueError, match="not an event for this address"):
+        verified(request.body, signature, keys, "https://other.test/events", NOW.timestamp())
+    with pytest.raises(JoseError):
+        verified(request.body + b" ", signature, keys, address(hub), NOW.timestamp())
+
+
 async def test_a_full_event_has_the_resources_as_they_were_released(hub):
     event = await sent(hub, parcel(), payload="full")
     assert event["data"]["put"] == [{"reference": "Observation/o1", "version": "3", "resource": OBSERVATION}]
@@ -188,6 +202,8 @@ async def test_any_other_answer_confirms_nothing(hub, status, fact):
         ({"retry-after": "Mon, 02 Nov 2026 15:00:30 GMT", "date": "Mon, 02 Nov 2026 15:00:00 GMT"}, 30.0),
         ({"retry-after": "Mon, 02 Nov 2026 14:00:00 GMT", "date": "Mon, 02 Nov 2026 15:00:00 GMT"}, 0.0),
         ({"retry-after": "-5"}, None),
+        ({"retry-after": "9" * 400}, None),
+        ({"retry-after": "Mon, 02 Nov 2026 15:00:30 GMT"}, None),
         ({"retry-after": "later"}, None),
         ({}, None),
     ],
