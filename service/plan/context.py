@@ -54,6 +54,7 @@ class PlanContext:
     resources: Mapping[str, Resource]
     masked: bool = False
     _reviews: dict[str, str] = field(default_factory=dict, repr=False)
+    _owners: dict[str, Resource] = field(default_factory=dict, repr=False)
     _roles: dict[str, Resource] = field(default_factory=dict, repr=False)
     _provenance: dict[str, Resource] = field(default_factory=dict, repr=False)
     _authors: dict[str, Author] = field(default_factory=dict, repr=False)
@@ -118,6 +119,14 @@ class PlanContext:
         """Return the date by which a decision is to be reviewed, from its review Task: the earliest of several."""
         return self._reviews.get(reference)
 
+    def owner_of_conflict(self, reference: str) -> str:
+        """Return who is to settle that a decision disagrees with another: the owner of its review Task, else the
+        person's practice, else whoever holds the plan. Who is masked is not told where they are registered (5.6).
+        """
+        patient = next((one for one in self.resources.values() if one["resourceType"] == "Patient"), {})
+        named = [self._owners.get(reference), *([] if self.masked else patient.get("generalPractitioner", ()))]
+        return next((name for one in named if (name := self.display(one))), "the organisation that holds this plan")
+
     def provenance_of(self, reference: str) -> str | None:
         """Return the Provenance that targets a resource, as `Provenance/id`."""
         found = self._provenance.get(reference)
@@ -163,6 +172,8 @@ class PlanContext:
             still_open = resource.get("status") not in ("completed", "cancelled", "rejected", "entered-in-error")
             if decision and due and still_open and due < self._reviews.get(decision, "9999"):
                 self._reviews[decision] = due
+            if decision and still_open and resource.get("owner"):
+                self._owners.setdefault(decision, resource["owner"])
         elif kind == "PractitionerRole":
             if practitioner := target(resource.get("practitioner")):
                 self._roles.setdefault(practitioner, resource)

@@ -38,12 +38,13 @@ def decision_statement(
         return None
     due = context.review_due(item.reference) if told and item.value is not None else None
     author = context.author(resource)
+    owner = context.owner_of_conflict(item.reference) if standing.state is State.IN_CONFLICT else ""
     words, title = _words(resource, item, standing, author)
     return Statement(
         slot=_SLOT[item.kind],
         words=words,
         title=title,
-        details=_details(resource, validity, due),
+        details=_details(resource, validity, due, owner),
         concept=resource.get("valueCodeableConcept") if item.kind is DecisionKind.CPR else _level(resource),
         until=due,
         late=f"REVIEW OVERDUE: it was due by {in_words(due)}. The decision stands until it is changed." if due else "",
@@ -83,9 +84,10 @@ def _answer(resource: Resource, item: DecisionItem) -> tuple[str, str]:
     return ". ".join(str(part).rstrip(".") for part in parts if part), title
 
 
-def _details(resource: Resource, validity: Validity, due: str | None) -> str:
+def _details(resource: Resource, validity: Validity, due: str | None, owner: str) -> str:
     basis = (extension(resource, v.DECISION_BASIS) or {}).get("valueCode")
     said = [
+        f"The disagreement is for {owner} to settle." if owner else None,
         f"Kind: {BASIS_WORDS.get(basis, basis)}." if basis else None,
         f"Reason: {reason.rstrip('.')}." if (reason := notes(resource)) else None,
         f"Review due by {in_words(due)}." if due else None,

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from adapters.base import Arrived
+from fhir_profiles.identifiers import ODS_SYSTEM
+from fhir_profiles.terminology import EPACCS
 from service.plan import vocabulary as v
+from service.plan.decisions import authors_of
 from service.record.changes import Change, Method
 from service.record.derive import pointers_in
 
 Resource = dict[str, Any]
 _URN = "urn:epaccs:partner:"
+_WHOSE = ("subject", "patient", "for")
 _UNIDENTIFIED = frozenset({"Provenance", "Bundle", "Binary", "Parameters"})
 """Types that have no `identifier` in R4, or one of another form, of those that partners send."""
 
@@ -57,6 +62,10 @@ def translated(arrived: Arrived, partner: str, patient: str, ours: Mapping[str, 
         kind = resource["resourceType"]
         result.companions.append(Change(Method.CREATE, kind, kind, resource, full_url=urn))
         result.made.append(theirs)
+    for element in _WHOSE:
+        # a partner without references names the person by number alone; who that is was compared before
+        if isinstance(said := result.resource.get(element), dict) and "reference" not in said:
+            said["reference"] = patient
     for change in result.companions:
         assert change.resource is not None
         _point(change.resource, patient, known)
@@ -76,6 +85,25 @@ def disagreeing(resource: Resource, rivals: list[str]) -> Resource:
     """Return a decision that says which others it was made without knowing of: a conflict for people to settle (H3)."""
     named = [{"url": v.CONFLICTS_WITH, "valueReference": {"reference": reference}} for reference in rivals]
     return {**resource, "extension": [*resource.get("extension", ()), *named]}
+
+
+def to_settle(at: str, decision: Resource, patient: str, holder: str, name: str, by: date) -> Resource:
+    """Return the Task of whoever holds the record, to settle that a decision disagrees with others.
+
+    `at` is the decision's full URL in the transaction that brings it; `holder` an ODS code, `name` what it is called.
+    """
+    return {
+        "resourceType": "Task",
+        "status": "requested",
+        "intent": "order",
+        "code": {"coding": [{"system": EPACCS, "code": v.DECISION_REVIEW}]},
+        "description": "Two decisions disagree and did not know of each other. Settle which holds.",
+        "focus": {"reference": at},
+        "for": {"reference": patient},
+        **({"requester": dict(authors[0])} if (authors := authors_of(decision)) else {}),
+        "owner": {"type": "Organization", "identifier": {"system": ODS_SYSTEM, "value": holder}, "display": name},
+        "restriction": {"period": {"end": by.isoformat()}},
+    }
 
 
 def is_from(resource: Resource, partner: str, theirs: str) -> bool:

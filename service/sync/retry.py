@@ -3,7 +3,7 @@
     stop         400, 404, 409, 412, 422, an answer that says no: nothing is sent again before a person looked
     bounded      500, what cannot be understood: three tries, then a person looks
     back off     408, 425, 429, 502, 503, 504, no connection: for as long as it takes, ever more seldom
-    sign-in      401, 403: no message is at fault; the partner rests until its credentials are mended
+    partner      401, 403, an address that we do not send to: no message is at fault; the partner rests until it is mended
     not sent     we are shut, or the partner's lease is another's: as soon as that is over
 
 Repeating is exponential with full jitter (a random part of the pause, so that lanes do not come all at once), never
@@ -29,13 +29,13 @@ class Class(StrEnum):
     STOP = "stop"
     BOUNDED = "bounded"
     BACK_OFF = "back-off"
-    SIGN_IN = "sign-in"
+    PARTNER = "partner"
 
 
 def class_of(error: errors.OutsideError) -> Class:
     """Return what is to be done about a fact of the outside."""
-    if isinstance(error, errors.NotAuthorised):
-        return Class.SIGN_IN
+    if isinstance(error, errors.NotAuthorised | errors.AddressRefused):
+        return Class.PARTNER
     if isinstance(error, errors.Unreachable | errors.Overloaded):
         return Class.BACK_OFF
     if isinstance(error, errors.Unintelligible | errors.Faulty):
@@ -44,6 +44,11 @@ def class_of(error: errors.OutsideError) -> Class:
 
 
 REASONS: dict[type[errors.OutsideError], str] = {
+    errors.AddressRefused: "The partner's address is not one that may be sent to.",
+    errors.PersonUnknown: "The partner's system does not know the person.",
+    errors.ChangedThere: "The partner changed what it holds; nothing was overwritten.",
+    errors.OtherPerson: "Whom the partner knows by this NHS number may be somebody else.",
+    errors.Unsendable: "The mapping has no words for it.",
     errors.Unreachable: "The partner's system could not be reached.",
     errors.Unintelligible: "The partner's system answered with something that its protocol does not allow.",
     errors.NotAuthorised: "The partner's system does not accept our sign-in.",

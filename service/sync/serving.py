@@ -155,7 +155,7 @@ class Serving:
                 self._back()
         except OutsideError as error:
             self.tally.last_failure = instant(self.clock())
-            self._away(reason_of(error), retry_after_of(error), at_once=class_of(error) is Class.SIGN_IN)
+            self._away(reason_of(error), retry_after_of(error), at_once=class_of(error) is Class.PARTNER)
         except (StoreError, KeyUnavailable, Problem):
             self.circuit.given_up()
             self.polling.next = self.seconds() + _OUR_PAUSE
@@ -189,7 +189,7 @@ class Serving:
             # What it changed comes in first; what is to be sent is looked at again then.
             what, self.polling.next = Class.BOUNDED, float("-inf")
         self.tally.last_failure = instant(self.clock())
-        if what is Class.SIGN_IN:
+        if what is Class.PARTNER:
             self._away(reason, None, at_once=True)
             self.lanes.put_back(lane)
         elif what is Class.BACK_OFF:

@@ -11,12 +11,16 @@ from __future__ import annotations
 import secrets
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from adapters.base import Adapter, Arrived, HeldThere, Message, Untranslatable
 from fhir_profiles import json
+from fhir_profiles.identifiers import ODS_SYSTEM
 from security.clock import instant
 from service.plan.decisions import kind_of
+from service.plan.elements import identifier_of
 from service.record.access import Access, Refused
 from service.record.changes import Change, Method
 from service.record.decoded import decode_slice
@@ -37,6 +41,8 @@ from service.sync.shared_with import SharedWith
 
 INTERACTION = "transaction"
 _TRIES = 3
+TO_SETTLE = timedelta(days=3)
+"""How long whoever holds a record has to settle that two decisions disagree. [sign-off]"""
 _OTHER_PERSON = "The NHS number of this message belongs here to somebody with another name or birth date."
 _BOTH_CHANGED = "It was changed here and at the partner, neither knowing of the other."
 _NOT_OURS = "Nothing here is known of this person, or nothing may be taken from this partner for them."
@@ -145,7 +151,7 @@ class TakeIn:
                 await self._remember(lane, turn, {arrived.theirs: newer(taken, arrived)}, {})
                 return Outcome.SEEN
             changes = [*prepared.companions, await self._change(member, arrived, record, state, reference, prepared)]
-        written = await self._written(member, message, arrived, changes)
+        written = await self._written(member, message, arrived, changes, record)
         await self._remember_written(member, arrived, written, made, digest, lane, turn)
         return Outcome.TAKEN
 
@@ -196,7 +202,9 @@ class TakeIn:
         now = {one.reference: one.digest for one in await self.shared_with.wanted(member, record, decision)}
         return reference in now and now[reference] != held.digest
 
-    async def _written(self, member: Member, message: Message, arrived: Arrived, changes: list[Change]) -> Written:
+    async def _written(
+        self, member: Member, message: Message, arrived: Arrived, changes: list[Change], record: OpenRecord
+    ) -> Written:
         caller = member.caller(secrets.token_hex(16))
         body = json.encode([change.resource for change in changes])
         idempotency = Idempotency.of(f"{message.id}|{arrived.theirs}|{arrived.version}", body)
@@ -208,7 +216,8 @@ class TakeIn:
                 changed = changes[-1]
                 assert changed.resource is not None
                 changed.resource = ours.disagreeing(changed.resource, rival.rivals)
-                return await self.write_record(caller, changes, INTERACTION, idempotency)
+                settle = self._to_settle(record, changed)
+                return await self.write_record(caller, [*changes, settle], INTERACTION, idempotency)
         except (VersionConflict, TooBusy):
             raise
         except Refused:
@@ -219,6 +228,21 @@ class TakeIn:
             raise Parked(f"{first.text}{where}") from None
         except Problem as problem:
             raise Parked(f"It was refused here: {type(problem).__name__}.") from None
+
+    def _to_settle(self, record: OpenRecord, decision: Change) -> Change:
+        """Return the change that gives a disagreement to whoever holds the record: shown with it, until it is settled.
+
+        It comes after the decision, which gets an address for it to point at.
+        """
+        manifest = record.manifest
+        if not decision.id:
+            decision.full_url = f"urn:uuid:{uuid4()}"
+        by = (self.access.clock() + TO_SETTLE).date()
+        known = [decode_slice(record, one) for one in record.entries.values() if one.type == "Organization"]
+        names = [str(one["name"]) for one in known if identifier_of(one, ODS_SYSTEM) == manifest.holder]
+        at, name = decision.full_url or decision.reference, next(iter(names), manifest.holder)
+        task = ours.to_settle(at, decision.resource or {}, manifest.patient, manifest.holder, name, by)
+        return Change(Method.CREATE, "Task", "Task", task)
 
     async def _remember_written(
         self,
@@ -231,7 +255,8 @@ class TakeIn:
         turn: int,
     ) -> None:
         """Remember what the partner's resource is here, and that the partner holds it as it would be given."""
-        reference = written.results[-1].reference
+        kind = arrived.theirs.partition("/")[0] if arrived.resource is None else arrived.resource["resourceType"]
+        reference = [one.reference for one in written.results if one.reference.startswith(f"{kind}/")][-1]
         taken = {arrived.theirs: Taken(reference, arrived.version, arrived.sent, digest)}
         for theirs, result in zip(made, written.results, strict=False):
             taken[theirs] = Taken(result.reference, "", arrived.sent, b"")

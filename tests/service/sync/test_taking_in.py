@@ -132,7 +132,8 @@ async def test_a_decision_that_knows_nothing_of_ours_is_a_conflict(keys_home: Pa
         named = [one["valueReference"]["reference"] for one in resource["extension"] if "valueReference" in one]
         assert named
         said = await opened.emergency_composition(number)
-        assert "disagree" in said.lower() or "conflict" in said.lower()
+        assert "CPR DECISIONS IN CONFLICT" in said
+        assert "The disagreement is for Exampleton Surgery to settle." in said
         assert len(await here(opened, number, "Practitioner/n1")) == 1
         again = cpr(FOR_CPR, "2026-03-01T09:00:00Z", note=[{"text": "Discussed again"}])
         await sends(opened, message(known, "Observation/9", "2", again))
