@@ -3,7 +3,7 @@
     stop         400, 404, 409, 412, 422, an answer that says no: nothing is sent again before a person looked
     bounded      500, what cannot be understood: three tries, then a person looks
     back off     408, 425, 429, 502, 503, 504, no connection: for as long as it takes, ever more seldom
-    partner      401, 403, an address that we do not send to: no message is at fault; the partner rests until it is mended
+    partner      401, 403, an address that is refused: no message is at fault; the partner rests until that is mended
     not sent     we are shut, or the partner's lease is another's: as soon as that is over
 
 Repeating is exponential with full jitter (a random part of the pause, so that lanes do not come all at once), never
