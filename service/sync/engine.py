@@ -83,7 +83,7 @@ class Engine:
 
         servings = {name: serving(*one) for name, one in adapters.items()}
         overdue = {name: Overdue(member, dues, alerts, clock) for name, (member, _) in adapters.items()}
-        arrivals = Arrivals(store, dues, seconds, lambda *arrived: relay.arrived(*arrived))
+        arrivals = Arrivals(store, dues, seconds, lambda *one: relay.arrived(*one), lambda one: relay.waits(one))
         relay = Relay(servings, arrivals, board, store, clock, overdue)
         return cls(relay, board)
 
