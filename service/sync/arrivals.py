@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from security.errors import SealBroken
-from service.store.port import RecordStore
+from service.store.port import RecordStore, StoredDelivery
 from service.sync.due import Due, Dues
 
 _PAGE = 1_000
@@ -20,12 +20,16 @@ _AGAIN_EVERY = 30.0
 
 @dataclass(slots=True)
 class Arrivals:
-    """Reads them. `seconds` is a clock that only goes forward; `arrived` is told of each delivery, again and again."""
+    """Reads them. `seconds` is a clock that only goes forward.
+
+    `arrived` is told of each delivery for which `waits` does not say that it was taken up before.
+    """
 
     store: RecordStore
     dues: Dues
     seconds: Callable[[], float]
     arrived: Callable[[bytes, bytes, Due], None]
+    waits: Callable[[StoredDelivery], bool]
     _seen: bytes = b""
     _next: float = 0.0
     _whole: float = 0.0
@@ -44,7 +48,7 @@ class Arrivals:
             self._seen, self._whole = b"", now + _AGAIN_EVERY
         while found := await self.store.waiting(self._seen, _PAGE):
             for delivery in found:
-                if delivery.id in self._foreign:
+                if delivery.id in self._foreign or self.waits(delivery):
                     continue
                 try:
                     due = self.dues.open(delivery)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,16 +43,17 @@ class Difference:
         return bool(self.puts or self.removals)
 
 
-def difference(wanted: Iterable[Wanted], held: Mapping[str, HeldThere]) -> Difference:
+def difference(wanted: Iterable[Wanted], held: Mapping[str, HeldThere], its_own: Collection[str] = ()) -> Difference:
     """Compare what a partner shall hold with what it holds.
 
-    What it had itself, and we did not make, is never removed: it is the partner's.
+    What it had itself, and we did not make, is never removed: it is the partner's. `its_own` are references of what
+    is here as the partner itself wrote it, which is not echoed to it.
     """
     ordered = _in_order(list(wanted))
     puts = tuple(
         Put(one.reference, one.resource, one.digest, held.get(one.reference))
         for one in ordered
-        if (there := held.get(one.reference)) is None or there.digest != one.digest
+        if one.reference not in its_own and ((there := held.get(one.reference)) is None or there.digest != one.digest)
     )
     names = {one.reference for one in ordered}
     removals = tuple(

@@ -93,7 +93,7 @@ class Engine:
 
         servings = {name: serving(*one) for name, one in adapters.items()}
         overdue = {name: Overdue(member, dues, alerts, clock) for name, (member, _) in adapters.items()}
-        arrivals = Arrivals(store, dues, seconds, lambda *arrived: relay.arrived(*arrived))
+        arrivals = Arrivals(store, dues, seconds, lambda *one: relay.arrived(*one), lambda one: relay.waits(one))
         named = {name: member for name, (member, _) in adapters.items()}
         removals = Removals.of(log, alerts, states, dues, named)
         lease = Lease(store, dues.index.token("relay", REMOVALS)[:16], clock, seconds, os.urandom(8))

@@ -13,6 +13,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import msgspec
+
 from adapters.base import Adapter, Cause, HeldThere, Parcel, Put, Receipt, Whom
 from security.decision import Decision
 from service.record.access import Access, Asked
@@ -33,8 +35,8 @@ _OVERALL = 4.0
 """Times the limit of one request that a whole parcel may take at least."""
 
 
-class LeaseLost(Exception):
-    """The partner may be another process's by now: nothing more is sent from here."""
+class Overtaken(Exception):
+    """Nothing more of it is sent from here: the partner may be another process's by now, or something urgent came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,12 @@ class GiveToPartner:
     dues: Dues
 
     async def __call__(
-        self, member: Member, adapter: Adapter, due: Due, cause: Cause, turn: int, still_ours: Callable[[], bool]
+        self, member: Member, adapter: Adapter, due: Due, cause: Cause, turn: int, go_on: Callable[[], bool]
     ) -> Given:
-        """Bring the partner to the newest state of the record. Raise an OutsideError, or LeaseLost.
+        """Bring the partner to the newest state of the record. Raise an OutsideError, or Overtaken.
 
-        `due` is the newest that waits, `cause` the most urgent; `still_ours` says whether the partner's lease holds.
+        `due` is the newest that waits, `cause` the most urgent. `go_on` says before each effect whether to go on:
+        whether the partner's lease holds, and nothing more urgent waits.
         """
         lane = self.dues.lane(member.name, due.record)
         caller = member.caller(secrets.token_hex(16))
@@ -73,7 +76,7 @@ class GiveToPartner:
         wanted: list[Wanted] = []
         if record is not None and decision is not None and decision.permitted:
             wanted = await self.shared_with.wanted(member, record, decision)
-        change = difference(wanted, state.held)
+        change = difference(wanted, state.held, _its_own(member, record))
         permitted = decision is not None and decision.permitted
         whom = None
         if permitted and record is not None:
@@ -86,13 +89,14 @@ class GiveToPartner:
         receipts: list[Receipt] = []
         try:
             within = member.description.limits.timeout * (_OVERALL + len(change.puts) + len(change.removals))
-            async with asyncio.timeout(within), aclosing(_guarded(adapter, parcel, still_ours)) as confirmed:
+            async with asyncio.timeout(within), aclosing(_guarded(adapter, parcel, go_on)) as confirmed:
                 async for receipt in confirmed:
                     receipts.append(receipt)
+            effects, removed = len(receipts), sum(receipt.there is None for receipt in receipts)
             receipts += _not_carried(change, receipts)
         finally:
             await asyncio.shield(self._remember(lane, turn, receipts, parcel.sequence))
-        return Given(len(receipts), sum(receipt.there is None for receipt in receipts), permitted, whom)
+        return Given(effects, removed, permitted, whom)
 
     async def _write_down(
         self, caller: Caller, decision: Decision | None, change: Difference, record: OpenRecord | None
@@ -142,28 +146,40 @@ class GiveToPartner:
             state.sequence = max(state.sequence, sequence)
 
         if not await self.states.change(lane, turn, confirm):
-            raise LeaseLost
+            raise Overtaken
 
 
-async def _guarded(adapter: Adapter, parcel: Parcel, still_ours: Callable[[], bool]) -> AsyncGenerator[Receipt, None]:
-    """Yield receipts, but begin no effect once the lease is not surely ours."""
-    if not still_ours():
-        raise LeaseLost
+async def _guarded(adapter: Adapter, parcel: Parcel, go_on: Callable[[], bool]) -> AsyncGenerator[Receipt, None]:
+    """Yield receipts, but begin no effect once there is a reason not to."""
+    if not go_on():
+        raise Overtaken
     async with aclosing(adapter.give(parcel)) as confirmed:
         async for receipt in confirmed:
             yield receipt
-            if not still_ours():
-                raise LeaseLost
+            if not go_on():
+                raise Overtaken
 
 
 def _not_carried(change: Difference, receipts: list[Receipt]) -> list[Receipt]:
-    """Return receipts for what the partner's dialect has no place for: it is not tried again until it changes."""
+    """Return receipts for what the partner's dialect has no place for: it is not tried again until it changes.
+
+    What was carried before stays what it is there: it still has to be removed one day.
+    """
     confirmed = {receipt.reference for receipt in receipts}
+    nothing = HeldThere("", "", b"", made=False)
     return [
-        Receipt(put.reference, HeldThere("", "", put.digest, made=False))
+        Receipt(put.reference, msgspec.structs.replace(put.there or nothing, digest=put.digest))
         for put in change.puts
         if put.reference not in confirmed
     ]
+
+
+def _its_own(member: Member, record: OpenRecord | None) -> frozenset[str]:
+    """Return what the partner's own system wrote last: it knows, also while that is not remembered beside the lane."""
+    if record is None:
+        return frozenset()
+    client = member.client.client_id
+    return frozenset(entry.reference for entry in record.entries.values() if entry.author.client == client)
 
 
 def _noted(put: Put, record: OpenRecord) -> str:

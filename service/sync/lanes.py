@@ -65,6 +65,11 @@ class Lanes:
         """Every lane in which something waits."""
         return list(self._lanes.values())
 
+    def has(self, delivery: bytes, lane_id: bytes) -> bool:
+        """Say whether a delivery waits here."""
+        lane = self._lanes.get(lane_id)
+        return lane is not None and delivery in lane.waiting
+
     def add(self, delivery: bytes, lane_id: bytes, due: Due) -> bool:
         """Let a delivery wait; say whether it is new. A lane that is stopped is tried again for what is new in it."""
         lane = self._lanes.setdefault(lane_id, Lane(lane_id))
@@ -124,11 +129,17 @@ class Lanes:
         """Nothing goes through before somebody looked, or something new comes."""
         lane.busy, lane.stopped = False, True
 
-    def stop_id(self, lane_id: bytes) -> None:
-        """Stop a lane that is not busy, as found stopped when the partner was taken over."""
+    def stop_id(self, lane_id: bytes) -> bool:
+        """Stop a lane that is not busy, as found stopped when the partner was taken over; say if anything waits there.
+
+        A busy one is being tried already, and that will tell.
+        """
         lane = self._lanes.get(lane_id)
-        if lane is not None and not lane.busy:
+        if lane is None:
+            return False
+        if not lane.busy:
             lane.stopped = True
+        return True
 
     def release(self, lane_id: bytes) -> bool:
         """Let a stopped or pausing lane try again now; say whether anything waits in it."""
@@ -145,15 +156,6 @@ class Lanes:
         for lane in self._lanes.values():
             if not lane.stopped:
                 self.release(lane.id)
-
-    def drop(self, lane_id: bytes) -> list[bytes]:
-        """Take a lane out; return the deliveries that waited in it."""
-        lane = self._lanes.get(lane_id)
-        if lane is None:
-            return []
-        dropped = list(lane.waiting)
-        self._forget(lane, dropped)
-        return dropped
 
     def _forget(self, lane: Lane, deliveries: list[bytes]) -> None:
         for delivery in deliveries:

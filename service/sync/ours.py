@@ -113,6 +113,13 @@ def is_from(resource: Resource, partner: str, theirs: str) -> bool:
     return wanted in (listed if isinstance(listed, list) else [listed])
 
 
+def theirs_of(resource: Resource, partner: str) -> str:
+    """Return the partner's reference of a resource that came from it, by its identifier; '' where it has none."""
+    identifiers = resource.get("identifier", ())
+    listed = identifiers if isinstance(identifiers, list) else [identifiers]
+    return next((one["value"] for one in listed if one and one.get("system") == system_of(partner)), "")
+
+
 def _point(resource: Resource, patient: str, known: Mapping[str, str]) -> None:
     for pointer in pointers_in(resource):
         reference = str(pointer["reference"]).partition("/_history/")[0]

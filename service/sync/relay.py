@@ -18,7 +18,7 @@ from security.clock import Clock
 from service import logs
 from service.record.errors import Problem
 from service.store.errors import StoreError
-from service.store.port import RecordStore
+from service.store.port import RecordStore, StoredDelivery
 from service.sync.arrivals import Arrivals
 from service.sync.board import Board, PartnerState, Way
 from service.sync.due import REMOVALS, Due
@@ -96,6 +96,10 @@ class Relay:
         if serving is not None and serving.turn:
             serving.lanes.add(delivery, lane, due)
 
+    def waits(self, delivery: StoredDelivery) -> bool:
+        """Say whether a delivery was taken up here already."""
+        return any(serving.lanes.has(delivery.id, delivery.lane) for serving in self.servings.values() if serving.turn)
+
     async def _hold(self, serving: Serving) -> None:
         name = serving.member.name
         now = serving.seconds()
@@ -115,8 +119,10 @@ class Relay:
         for trouble in await self.board.troubles(serving.member.name):
             if trouble.way is Way.OUT:
                 lane = bytes.fromhex(trouble.id)
-                serving.stopped.add(lane)
-                serving.lanes.stop_id(lane)
+                if serving.lanes.stop_id(lane):
+                    serving.stopped.add(lane)
+                else:  # it was sent, and whoever served died before taking it off the list
+                    await self.board.settled(serving.member.name, trouble.id, Way.OUT)
 
     async def _write(self, serving: Serving) -> None:
         name, now = serving.member.name, serving.seconds()

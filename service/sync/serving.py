@@ -19,7 +19,7 @@ from service.store.port import RecordStore
 from service.sync.board import MOST_LAGS, Board, Event, PartnerState, Trouble, Way
 from service.sync.circuit import Circuit
 from service.sync.due import Due, Dues
-from service.sync.give import GiveToPartner, LeaseLost
+from service.sync.give import GiveToPartner, Overtaken
 from service.sync.lanes import Lane, Lanes
 from service.sync.members import Member
 from service.sync.polling import Polling
@@ -114,15 +114,20 @@ class Serving:
     async def _send(self, lane: Lane) -> None:
         dues = dict(lane.waiting)
         newest, urgent = lane.newest, lane.most_urgent
+
+        def go_on() -> bool:
+            """Whether the lease holds and nothing that overtakes came into this lane meanwhile."""
+            return self.still_ours() and (urgent.cause.urgent or not lane.most_urgent.cause.urgent)
+
         try:
-            given = await self.give(self.member, self.adapter, newest, urgent.cause, self.turn, self.still_ours)
+            given = await self.give(self.member, self.adapter, newest, urgent.cause, self.turn, go_on)
             if given.whom is not None and given.whom.nhs_number:
                 await self.polling.prefill(lane.id, given.whom, self.turn)
             for delivery in dues:
                 await self.store.done(delivery)
             if lane.id in self.stopped:
                 await self.board.settled(self.member.name, lane.id.hex(), Way.OUT)
-        except LeaseLost:
+        except Overtaken:
             self.circuit.given_up()
             self.lanes.put_back(lane)
         except OutsideError as error:
@@ -195,11 +200,11 @@ class Serving:
         elif what is Class.BACK_OFF:
             self._pause(lane, reason, retry_after_of(error))
         elif what is Class.BOUNDED and lane.attempts + 1 < MOST_TRIES:
-            self.circuit.succeeded()
+            self._back()
             limits = self.member.description.limits
             self.lanes.failed(lane, self.seconds() + pause(lane.attempts + 1, limits, None, self.part))
         else:
-            self.circuit.succeeded()
+            self._back()
             await self._stop(lane, urgent, reason)
 
     def _pause(self, lane: Lane, reason: str, retry_after: float | None) -> None:
@@ -216,6 +221,9 @@ class Serving:
 
     async def _stop(self, lane: Lane, urgent: Due, reason: str) -> None:
         self.circuit.given_up()
+        if not self.still_ours():
+            self.lanes.put_back(lane)  # whoever serves the partner by now sees for itself
+            return
         now = instant(self.clock())
         trouble = Trouble(
             lane.id.hex(),

@@ -16,7 +16,6 @@ from typing import Any
 from uuid import uuid4
 
 from adapters.base import Adapter, Arrived, HeldThere, Message, Untranslatable
-from fhir_profiles import json
 from fhir_profiles.identifiers import ODS_SYSTEM
 from security.clock import instant
 from service.plan.decisions import kind_of
@@ -24,7 +23,15 @@ from service.plan.elements import identifier_of
 from service.record.access import Access, Refused
 from service.record.changes import Change, Method
 from service.record.decoded import decode_slice
-from service.record.errors import InvalidContent, NotAllowedToWrite, Problem, RivalDecision, TooBusy, VersionConflict
+from service.record.errors import (
+    InvalidContent,
+    NotAllowedToWrite,
+    Problem,
+    RepeatedKey,
+    RivalDecision,
+    TooBusy,
+    VersionConflict,
+)
 from service.record.kept import Idempotency
 from service.record.locks import KeyedLocks
 from service.record.records import OpenRecord
@@ -135,43 +142,47 @@ class TakeIn:
         entry = record.entry(reference) if reference else None
         if arrived.resource is None:
             if entry is None or entry.deleted:
+                # Remembered all the same: an older version that comes late must not bring it back.
+                gone = Taken(reference, arrived.version, arrived.sent, b"")
+                await self._remember(lane, turn, {arrived.theirs: gone}, {reference: None} if reference else {})
                 return Outcome.SEEN
             reason = f"Deleted at {member.description.title}"
             changes = [
                 Change(Method.DELETE, entry.type, entry.type, id=entry.id, if_match=entry.version, reason=reason)
             ]
-            digest, made = b"", list[str]()
+            digest = b""
         else:
             known = {taken_ref: taken.ours for taken_ref, taken in state.taken.items() if taken.ours}
             known |= {there.theirs: one for one, there in state.held.items() if there.theirs}
             prepared = ours.translated(arrived, member.name, record.manifest.patient, known)
-            digest, made = digest_of(arrived.resource), prepared.made
+            digest = digest_of(arrived.resource)
             taken = state.taken.get(arrived.theirs)
             if taken is not None and taken.digest == digest:
                 await self._remember(lane, turn, {arrived.theirs: newer(taken, arrived)}, {})
                 return Outcome.SEEN
-            changes = [*prepared.companions, await self._change(member, arrived, record, state, reference, prepared)]
+            changes = [*prepared.companions, await self._change(member, message, arrived, record, state, prepared)]
         written = await self._written(member, message, arrived, changes, record)
-        await self._remember_written(member, arrived, written, made, digest, lane, turn)
+        await self._remember_written(member, arrived, written, digest, lane, turn)
         return Outcome.TAKEN
 
     async def _change(
         self,
         member: Member,
+        message: Message,
         arrived: Arrived,
         record: OpenRecord,
         state: LaneState,
-        reference: str,
         prepared: ours.Translated,
     ) -> Change:
         """Return the change that a resource asks for: a new one, or the next version of what is here."""
         resource = prepared.resource
         kind = resource["resourceType"]
+        reference = ours_of(arrived.theirs, member.name, state, record)
         entry = record.entry(reference) if reference else None
         if kind == "Patient":
             return self._of_person(member, record, resource)
-        if entry is None or entry.deleted:
-            return Change(Method.CREATE, kind, kind, resource)
+        if entry is None or entry.deleted or await self._written_before(member, message, arrived):
+            return Change(Method.CREATE, kind, kind, resource)  # written before: it only is answered again
         if await self._changed_here(member, record, state, reference):
             if kind_of(resource) is None:
                 raise Parked(_BOTH_CHANGED)
@@ -192,10 +203,13 @@ class TakeIn:
         return Change(Method.UPDATE, "Patient", "Patient", patient, id=entry.id, if_match=entry.version)
 
     async def _changed_here(self, member: Member, record: OpenRecord, state: LaneState, reference: str) -> bool:
-        """Say whether what the partner holds of a resource is not what it would be given now."""
+        """Say whether what the partner holds of a resource is not what it would be given now.
+
+        Where it was given nothing: whether the newest version is not its own.
+        """
         held = state.held.get(reference)
         if held is None:
-            return False
+            return record.entries[reference].author.client != member.client.client_id
         decision = await self.access.weigh(member.caller("looking"), record)
         if not decision.permitted:
             return True
@@ -206,8 +220,7 @@ class TakeIn:
         self, member: Member, message: Message, arrived: Arrived, changes: list[Change], record: OpenRecord
     ) -> Written:
         caller = member.caller(secrets.token_hex(16))
-        body = json.encode([change.resource for change in changes])
-        idempotency = Idempotency.of(f"{message.id}|{arrived.theirs}|{arrived.version}", body)
+        idempotency = _idempotency(message, arrived)
         try:
             try:
                 # A copy, because a write makes ids and references of what it is given its own.
@@ -249,17 +262,26 @@ class TakeIn:
         member: Member,
         arrived: Arrived,
         written: Written,
-        made: list[str],
         digest: bytes,
         lane: bytes,
         turn: int,
     ) -> None:
-        """Remember what the partner's resource is here, and that the partner holds it as it would be given."""
+        """Remember what the partner's resource is here, and that the partner holds it as it would be given.
+
+        The write may be one that was answered again, after a death between it and this: what was changed here since
+        is not what the partner holds.
+        """
         kind = arrived.theirs.partition("/")[0] if arrived.resource is None else arrived.resource["resourceType"]
         reference = [one.reference for one in written.results if one.reference.startswith(f"{kind}/")][-1]
         taken = {arrived.theirs: Taken(reference, arrived.version, arrived.sent, digest)}
-        for theirs, result in zip(made, written.results, strict=False):
-            taken[theirs] = Taken(result.reference, "", arrived.sent, b"")
+        for result in written.results:
+            if result.reference == reference:
+                continue
+            entry = written.record.entries[result.reference]
+            theirs = "" if entry.deleted else ours.theirs_of(decode_slice(written.record, entry), member.name)
+            if theirs:
+                taken[theirs] = Taken(result.reference, "", arrived.sent, b"")
+        versions = {result.reference: result.version for result in written.results}
         held: dict[str, HeldThere | None] = {}
         record, theirs_by_ours = written.record, {one.ours: theirs for theirs, one in taken.items()}
         if arrived.resource is None:
@@ -268,7 +290,8 @@ class TakeIn:
             decision = await self.access.weigh(member.caller("looking"), record)
             shared = await self.shared_with.wanted(member, record, decision) if decision.permitted else []
             for one in shared:
-                if one.reference in theirs_by_ours:
+                moved_on = record.entries[one.reference].version != versions.get(one.reference)
+                if one.reference in theirs_by_ours and not moved_on:
                     theirs = theirs_by_ours[one.reference]
                     version = arrived.version if theirs == arrived.theirs else ""
                     held[one.reference] = HeldThere(theirs, version, one.digest, made=False)
@@ -289,8 +312,21 @@ class TakeIn:
 
         await self.states.change(lane, turn, edit)
 
+    async def _written_before(self, member: Member, message: Message, arrived: Arrived) -> bool:
+        """Say whether this very message was written, and the process died before it was remembered beside the lane."""
+        try:
+            principal = member.caller("looking").principal
+            return await self.write_record.kept.answered(principal, _idempotency(message, arrived)) is not None
+        except RepeatedKey:
+            raise Parked("The partner sent another content under the same id and version before.") from None
+
     async def _park(self, member: Member, message: Message, subject: str, why: str) -> Outcome:
         id = await self.inbox.keep(member.name, message)
         now = instant(self.access.clock())
         await self.board.trouble(member.name, Trouble(id, Way.IN, subject, "message", why, now, now))
         return Outcome.PARKED
+
+
+def _idempotency(message: Message, arrived: Arrived) -> Idempotency:
+    """Return what makes a message one write, however often and after whatever it is translated."""
+    return Idempotency.of(f"{message.id}|{arrived.theirs}|{arrived.version}", message.original)
