@@ -10,11 +10,13 @@
 
 They go through the same application and middleware, and are tried before the product's routes, so that finding them
 costs less than finding ours. Settings come from the environment as for `epaccs serve`. With `--without-audit` the store
-claims that audit entries are durable and drops them: it exists here only, and no setting of the product reaches it.
+claims that audit entries are durable and drops them; with `--without-sweep` nobody looks for what entries still owe.
+Both exist here only, and no setting of the product reaches them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -36,6 +38,7 @@ from security.keys import FileKeyRing
 from service import logs
 from service.api.negotiation import FHIR_JSON_UTF8
 from service.cli.server import server_of
+from service.record.owed import Owed
 from service.settings import Settings
 from service.store.document_store import KEYS, DocumentStore
 from service.store.filing import RECORDS
@@ -49,6 +52,11 @@ class StoreWithoutAudit(SqliteStore):
 
     async def append_audit(self, entry: SealedEntry, known: bytes | None = None) -> None:
         """Return at once; nothing is written."""
+
+
+async def sweeps_nothing(owed: Owed) -> None:
+    """Stand in for `Owed.run`: wait until the service ends."""
+    await asyncio.get_running_loop().create_future()
 
 
 @dataclass(slots=True)
@@ -122,7 +130,8 @@ class BareRoutes:
 
 @click.command()
 @click.option("--without-audit", is_flag=True, help="Drop the audit entries of reads.")
-def main(without_audit: bool) -> None:
+@click.option("--without-sweep", is_flag=True, help="Let nobody look for what audit entries owe.")
+def main(without_audit: bool, without_sweep: bool) -> None:
     """Run the service with the bare routes until it is terminated."""
     settings = Settings.from_environ(os.environ)
     logs.configure(settings.log_level)
@@ -137,6 +146,8 @@ def main(without_audit: bool) -> None:
         replaced.enter_context(patch.object(service.opening, "open_store", open_store))
         if without_audit:
             replaced.enter_context(patch.object(service.opening, "SqliteStore", StoreWithoutAudit))
+        if without_sweep:
+            replaced.enter_context(patch.object(Owed, "run", sweeps_nothing))
         app = service.app.create_app(settings)
         bare.mount(app)
         server_of(app, settings).run()

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from bench.errors import BenchFailed
-from bench.people import BUILD, REPOSITORY, SEED, Home, Say
+from bench.people import BUILD, REPOSITORY, SEED, Home
 from bench.runs import Plan
 from bench.serving import environment_for
 from bench.targets import Limit, Row
@@ -20,26 +20,30 @@ from bench.targets import Limit, Row
 _PLANS = r": ([\d,]+) plans a second"
 _RECORDS = r"Records: ([\d,]+) a second"
 _PROCESSES = 2
+LOADING = Row(
+    f"load through the real use case, `epaccs load --workers {_PROCESSES}`", (), "plans/s", Limit(400, 500), 0
+)
 
 
-def load(plan: Plan, say: Say) -> Row:
-    """Load plans into a fresh home, `plan.runs` times."""
-    say("Loading through the real use case ...")
+def verifying(plan: Plan) -> Row:
+    """Return what is promised of `epaccs verify`."""
+    return Row(f"`epaccs verify`, {plan.people:,} people", (), "records/s", Limit(2_000, 3_000), 0)
+
+
+def load(plan: Plan) -> list[float]:
+    """Load plans into a fresh home, `plan.runs` times; return plans a second."""
     arguments = ["load", "--people", str(plan.loaded), "--seed", str(SEED), "--workers", str(_PROCESSES)]
     rates, folder = [], BUILD / "run" / "load"
     for _ in range(plan.runs):
         shutil.rmtree(folder, ignore_errors=True)
         rates.append(printed_rate(folder, _PLANS, *arguments))
     shutil.rmtree(folder)
-    name = f"load through the real use case, `epaccs load --workers {_PROCESSES}`"
-    return Row(name, rates, "plans/s", Limit(400, 500), 0)
+    return rates
 
 
-def verify(plan: Plan, home: Home, say: Say) -> Row:
-    """Verify a home, `plan.runs` times. It must be in order."""
-    say("Verifying ...")
-    rates = [printed_rate(home.folder, _RECORDS, "verify") for _ in range(plan.runs)]
-    return Row(f"`epaccs verify`, {plan.people:,} people", rates, "records/s", Limit(2_000, 3_000), 0)
+def verify(plan: Plan, home: Home) -> list[float]:
+    """Verify a home, which must be in order, `plan.runs` times; return records a second."""
+    return [printed_rate(home.folder, _RECORDS, "verify") for _ in range(plan.runs)]
 
 
 def printed_rate(home: Path, pattern: str, *arguments: str) -> float:

@@ -9,15 +9,19 @@ from bench.runs import Measured, Plan
 
 
 def measure(plan: Plan, home: Home, cpus: Processors, say: Say) -> Measured:
-    """Measure every row; `home` is the main one, on SQLite."""
+    """Measure every row that can be; `home` is the main one, on SQLite."""
     measured = Measured()
-    verified = commands.verify(plan, home, say)
+    with measured.part("Verifying", say, verifying := commands.verifying(plan)):
+        measured.rows.append(verifying.measured(commands.verify(plan, home)))
     sqlite.measure(plan, home, cpus, measured, say)
     processes.measure(plan, cpus, measured, say)
     mongo.measure(plan, cpus, measured, say)
     at_rest.measure(measured, say)
-    say("Deciding ...")
-    measured.rows += deciding.measure()
-    say("Finding somebody among many ...")
-    measured.rows += [commands.load(plan, say), verified, *finding.measure(plan.more or plan.people, say)]
+    with measured.part("Deciding", say, *deciding.PROMISED):
+        measured.rows += deciding.measure()
+    with measured.part("Loading through the real use case", say, commands.LOADING):
+        measured.rows.append(commands.LOADING.measured(commands.load(plan)))
+    people = plan.more or plan.people
+    with measured.part("Finding somebody among many", say, finding.found_in_time(people)):
+        measured.rows += finding.measure(people, say)
     return measured

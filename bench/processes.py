@@ -16,6 +16,7 @@ from bench.runs import Measured, Plan
 from bench.serving import PRODUCT, TWO_READERS, WRITER, Service
 from bench.targets import Limit, Row
 
+PROMISED = Row("CPU time per read, two readers + writer / one process", (), "x", Limit(1.3, 1.2, at_most=True))
 _WARM_UPS = 2
 """Each reader keeps what it met, and a connection stays with one of them: so everyone is asked for more than once."""
 
@@ -32,7 +33,11 @@ class Spent:
 
 def measure(plan: Plan, cpus: Processors, measured: Measured, say: Say) -> None:
     """Measure two readers and their writer against one process, on homes with the same people."""
-    say("Several processes against one ...")
+    with measured.part("Several processes against one", say, PROMISED):
+        _measure(plan, cpus, measured, say)
+
+
+def _measure(plan: Plan, cpus: Processors, measured: Measured, say: Say) -> None:
     one_home, several_home = home_of(plan.people, "one", say), home_of(plan.people, "several", say)
     with (
         serving.serving(one_home, cpus.service, PRODUCT) as one,
@@ -43,9 +48,8 @@ def measure(plan: Plan, cpus: Processors, measured: Measured, say: Say) -> None:
             runs.warm(plan, cpus, several)
         ours, single = runs.in_turns(plan.runs, [_spending(plan, cpus, service) for service in (several, one)])
     dearer = [two.microseconds / one.microseconds for two, one in zip(ours, single, strict=True)]
-    name = "CPU time per read, two readers + writer / one process"
     measured.rows += [
-        Row(name, dearer, "x", Limit(1.3, 1.2, at_most=True)),
+        PROMISED.measured(dearer),
         Row("CPU time per read, two readers + writer", [run.microseconds for run in ours], "us", digits=0),
         Row("of these, the writer", [run.writing for run in ours], "us", digits=0),
         Row("CPU time per read, one process", [run.microseconds for run in single], "us", digits=0),

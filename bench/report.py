@@ -10,6 +10,7 @@ from bench.profile import Stage
 from bench.runs import Measured, Plan
 from bench.targets import Row, Verdict
 
+_MARKED = (Verdict.MISSED, Verdict.INSIDE_SPREAD, Verdict.NOT_MEASURED)
 _HEADINGS = ("what", "median", "min to max", "at least", "aim", "verdict")
 
 
@@ -41,7 +42,11 @@ def document(
             "",
             *_markdown(_HEADINGS[:3], [row.cells()[:3] for row in measured.rows if row.limit is None]),
             "",
-            *(part for sentence in [_failures(measured.rows), *measured.left_out] for part in (sentence, "")),
+            *(
+                part
+                for sentence in [_failures(measured.rows), *measured.left_out, *measured.failed]
+                for part in (sentence, "")
+            ),
             "## Where the microseconds of one answer go",
             "",
             "Requests through the application in one process, one after the other, for people in turn, with a",
@@ -74,19 +79,21 @@ def _facts(measured: Measured) -> Iterator[tuple[str, str]]:
 
 def facts(measured: Measured) -> str:
     """Return what stands beside the table, as lines."""
-    return "\n".join([*(f"{name}: {value}" for name, value in _facts(measured)), *measured.left_out])
+    return "\n".join([*(f"{name}: {value}" for name, value in _facts(measured)), *measured.left_out, *measured.failed])
 
 
 def _failures(rows: Sequence[Row]) -> str:
     names = [row.name for row in rows if row.verdict in (Verdict.MISSED, Verdict.INSIDE_SPREAD)]
-    if not names:
-        return "Every limit is kept."
-    return "Not kept: " + "; ".join(names) + ". The next section shows where the time goes."
+    unknown = [row.name for row in rows if row.verdict is Verdict.NOT_MEASURED]
+    said = f"Not kept: {'; '.join(names)}. The next section shows where the time goes." if names else ""
+    if unknown:
+        return f"{said} Not measured: {'; '.join(unknown)}.".strip()
+    return said or "Every limit is kept."
 
 
 def _emphasised(row: Row) -> tuple[str, ...]:
     *cells, verdict = row.cells()
-    return (*cells, f"**{verdict}**" if row.verdict in (Verdict.MISSED, Verdict.INSIDE_SPREAD) else verdict)
+    return (*cells, f"**{verdict}**" if row.verdict in _MARKED else verdict)
 
 
 def _markdown(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bench import wrk
 from bench.machine import Processors, Sync
+from bench.people import Say
 from bench.profile import Stage
 from bench.serving import Service
 from bench.targets import Row
@@ -64,6 +66,24 @@ class Measured:
     """Where the time of an answer on MongoDB goes."""
     left_out: list[str] = field(default_factory=list)
     """What could not be measured here, and why, each in a sentence."""
+    failed: list[str] = field(default_factory=list)
+    """What went wrong while something was measured, each in a line."""
+
+    @contextmanager
+    def part(self, name: str, say: Say, *promised: Row) -> Iterator[None]:
+        """Measure one part. When it fails, whatever fails: write down why and which rows it owes, and let others go on.
+
+        Twenty minutes of measuring are not thrown away for one stall, and a promise is never left out unseen.
+        """
+        say(f"{name} ...")
+        try:
+            yield
+        except Exception as failure:
+            there = {row.name for row in self.rows}
+            self.rows += [row for row in promised if row.name not in there]
+            say(f"{name}: FAILED, the other parts go on. {type(failure).__name__}: {failure}")
+            first = str(failure).partition("\n")[0][:300]
+            self.failed.append(f"{name}: not measured to the end ({type(failure).__name__}: {first}).")
 
 
 def in_turns(runs: int, sides: Sequence[Callable[[int], Found]]) -> list[list[Found]]:

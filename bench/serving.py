@@ -28,6 +28,7 @@ from service.wiring import clock_of
 
 PRODUCT = ("-m", "service.cli", "serve")
 WITH_BARE_ROUTES = ("-m", "bench.app")
+WITHOUT_SWEEP = ("-m", "bench.app", "--without-sweep")
 WITHOUT_AUDIT = ("-m", "bench.app", "--without-audit")
 WRITER = "service.writer"
 """What the command line of the writing process names."""
@@ -147,20 +148,33 @@ def serving(home: Home, cpu: int, command: tuple[str, ...] = WITH_BARE_ROUTES) -
             stderr=subprocess.STDOUT,
         )
     try:
-        _wait(process, port, log)
+        _wait(process, port)
         yield Service(home, port, process, time.perf_counter() - started)
         if process.poll() is not None:
-            raise BenchFailed(f"the service ended by itself with {process.returncode}")
+            raise BenchFailed("the service ended by itself")
+    except BenchFailed as failed:
+        raise BenchFailed(f"{failed}; {_state_of(process, log)}") from failed
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:  # it may wait for a database that answers nobody
+            process.kill()
+            process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _state_of(process: subprocess.Popen[bytes], log: Path) -> str:
+    """Say whether a service goes on, and on the next lines what it said last."""
+    code, said = process.poll(), log.read_text(errors="replace").strip()[-2000:]
+    state = "the service runs" if code is None else f"the service ended with {code}"
+    return f"{state} and said:\n{said}" if said else state
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise BenchFailed(f"the service ended at once:\n{log.read_text()}")
+            raise BenchFailed("the service ended at once")
         connection = HTTPConnection("127.0.0.1", port, timeout=10)
         try:
             connection.request("GET", "/health/ready")
@@ -170,7 +184,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             time.sleep(_POLL_SECONDS)
         finally:
             connection.close()
-    raise BenchFailed(f"the service was not ready in time:\n{log.read_text()}")
+    raise BenchFailed("the service was not ready in time")
 
 
 def _free_port() -> int:

@@ -12,42 +12,70 @@ from bench.serving import WITHOUT_AUDIT, Service
 from bench.targets import Limit, Row
 from bench.wrk import Load
 
-_NO_AUDIT = Limit(0.42, 0.55)
+NO_AUDIT = Row("emergency answer / bare FastAPI route, audit write left out", (), "x", Limit(0.42, 0.55))
+DURABLE = (
+    Row("emergency answer / bare FastAPI route, durable audit", (), "x", Limit(0.30, 0.40)),
+    Row("emergency answer / bare route that appends and syncs", (), "x", Limit(0.7, 0.85)),
+    Row("p99 / p50", (), "x", Limit(5, 3, at_most=True)),
+)
+MEMORY = Row("resident memory after the load", (), "MiB", Limit(200, 120, at_most=True), 0)
 
 
 def measure(plan: Plan, home: Home, cpus: Processors, measured: Measured, say: Say) -> None:
     """Measure every such row on the main home, and beside it on homes of other sizes."""
-    say("Cold: first pass after a restart ...")
-    cold = _cold(plan, cpus, home)
-    say("With the audit write left out ...")
-    with serving.serving(home, cpus.service, WITHOUT_AUDIT) as service:
+    cold: list[Load] = []
+    with measured.part("Cold: first pass after a restart", say):
+        cold = _cold(plan, cpus, home)
+    with (
+        measured.part("With the audit write left out", say, NO_AUDIT),
+        serving.serving(home, cpus.service, WITHOUT_AUDIT) as service,
+    ):
         _fill_bare_routes(service, measured)
         _warm(plan, cpus, service)
         _without_audit(plan, cpus, service, measured)
-    with serving.serving(home, cpus.service) as service:
+    counts = [plan.fewer, *([plan.more] if plan.more else [])]
+    sizes = [_numbers_row(plan, count) for count in counts]
+    with (
+        measured.part("With durable audit", say, *DURABLE, *sizes, _large(home), MEMORY),
+        serving.serving(home, cpus.service) as service,
+    ):
         _fill_bare_routes(service, measured)
         measured.sync = sync_times(BUILD, bytes(measured.line_bytes))
         _warm(plan, cpus, service)
-        say("With durable audit ...")
-        bare = _with_audit(plan, cpus, service, measured)
-        _cold_rows(cold, bare, measured)
-        for count in [plan.fewer, *([plan.more] if plan.more else [])]:
-            _numbers(plan, cpus, service, count, measured, say)
-        say("A large record against an ordinary one ...")
-        _sizes(plan, cpus, service, measured)
-        memory = Row(
-            "resident memory after the load", [service.resident_mib()], "MiB", Limit(200, 120, at_most=True), 0
-        )
-    say("Start-up ...")
-    measured.rows += [memory, _start_up(plan, cpus, home)]
+        with measured.part("Against bare routes", say, *DURABLE):
+            bare = _with_audit(plan, cpus, service, measured)
+            _cold_rows(cold, bare, measured)
+        for count, promised in zip(counts, sizes, strict=True):
+            with measured.part(f"{plan.people:,} people against {count:,}", say, promised):
+                measured.rows.append(promised.measured(_numbers(plan, cpus, service, count, say)))
+        with measured.part("A large record against an ordinary one", say, _large(home)):
+            measured.rows.append(_large(home).measured(_sizes(plan, cpus, service)))
+        measured.rows.append(MEMORY.measured([service.resident_mib()]))
+    with measured.part("Start-up", say, _start(plan)):
+        measured.rows.append(_start(plan).measured(_start_up(plan, cpus, home)))
 
 
-def _start_up(plan: Plan, cpus: Processors, home: Home) -> Row:
+def _numbers_row(plan: Plan, count: int) -> Row:
+    names = sorted((count, plan.people), reverse=True)
+    name = f"p50 at {names[0]:,} people / at {names[1]:,}, SQLite"
+    return Row(name, (), "x", Limit(1.25, 1.1, at_most=True))
+
+
+def _large(home: Home) -> Row:
+    name = f"p50 of a person with 300 resources and 20 MB / with {home.prepared.ordinary_resources}"
+    return Row(name, (), "x", Limit(1.5, 1.3, at_most=True))
+
+
+def _start(plan: Plan) -> Row:
+    return Row(f"start-up to ready, {plan.people:,} people", (), "s", Limit(2, 1, at_most=True))
+
+
+def _start_up(plan: Plan, cpus: Processors, home: Home) -> list[float]:
     seconds = []
     for _ in range(plan.runs):
         with serving.serving(home, cpus.service, serving.PRODUCT) as service:
             seconds.append(service.seconds_to_ready)
-    return Row(f"start-up to ready, {plan.people:,} people", seconds, "s", Limit(2, 1, at_most=True))
+    return seconds
 
 
 def _cold(plan: Plan, cpus: Processors, home: Home) -> list[Load]:
@@ -60,6 +88,8 @@ def _cold(plan: Plan, cpus: Processors, home: Home) -> list[Load]:
 
 
 def _cold_rows(cold: list[Load], bare: float, measured: Measured) -> None:
+    if not cold:
+        return
     measured.rows += [
         Row("emergency answer cold / bare FastAPI route (warm)", [load.rate / bare for load in cold], "x"),
         Row("emergency answers, cold", [load.rate for load in cold], "/s", digits=0),
@@ -95,13 +125,14 @@ def _with_audit(plan: Plan, cpus: Processors, service: Service, measured: Measur
     paths = ("/bench/fastapi", "/bench/starlette", "/bench/append")
     sides: list[Side] = [service.target, *(side(service, path) for path in paths)]
     ours, fastapi, starlette, append = alternate(plan, cpus, sides)
+    against_fastapi, against_append, tail = DURABLE
     bare, rate = Row("bare", [load.rate for load in fastapi]), [load.rate for load in ours]
     measured.rows += [
-        Row("emergency answer / bare FastAPI route, durable audit", ratios(ours, fastapi), "x", Limit(0.30, 0.40)),
+        against_fastapi.measured(ratios(ours, fastapi)),
         Row("the same / bare Starlette route", ratios(ours, starlette), "x"),
         Row("added to a bare FastAPI route", added(ours, fastapi), "us a request", digits=0),
-        Row("emergency answer / bare route that appends and syncs", ratios(ours, append), "x", Limit(0.7, 0.85)),
-        Row("p99 / p50", [load.tail for load in ours], "x", Limit(5, 3, at_most=True)),
+        against_append.measured(ratios(ours, append)),
+        tail.measured([load.tail for load in ours]),
         Row("emergency answers", rate, "/s", digits=0),
         Row("p50", milliseconds([load.p50 for load in ours]), "ms"),
         Row("p99", milliseconds([load.p99 for load in ours]), "ms"),
@@ -115,12 +146,12 @@ def _with_audit(plan: Plan, cpus: Processors, service: Service, measured: Measur
 def _without_audit(plan: Plan, cpus: Processors, service: Service, measured: Measured) -> None:
     ours, fastapi = alternate(plan, cpus, [service.target, side(service, "/bench/fastapi")])
     measured.rows += [
-        Row("emergency answer / bare FastAPI route, audit write left out", ratios(ours, fastapi), "x", _NO_AUDIT),
+        NO_AUDIT.measured(ratios(ours, fastapi)),
         Row("added to a bare FastAPI route, audit write left out", added(ours, fastapi), "us a request", digits=0),
     ]
 
 
-def _sizes(plan: Plan, cpus: Processors, service: Service, measured: Measured) -> None:
+def _sizes(plan: Plan, cpus: Processors, service: Service) -> list[float]:
     home = service.home
     heavy, ordinary = home.only(home.prepared.heavy), home.only(home.prepared.ordinary)
     for people in (heavy, ordinary):
@@ -128,18 +159,14 @@ def _sizes(plan: Plan, cpus: Processors, service: Service, measured: Measured) -
     large, small = alternate(
         plan, cpus, [lambda: service.target(people=heavy), lambda: service.target(people=ordinary)]
     )
-    name = f"p50 of a person with 300 resources and 20 MB / with {home.prepared.ordinary_resources}"
-    measured.rows.append(Row(name, medians(large, small), "x", Limit(1.5, 1.3, at_most=True)))
+    return medians(large, small)
 
 
-def _numbers(plan: Plan, cpus: Processors, service: Service, count: int, measured: Measured, say: Say) -> None:
+def _numbers(plan: Plan, cpus: Processors, service: Service, count: int, say: Say) -> list[float]:
     """Compare the median latency of the main home with one of another size, both served at the same time."""
     other_home = home_of(count, "other", say)
-    say(f"{plan.people:,} people against {count:,} ...")
     with serving.serving(other_home, cpus.service) as other:
         _warm(plan, cpus, other)
         main, beside = alternate(plan, cpus, [service.target, other.target])
     more, fewer = (main, beside) if count < plan.people else (beside, main)
-    names = sorted((count, plan.people), reverse=True)
-    name = f"p50 at {names[0]:,} people / at {names[1]:,}, SQLite"
-    measured.rows.append(Row(name, medians(more, fewer), "x", Limit(1.25, 1.1, at_most=True)))
+    return medians(more, fewer)

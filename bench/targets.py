@@ -6,9 +6,10 @@ A limit that lies inside the spread of the runs is not kept: the slowest run mus
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import median
+from typing import Self
 
 
 class Verdict(StrEnum):
@@ -18,6 +19,7 @@ class Verdict(StrEnum):
     KEPT = "pass"
     INSIDE_SPREAD = "NOT A PASS: limit inside spread"
     MISSED = "MISSED"
+    NOT_MEASURED = "NOT MEASURED"
     NONE = ""
 
 
@@ -36,13 +38,17 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing measured: its runs, its unit, and its limit where one is promised."""
+    """One thing measured: its runs, its unit, and its limit where one is promised. Without runs: only promised yet."""
 
     name: str
     runs: Sequence[float]
     unit: str = ""
     limit: Limit | None = None
     digits: int = 2
+
+    def measured(self, runs: Sequence[float]) -> Self:
+        """Return what was promised with what was found."""
+        return replace(self, runs=runs)
 
     @property
     def median(self) -> float:
@@ -52,6 +58,8 @@ class Row:
     @property
     def verdict(self) -> Verdict:
         """Judge the runs by the limit: all of them count for a pass, the median for a miss."""
+        if not self.runs:
+            return Verdict.NOT_MEASURED
         limit = self.limit
         if limit is None:
             return Verdict.NONE
@@ -64,7 +72,7 @@ class Row:
     def cells(self) -> tuple[str, str, str, str, str, str]:
         """Return name, median, spread, at least, aim and verdict as text."""
         spread = f"{self._text(min(self.runs))} to {self._text(max(self.runs))}" if len(self.runs) > 1 else ""
-        value = f"{self._text(self.median)}{self._unit}"
+        value = f"{self._text(self.median)}{self._unit}" if self.runs else "not measured"
         if self.limit is None:
             return self.name, value, spread, "", "", ""
         sign = "<= " if self.limit.at_most else ">= "

@@ -45,7 +45,8 @@ class _Printed(msgspec.Struct):
     microseconds: int
     p50: int
     p99: int
-    failed: int
+    failed: dict[str, int]
+    """How many failed, by what failed."""
 
 
 def require_tools() -> None:
@@ -69,6 +70,10 @@ def run(target: Target, seconds: int, cpu: int, *, seed: int = 1, walk: bool = F
     if found.returncode != 0:
         raise BenchFailed(f"wrk ended with {found.returncode}: {found.stderr.strip()[-300:]}")
     printed = msgspec.json.decode(found.stdout.strip().splitlines()[-1], type=_Printed)
-    if printed.failed or not printed.requests:
-        raise BenchFailed(f"{printed.failed} of {printed.requests} requests to {target.url} failed")
+    failed = [f"{count} by {what}" for what, count in printed.failed.items() if count]
+    if failed:
+        raise BenchFailed(f"of {printed.requests} requests to {target.url} failed {', '.join(failed)}")
+    if not printed.requests:
+        # wrk counts an answer that comes too late when it comes, so one that never comes is no failure to it
+        raise BenchFailed(f"{CONNECTIONS} connections to {target.url} got no answer at all in {seconds} s")
     return Load(printed.requests / printed.microseconds * 1e6, printed.p50, printed.p99, printed.requests)

@@ -21,9 +21,20 @@ ELSEWHERE = {WORKERS: 4, "mongod": 4, "mongo-java-server": 4, "ferretdb": 2}
 SERVERS = available()
 OTHERS = {store: rounds for store, rounds in ELSEWHERE.items() if store in (WORKERS, *SERVERS)}
 SHARED = {SQLITE: ROUNDS - sum(OTHERS.values()), **OTHERS}
-NIGHTS = [*[SQLITE] * 20, *[store for store in OTHERS if store != "ferretdb"] * 19][:39]
-"""The stores of the nightly homes, 25 rounds each; the fortieth is on FerretDB, where it is there."""
+SLOW_ROUNDS = 5
+"""Nightly rounds on FerretDB. It looks through everything for each question, so a round takes longer than the one
+before: 25 were not played in three quarters of an hour."""
 SEED = 3
+
+
+def nights() -> list[tuple[str, int]]:
+    """Return store and rounds of each nightly home: a thousand rounds in homes of 25, half of them on SQLite."""
+    quick = [store for store in OTHERS if store != "ferretdb"]
+    homes = [(store, ROUNDS) for store in [*[SQLITE] * 20, *quick * 20][: NIGHTLY_ROUNDS // ROUNDS]]
+    if "ferretdb" in SERVERS:
+        homes[-1:] = [(SQLITE, ROUNDS - SLOW_ROUNDS), ("ferretdb", SLOW_ROUNDS)]
+    assert sum(rounds for _, rounds in homes) == NIGHTLY_ROUNDS
+    return homes
 
 
 @pytest.mark.parametrize("store", SHARED)
@@ -35,7 +46,8 @@ def test_a_killed_service_keeps_what_it_acknowledged(store: str, tmp_path: Path)
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("number", range(NIGHTLY_ROUNDS // ROUNDS))
-def test_a_killed_service_keeps_what_it_acknowledged_all_night(number: int, tmp_path: Path) -> None:
-    last = "ferretdb" if "ferretdb" in SERVERS else SQLITE
-    assert play([*NIGHTS, last][number], ROUNDS, SEED + 1 + number, tmp_path).answered
+@pytest.mark.parametrize(("number", "store", "rounds"), [(number, *home) for number, home in enumerate(nights())])
+def test_a_killed_service_keeps_what_it_acknowledged_all_night(
+    number: int, store: str, rounds: int, tmp_path: Path
+) -> None:
+    assert play(store, rounds, SEED + 1 + number, tmp_path).answered
