@@ -27,7 +27,7 @@ from service.record.errors import (
 from service.record.limits import Limits
 from service.record.manifest import SECTIONS, Entry
 from service.record.masked import as_seen
-from service.record.pointers import closed_targets
+from service.record.pointers import closed_targets, is_open
 from service.record.records import NewState
 from service.record.versions import check_version
 
@@ -53,7 +53,7 @@ async def check(
             await check_version(access.records, draft.record, change, caller.principal, decision)
     after = _after(changes, draft)
     sections = {reference: section_of(resource) for reference, resource in after.items()}
-    await _check_references(access, prepared, draft)
+    await _check_references(access, caller, prepared, draft, decision)
     _check_content(changes, after, sections, access.policies.roles)
     _check_authority(access, caller, changes, draft, after, sections)
     _check_seen_whole(caller, changes, draft, decision)
@@ -82,17 +82,32 @@ def _after(changes: Sequence[Change], draft: Draft) -> dict[str, Resource]:
     return after
 
 
-async def _check_references(access: Access, prepared: Prepared, draft: Draft) -> None:
+async def _check_references(
+    access: Access, caller: Caller, prepared: Prepared, draft: Draft, decision: Decision | None
+) -> None:
+    """Refuse references that lead nowhere, for this writer: to what it may not read, which is absent to it (5.9)."""
     issues: list[Issue] = []
     for target, places in prepared.outside.items():
         entry = draft.entry(target)
-        if entry is not None and not entry.deleted:
+        if entry is not None and not entry.deleted and _may_be_named(entry, caller, decision):
             continue
         if target.split("/")[0] in directory.TYPES and await directory.by_reference(access.records, target) is not None:
             continue
         issues += [error("not-found", place, "This reference leads nowhere.") for place in places]
     if issues:
         raise InvalidContent(issues)
+
+
+def _may_be_named(entry: Entry, caller: Caller, decision: Decision | None) -> bool:
+    """Tell whether a writer may point at an entry. What `follows` is released with the pointer."""
+    if decision is None or entry.type == "Patient" or entry.follows:
+        return True
+    return is_open(entry, decision) or _is_own(entry, caller)
+
+
+def _is_own(entry: Entry, caller: Caller) -> bool:
+    """Tell whether an entry is the calling system's own organisation's, which it carries on though it reads less."""
+    return caller.principal.role == Role.SYSTEM and entry.author.organisation == caller.principal.organisation
 
 
 def _check_content(
@@ -180,8 +195,7 @@ def _check_seen_whole(caller: Caller, changes: Sequence[Change], draft: Draft, d
 
 
 def _points_at_closed(caller: Caller, change: Change, draft: Draft, entry: Entry, decision: Decision) -> bool:
-    own = caller.principal.role == Role.SYSTEM and entry.author.organisation == caller.principal.organisation
-    if own or change.method is not Method.UPDATE:
+    if _is_own(entry, caller) or change.method is not Method.UPDATE:
         return False
     entries = draft.record.entries
     return any(entries[one].tier not in _UNNOTICED for one in closed_targets(entry, entries, decision))
