@@ -29,6 +29,7 @@ from service.record.derive import identity_of
 from service.record.draft import Draft
 from service.record.errors import InvalidContent, Problem, TooBusy
 from service.record.kept import GivenResult, Idempotency, Kept
+from service.record.kept_pointers import keeping_pointers
 from service.record.limits import Limits
 from service.record.locks import KeyedLocks
 from service.record.manifest import RecordKind, empty_manifest
@@ -209,6 +210,7 @@ class WriteRecord:
             await self.access.permit(caller, decision, asked, record)
             return Written(record, decision, results)
         now, author = instant(self.access.clock()), caller.author()
+        changes = keeping_pointers(caller, changes, draft, decision)
         for change in changes:
             if change.method is Method.DELETE:
                 entry = draft.delete(change, author, now)

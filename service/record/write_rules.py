@@ -8,7 +8,7 @@ from fhir_profiles.issues import Issue, error
 from fhir_profiles.sections import Section, Tier, section_of
 from security.decision import Decision
 from security.labels import label_problems, splits_decision_group
-from security.principal import Role, RoleWord
+from security.principal import RoleWord
 from security.writes import Authorship, WriteVerdict, asks_who, may_write
 from service.plan.context import PlanContext
 from service.plan.proxies import suspends_proxy
@@ -24,15 +24,13 @@ from service.record.errors import (
     RivalDecision,
     TooLarge,
 )
+from service.record.kept_pointers import UNNOTICED, is_own
 from service.record.limits import Limits
 from service.record.manifest import SECTIONS, Entry
 from service.record.masked import as_seen
 from service.record.pointers import closed_targets, is_open
 from service.record.records import NewState
 from service.record.versions import check_version
-
-_UNNOTICED = (Tier.T5, Tier.T6, Tier.T7)
-"""Tiers whose presence shows nowhere (5.5)."""
 
 
 async def check(
@@ -102,12 +100,7 @@ def _may_be_named(entry: Entry, caller: Caller, decision: Decision | None) -> bo
     """Tell whether a writer may point at an entry. What `follows` is released with the pointer."""
     if decision is None or entry.type == "Patient" or entry.follows:
         return True
-    return is_open(entry, decision) or _is_own(entry, caller)
-
-
-def _is_own(entry: Entry, caller: Caller) -> bool:
-    """Tell whether an entry is the calling system's own organisation's, which it carries on though it reads less."""
-    return caller.principal.role == Role.SYSTEM and entry.author.organisation == caller.principal.organisation
+    return is_open(entry, decision) or is_own(entry, caller)
 
 
 def _check_content(
@@ -175,7 +168,8 @@ def _check_seen_whole(caller: Caller, changes: Sequence[Change], draft: Draft, d
 
     What nobody may read (T7) does not count; else nobody could write. Where location is closed to the writer, an entry
     is shown in part as soon as anything of it is masked (5.6). A reference that was dropped for the writer counts,
-    unless its own organisation's system sent it, or what it points at must not be noticed (T5 to T7, 5.5).
+    unless its own organisation's system sent it, or what it points at must not be noticed (T5 to T7, 5.5): that one
+    stays without the writer (`kept_pointers`).
     """
     issues: list[Issue] = []
     for change in changes:
@@ -195,10 +189,10 @@ def _check_seen_whole(caller: Caller, changes: Sequence[Change], draft: Draft, d
 
 
 def _points_at_closed(caller: Caller, change: Change, draft: Draft, entry: Entry, decision: Decision) -> bool:
-    if _is_own(entry, caller) or change.method is not Method.UPDATE:
+    if is_own(entry, caller) or change.method is not Method.UPDATE:
         return False
     entries = draft.record.entries
-    return any(entries[one].tier not in _UNNOTICED for one in closed_targets(entry, entries, decision))
+    return any(entries[one].tier not in UNNOTICED for one in closed_targets(entry, entries, decision))
 
 
 def _is_masked(change: Change, draft: Draft, entry: Entry, decision: Decision) -> bool:
