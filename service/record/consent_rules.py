@@ -12,7 +12,7 @@ from security.consent_base import replaced_references
 from security.consent_check import check_sharing_consent
 from security.consent_compile import is_sharing_consent
 from security.consent_contradictions import problems_beside
-from security.emergency_view import closed_by, is_confirmed
+from security.emergency_view import Services, closed_by, is_confirmed
 from security.principal import RoleWord
 from service.record.changes import Change, Method, Resource
 from service.record.decoded import decode_slice
@@ -94,16 +94,23 @@ def check_in_time(record: OpenRecord, state: NewState, changes: Sequence[Change]
 
 
 def check_emergency_view(
-    record: OpenRecord, state: NewState, changes: Sequence[Change], draft: Draft, policy: AccessPolicy, now: datetime
+    record: OpenRecord,
+    state: NewState,
+    changes: Sequence[Change],
+    draft: Draft,
+    policy: AccessPolicy,
+    now: datetime,
+    services: Services,
 ) -> None:
     """Raise EmergencyViewCloses when crews would see less by the new state, and no Consent that is written confirms it.
 
     A new record closes nothing to anybody. `record` is the record as it was opened; the drafts of `changes` are put.
+    `services`: which organisations act as ambulance service or 111.
     """
     before, after = record.manifest.consents, state.manifest.consents
     if not record.sequence or before == after:
         return
-    closed = closed_by(before, after, policy, now)
+    closed = closed_by(before, after, policy, now, services)
     if not closed:
         return
     written = [change for change in changes if change.type == "Consent" and change.method is not Method.DELETE]

@@ -20,6 +20,7 @@ from fhir_profiles.issues import Issue, error
 from fhir_profiles.validation import validate
 from security.clock import instant
 from security.decision import Decision
+from security.emergency_view import Services, nobody
 from security.writes import may_take_on
 from service.record import consent_rules, directory, taking_on, write_rules
 from service.record.access import Access, Asked, Caller, Refused
@@ -72,6 +73,8 @@ class WriteRecord:
     fhir_base: str
     style: Style
     subscribers: Subscribers = ()
+    services: Services = nobody
+    """Which organisations act as ambulance service or 111, whose view a Consent that names one would close (5.3)."""
     locks: KeyedLocks = field(default_factory=KeyedLocks)
 
     async def __call__(
@@ -224,7 +227,7 @@ class WriteRecord:
         write_rules.check_size(state, self.limits)
         consent_rules.check_in_time(before, state, changes)
         policy = self.access.governing(before)
-        consent_rules.check_emergency_view(before, state, changes, draft, policy, self.access.clock())
+        consent_rules.check_emergency_view(before, state, changes, draft, policy, self.access.clock(), self.services)
         if decision is None:
             decision = await self.access.decide(caller, record.becoming(state))
             if not decision.permitted:

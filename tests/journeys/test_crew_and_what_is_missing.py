@@ -10,6 +10,7 @@ from tests.journeys.people import (
     Person,
     admitted,
     crew,
+    explained,
     gp,
     keeping_from,
     person,
@@ -76,7 +77,8 @@ def test_two_decisions_that_disagree_are_both_shown_and_none_is_picked(service: 
 def _withholding(service: Running, someone: Person, section: str, organisation: str = "ZZAMB1") -> None:
     """Let the practice record that the person keeps a section from an organisation."""
     standing = someone.reference("Consent", lambda consent: "patient-privacy" in str(consent["scope"]))
-    new = sharing(someone, "permit", provision={"provision": [keeping_from(organisation, section)]})
+    denial = keeping_from(organisation, section)
+    new = sharing(someone, "permit", provision={"provision": [denial]}, extension=[explained()])
     old = service.call("GET", f"/{standing}", gp(service)).json()
     new["id"] = old["id"]
     answer = service.call("PUT", f"/{standing}", gp(service), new, {"If-Match": 'W/"1"'})
@@ -120,7 +122,9 @@ def test_decisions_are_withheld_together_and_the_crew_is_warned(service: Running
     denial = keeping_from("ZZAMB1", "cpr_decision")
     denial["code"] = [keeping_from("ZZAMB1", section)["code"][0] for section in group]
     standing = someone.reference("Consent", lambda consent: "patient-privacy" in str(consent["scope"]))
-    new = sharing(someone, "permit", provision={"provision": [denial]}, id=standing.partition("/")[2])
+    new = sharing(
+        someone, "permit", provision={"provision": [denial]}, id=standing.partition("/")[2], extension=[explained()]
+    )
     answer = service.call("PUT", f"/{standing}", gp(service), new, {"If-Match": 'W/"1"'})
     assert answer.status_code == 200, answer.text
 

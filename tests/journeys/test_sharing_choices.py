@@ -14,6 +14,7 @@ from tests.journeys.people import (
     crew,
     explained,
     gp,
+    keeping_from,
     sharing,
     summary,
     texts_of,
@@ -187,3 +188,17 @@ def test_a_refusal_that_is_only_coded_is_not_kept_as_if_it_refused(service: Runn
     lifted = service.call("PUT", f"/{said}", gp(service), older, {"If-Match": 'W/"1"'})
     assert lifted.status_code == 422, "what answered the coded refusal is not taken from beside it"
     assert "refuses nothing here" in texts_of(lifted)
+
+
+def test_to_close_the_decisions_to_one_ambulance_service_is_explained_as_well(service: Running) -> None:
+    someone = admitted(service, 5_008)
+    kept = sharing(someone, "permit", provision={"provision": [keeping_from("ZZAMB1", "allergies")]})
+
+    refused = service.call("POST", "/Consent", gp(service), kept)
+    elsewhere = sharing(someone, "permit", provision={"provision": [keeping_from("ZZHOS1", "allergies")]})
+    hospital = service.call("POST", "/Consent", gp(service), elsewhere)
+    taken = service.call("POST", "/Consent", gp(service), kept | {"extension": [explained()]})
+
+    assert (refused.status_code, code_of(refused)) == (422, "emergency-view-not-confirmed"), refused.text
+    assert hospital.status_code == 201, hospital.text
+    assert taken.status_code == 201, taken.text
