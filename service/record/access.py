@@ -63,12 +63,17 @@ SELF_CLAIM_LASTS = timedelta(hours=24)
 
 
 class Refused(Problem):
-    """The decision was no; its audit entry is durable. `explained`: the policy's sentence for a known partner (9a)."""
+    """The decision was no; its audit entry is durable.
 
-    def __init__(self, decision: Decision, *, explained: str = "") -> None:
+    `explained`: the sentence for a known partner, and `explained_by` the version of the policy that it stands in (9a).
+    Both are the deployment's own: which locality's policy governs would tell where the person is.
+    """
+
+    def __init__(self, decision: Decision, *, explained: str = "", explained_by: str = "") -> None:
         super().__init__(decision.rule)
         self.decision = decision
         self.explained = explained
+        self.explained_by = explained_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +177,11 @@ class Access:
             # Looked up for absent people too, so that the two cost the same (rule 9a).
             known = await self.records.store.is_known(self.known_token(caller, record))
             if known and decision.known_partner_notice:
-                explained = self.governing(record).texts.not_shared_with_you
+                explained = self.policy.texts.not_shared_with_you
         await self.records.store.append_audit(self.entry(caller, decision, asked, record))
         if asked.guessable and decision.status == 404:
             await self.guessed(caller)
-        raise Refused(decision, explained=explained)
+        raise Refused(decision, explained=explained, explained_by=self.policy.version if explained else "")
 
     def unless_guessing(self, caller: Caller, decision: Decision) -> Decision:
         """Return the decision, or a refusal for a caller who guessed too often, unless the relationship is established.
