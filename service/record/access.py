@@ -18,12 +18,14 @@ from security.audit_tokens import tokens_of
 from security.clock import Clock
 from security.consent import admit, decide
 from security.decision import REGISTER_RULE, Decision, Obligation, enforceable, guess_limit_reached, impersonal
+from security.decision_group import kept_whole
 from security.localities import Policies
 from service.record.caller import Asked, Caller, Echo
 from service.record.entries import entry_for
 from service.record.errors import Problem
 from service.record.facts import facts_of
 from service.record.guessing import GUESS_LIMIT, GuessLimit, TooManyGuesses
+from service.record.manifest import places
 from service.record.records import OpenRecord, Records, SeenRegister
 from service.record.register import Register
 from service.record.relationship import SENT_THERE, Found, relationship_of
@@ -168,7 +170,8 @@ class Access:
         own = policy is self.policies.base
         if not own and (refused := admit(_before_look_up(request), self.policy)) is not None:
             return refused
-        return enforceable(decide(request, facts, policy, now, admitted=not own), PERFORMED)
+        decided = kept_whole(decide(request, facts, policy, now, admitted=not own), places(record.manifest.critical))
+        return enforceable(decided, PERFORMED)
 
     async def refuse(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord | None) -> NoReturn:
         """Write the refusal down, then raise Refused."""

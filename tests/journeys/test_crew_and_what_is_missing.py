@@ -209,3 +209,22 @@ def test_without_a_sharing_decision_it_is_served_with_a_prompt_to_ask(service: R
     answer = summary(service, crew(service), someone.nhs_number)
 
     assert "No consent to share is recorded" in answer.composition["text"]["div"]
+
+
+def test_a_decision_that_its_label_hides_takes_the_others_with_it_in_every_way_of_reading(service: Running) -> None:
+    someone = admitted(service, 119)
+    service.open_incident(someone.nhs_number)
+    decision = service.call("GET", f"/{someone.cpr()}", gp(service)).json()
+    label = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "PSY"}
+    decision["meta"]["security"] = [label]
+    assert service.call("PUT", f"/{someone.cpr()}", gp(service), decision, {"If-Match": 'W/"1"'}).status_code == 200
+    escalation = someone.reference("CarePlan")
+
+    found = summary(service, crew(service), someone.nhs_number)
+
+    assert found.state("treatment_escalation") == found.state("cpr_decision") == "withheld-or-unavailable"
+    for reference in (someone.cpr(), escalation):
+        for path in (reference, f"{reference}/_history", f"{reference}/_history/1"):
+            assert service.call("GET", f"/{path}", crew(service)).status_code == 404
+            assert service.call("GET", f"/{path}", gp(service)).status_code == 200
+    assert service.call("GET", f"/CarePlan?patient={someone.patient}", crew(service)).json()["total"] == 0
