@@ -1,7 +1,8 @@
 """An audit entry told to the person it is about: in lay words, without what the law or their safety keeps from them.
 
 Guarantees (I17, 5.6): no section is named and no single resource, so nothing tells of a safeguarding entry or of one
-that is not for the patient; where the person's whereabouts are protected no organisation, system or address is named.
+that is not for the patient; where the person's whereabouts are protected no organisation, system, address or
+policy of a locality is named.
 No staff are named, and no reason that staff typed is shown: what they wrote in haste may speak of others.
 """
 
@@ -101,7 +102,9 @@ def for_the_person(entry: AuditEntry, server: str, name: str, *, hidden: bool) -
         relationship="",
     )
     if hidden:
-        shown = msgspec.structs.replace(shown, organisation="", client_id="", issuer="")
+        # A locality's policy says where the person is, as an organisation does.
+        places = ("organisation", "client_id", "issuer", "policy_id", "policy_version", "policy_hash")
+        shown = msgspec.structs.replace(shown, **dict.fromkeys(places, ""))
     told = sentence(entry, "" if hidden else name)
     event = to_audit_event(shown, server)
     text = {"status": "generated", "div": f'<div xmlns="{_XHTML}"><p>{escape(told)}</p></div>'}

@@ -30,10 +30,12 @@ Json = dict[str, Any]
 _PRIVACY_CONSENT = {"system": "http://loinc.org", "code": "59284-0"}
 _GIVEN = frozenset({"882921000000109", "882981000000105", "425691002", "417528008"})
 _FOR_THE_PERSON = {"882961000000101": "best-interests", "883001000000106": "lpa-decision"}
-_REFUSED = frozenset({"882941000000102", "414859005", "416409005", "342611000000100"})
+REFUSED = frozenset({"882941000000102", "414859005", "416409005", "342611000000100"})
+"""SNOMED CT: consent to share was withdrawn or refused (SCCI1580 and the older, general codes)."""
 _OF_ANOTHER_RECORD = frozenset({"417370002", "416308001"})
-_QUESTIONS = frozenset({"413909005", "887031000000108"})
-_CODES = _GIVEN | _FOR_THE_PERSON.keys() | _REFUSED | _OF_ANOTHER_RECORD | _QUESTIONS
+QUESTIONS = frozenset({"413909005", "887031000000108"})
+"""SNOMED CT: whether there is consent to share; what is answered stands beside it."""
+_CODES = _GIVEN | _FOR_THE_PERSON.keys() | REFUSED | _OF_ANOTHER_RECORD | QUESTIONS
 
 _STU3 = frozenset(
     "resourceType id meta implicitRules language text contained extension modifierExtension identifier status category"
@@ -220,10 +222,10 @@ def _of_observation(old: Mapping[str, Any]) -> Json:
 
 
 def _meaning(code: str, said: Any) -> str:
-    if code in _QUESTIONS:
+    if code in QUESTIONS:
         if not isinstance(said, bool):
             raise LegacyConsentNotUnderstood("it asks about consent and does not say whether it was given")
         return "permit" if said else "deny"
     if said is False:
         raise LegacyConsentNotUnderstood("its code and its value say different things")
-    return "deny" if code in _REFUSED else "permit"
+    return "deny" if code in REFUSED else "permit"

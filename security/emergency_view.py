@@ -4,13 +4,16 @@ A person may close the decisions to ambulance crews; they must not do so without
 and 111 would see less of the decision group or of another critical section is written only with a confirmation: who
 explained to the person that those who come in an emergency will not see it, when, and that the person understands.
 
-What it does not do: judge Consents that name single organisations (no rule tells an ambulance service by its code), or
+An ambulance service or a 111 provider is an organisation for which a client is registered in that role: a Consent that
+names one by its code closes the view of those who come from there.
+
+What it does not do: judge Consents that name single members of staff, or an organisation that no client acts for, or
 ask again for what is closed already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,29 +26,48 @@ from security.clock import EPOCH, microseconds
 from security.consent import decide
 from security.consent_compile import CompiledConsents
 from security.consent_elements import moment_of, objects
-from security.principal import Purpose, Role
+from security.principal import Purpose, Role, RoleWord
 
 CONFIRMATION = structure_definition("emergency-view-confirmation")
 EMERGENCY_ROLES = (Role.AMBULANCE, Role.NHS111)
 """Who answers when somebody calls in an emergency."""
+
+Services = Callable[[RoleWord], frozenset[str]]
+"""Returns the organisations (ODS codes) that act in a role."""
+
+
+def nobody(role: RoleWord) -> frozenset[str]:
+    """Return no organisation for any role: where none is known."""
+    return frozenset()
+
 
 _CRITICAL = DECISION_GROUP | CRITICAL_SECTIONS
 _PURPOSES = (Purpose.TREAT, Purpose.ETREAT)
 
 
 def closed_by(
-    before: CompiledConsents, after: CompiledConsents, policy: AccessPolicy, at: datetime
+    before: CompiledConsents,
+    after: CompiledConsents,
+    policy: AccessPolicy,
+    at: datetime,
+    services: Services = nobody,
 ) -> frozenset[Section]:
     """Return the critical sections that crews and 111 read by the Consents of before, and not by those of after.
 
-    Asked of `decide`, for somebody of each role whom an open incident brings, now and at every moment from which a rule
-    of the new Consents begins.
+    Asked of `decide`, for somebody of each role whom an open incident brings, of no organisation in particular and of
+    each of the `services` that the new Consents name; now and at every moment from which a rule of them begins.
     """
     lost = cells.NONE
+    named = {code for consent in after.consents for rule in consent.provisions for code in rule.organisations}
+    asked = [
+        (role, organisation, purpose)
+        for role in EMERGENCY_ROLES
+        for organisation in ("", *sorted(named & services(role)))
+        for purpose in _PURPOSES
+    ]
     for moment in (at, *_beginnings(after, at)):
-        for role in EMERGENCY_ROLES:
-            for purpose in _PURPOSES:
-                lost |= _opened(before, role, purpose, policy, moment) & ~_opened(after, role, purpose, policy, moment)
+        for who in asked:
+            lost |= _opened(before, *who, policy, moment) & ~_opened(after, *who, policy, moment)
     return frozenset(section for section in _CRITICAL if lost & cells.own(section))
 
 
@@ -80,10 +102,12 @@ def _beginnings(consents: CompiledConsents, at: datetime) -> Iterable[datetime]:
     yield from (moment for edge in sorted(edges) if (moment := EPOCH + timedelta(microseconds=edge)) > at)
 
 
-def _opened(consents: CompiledConsents, role: Role, purpose: Purpose, policy: AccessPolicy, at: datetime) -> int:
+def _opened(
+    consents: CompiledConsents, role: Role, organisation: str, purpose: Purpose, policy: AccessPolicy, at: datetime
+) -> int:
     request = AccessRequest(
         role=role,
-        organisation="",
+        organisation=organisation,
         purpose=purpose,
         relationship=Relationship.ESTABLISHED,
         by_incident=True,

@@ -138,6 +138,12 @@ class ClientRegistry:
         """Return the clients whose own organisation it is."""
         return [client for client in self if client.organisation == organisation]
 
+    def acting_as(self, role: RoleWord) -> frozenset[str]:
+        """Return the organisations (ODS codes) for which a client may act in a role."""
+        return frozenset().union(
+            *({client.organisation, *client.other_organisations} for client in self if role in client.roles)
+        )
+
     def add(self, client: RegisteredClient) -> None:
         """Register a client; raise InvalidConfiguration when its id is taken."""
         if client.client_id in self._clients:

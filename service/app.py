@@ -83,7 +83,7 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     style = style_of(settings)
     interactions = Interactions(
         read_record,
-        WriteRecord(access, kept, limits, settings.fhir_base, style, subscribers),
+        WriteRecord(access, kept, limits, settings.fhir_base, style, subscribers, opened.registry.acting_as),
         SearchRecords(read_record),
         kept,
         settings.fhir_base,

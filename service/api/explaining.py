@@ -49,7 +49,8 @@ class Explaining:
     copies_held: CopiesHeld
 
     async def explain(self, call: Call) -> Answer:
-        """Answer one question."""
+        """Answer one question. Who may not ask is told so whatever the question is."""
+        await self.explain_access.admit(call.caller)
         given = await read_parameters(call)
         asked = Question(
             whom=whom(given),
@@ -67,6 +68,7 @@ class Explaining:
 
     async def copies(self, call: Call) -> Answer:
         """Answer who may hold copies: whom to ask to remove them after a withdrawal."""
+        await self.copies_held.admit(call.caller)
         given = await read_parameters(call)
         found = await self.copies_held(call.caller, patient(given, "patient"))
         parts = [

@@ -52,7 +52,7 @@ def _refused(problem: Refused) -> Answer:
     if decision.status == 403:
         return answers.outcome(403, [error("forbidden", "", FORBIDDEN)], details="not-allowed")
     if problem.explained:
-        version = {"url": structure_definition("policy-version"), "valueString": decision.policy_version}
+        version = {"url": structure_definition("policy-version"), "valueString": problem.explained_by}
         return answers.outcome(
             404,
             [error("suppressed", "", problem.explained)],

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
-from service.people import agreements, around, clinical, values
+from service.people import agreements, around, clinical, proxies, values
 from service.people.chance import Chance
 from service.people.decided import cpr_decisions
 from service.people.draft import Draft, Scene, doctors, nurse, stamp
@@ -117,6 +117,8 @@ def plan_of(random: Random, who: Identity, traits: Traits, now: datetime) -> Jso
         content += _state_of_health(scene, illness, child=who.age < 18)
     if traits.alert:
         content.append(draft.add(clinical.alert(subject, traits.alert)))
+    if traits.proxy:
+        content += proxies.proxy(scene, traits)
     draft.add(around.provenance(content, when, doctor, practice))
     return draft.bundle()
 

@@ -24,6 +24,7 @@ PLACES = (
     "unable",
     "not-recorded",
 )
+PROXIES = ("attorney", "parent", "carer")
 ATTORNEYS = ("life-sustaining", "welfare", "deputy")
 _YOUNGEST_WITH_DOSES = 8
 MEDICINES_HELD = ("active", "on-hold", "stopped")
@@ -38,7 +39,8 @@ class Traits:
     superseded one was replaced by another. `second_place` is whether there is a second choice of where to die.
     `sharing`: given, withdrawn or not-recorded. `allergy`: a substance, none-known or not-recorded. `medicines` is how
     many are prescribed, `box` whether they lie in the house. `advance_decision_seen`: somebody saw that it is valid.
-    `care_home_code`: the care home is in the team. `bare`: not even diagnoses and wishes are on record.
+    `care_home_code`: the care home is in the team. `bare`: not even diagnoses and wishes are on record. `proxy`: one of
+    `PROXIES`, who signs in as `proxy_user`; of those who are drawn nobody has one.
 
     Days count back (age of the decision) or forward from now (review, authorisation). Negative ones lie in the past: a
     review is overdue, an authorisation has ended.
@@ -65,6 +67,8 @@ class Traits:
     medicines_held: str = "active"
     care_home_code: str | None = None
     bare: bool = False
+    proxy: str | None = None
+    proxy_user: str = ""
 
 
 def drawn(random: Random, who: Identity | None = None) -> Traits:

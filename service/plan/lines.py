@@ -38,6 +38,8 @@ class SummaryLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `section` decides with the resource's own grants whether the line may be released. `json` is the item's Composition
     section up to the end of its freshness, which is closed at reading: only there is it known whether `until` (seconds
     since 1970, 0 for nothing that can pass) lies behind, and `late` is to be said. `state` is a decision's standing.
+    `names` are references in `json` besides the resource's own: who reads the line need not be who may know of them
+    (`without_names`).
     """
 
     slot: int
@@ -50,6 +52,7 @@ class SummaryLine(msgspec.Struct, frozen=True, array_like=True, gc=False):
     json: bytes
     until: float = 0.0
     late: bytes = b""
+    names: tuple[str, ...] = ()
 
 
 def lines_of(
@@ -113,6 +116,7 @@ def _line(
     ends = review_ends(said.until)
     reference = f"{resource['resourceType']}/{resource.get('id', '')}"
     head: dict[str, Any] = {"title": said.title or said.words}
+    names = [*(standing.by if standing else ())]
     if coding := _coding(said.concept):
         head["code"] = {"coding": coding}
     author = context.author(resource)
@@ -120,7 +124,10 @@ def _line(
         head["author"] = [{"display": author.words}]
         if author.reference and not author.reference.startswith(_NO_SECTION_AUTHOR):
             head["author"][0]["reference"] = author.reference
+            names.append(author.reference)
     head["entry"] = [{"reference": reference}]
+    if provenance := context.provenance_of(reference):
+        names.append(provenance)
     escaped = plain(said.words)
     told = escaped if escaped.endswith((".", "!", "?")) else f"{escaped}."
     return SummaryLine(
@@ -136,7 +143,23 @@ def _line(
         ),
         until=ends.timestamp() if ends else 0.0,
         late=json_text(plain(said.late)) if ends else b"",
+        names=tuple(names),
     )
+
+
+def without_names(json: bytes, names: Iterable[str]) -> bytes:
+    """Return items of a Composition, joined or not, without the references to `names` that `lines_of` put into them.
+
+    They are cut out of the bytes that were made here: quotes stand escaped in every text, so that what is looked for is
+    found in no text. An item's own resource is never cut. What a display says of an author stays.
+    """
+    for name in names:
+        reference = msgspec.json.encode({"reference": name})
+        for url in (b"by", b"provenance"):
+            json = json.replace(b',{"url":"' + url + b'","valueReference":' + reference + b"}", b"")
+        # Behind a display: an author. An entry's own reference opens its object.
+        json = json.replace(b"," + reference[1:-1], b"")
+    return json
 
 
 def _open_json(head: dict[str, Any], stated: list[dict[str, Any]], fresh: list[dict[str, Any]], dated: bool) -> bytes:

@@ -18,12 +18,14 @@ from security.audit_tokens import tokens_of
 from security.clock import Clock
 from security.consent import admit, decide
 from security.decision import REGISTER_RULE, Decision, Obligation, enforceable, guess_limit_reached, impersonal
+from security.decision_group import kept_whole
 from security.localities import Policies
 from service.record.caller import Asked, Caller, Echo
 from service.record.entries import entry_for
 from service.record.errors import Problem
 from service.record.facts import facts_of
 from service.record.guessing import GUESS_LIMIT, GuessLimit, TooManyGuesses
+from service.record.manifest import places
 from service.record.records import OpenRecord, Records, SeenRegister
 from service.record.register import Register
 from service.record.relationship import SENT_THERE, Found, relationship_of
@@ -63,12 +65,17 @@ SELF_CLAIM_LASTS = timedelta(hours=24)
 
 
 class Refused(Problem):
-    """The decision was no; its audit entry is durable. `explained`: the policy's sentence for a known partner (9a)."""
+    """The decision was no; its audit entry is durable.
 
-    def __init__(self, decision: Decision, *, explained: str = "") -> None:
+    `explained`: the sentence for a known partner, and `explained_by` the version of the policy that it stands in (9a).
+    Both are the deployment's own: which locality's policy governs would tell where the person is.
+    """
+
+    def __init__(self, decision: Decision, *, explained: str = "", explained_by: str = "") -> None:
         super().__init__(decision.rule)
         self.decision = decision
         self.explained = explained
+        self.explained_by = explained_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +170,8 @@ class Access:
         own = policy is self.policies.base
         if not own and (refused := admit(_before_look_up(request), self.policy)) is not None:
             return refused
-        return enforceable(decide(request, facts, policy, now, admitted=not own), PERFORMED)
+        decided = kept_whole(decide(request, facts, policy, now, admitted=not own), places(record.manifest.critical))
+        return enforceable(decided, PERFORMED)
 
     async def refuse(self, caller: Caller, decision: Decision, asked: Asked, record: OpenRecord | None) -> NoReturn:
         """Write the refusal down, then raise Refused."""
@@ -172,11 +180,11 @@ class Access:
             # Looked up for absent people too, so that the two cost the same (rule 9a).
             known = await self.records.store.is_known(self.known_token(caller, record))
             if known and decision.known_partner_notice:
-                explained = self.governing(record).texts.not_shared_with_you
+                explained = self.policy.texts.not_shared_with_you
         await self.records.store.append_audit(self.entry(caller, decision, asked, record))
         if asked.guessable and decision.status == 404:
             await self.guessed(caller)
-        raise Refused(decision, explained=explained)
+        raise Refused(decision, explained=explained, explained_by=self.policy.version if explained else "")
 
     def unless_guessing(self, caller: Caller, decision: Decision) -> Decision:
         """Return the decision, or a refusal for a caller who guessed too often, unless the relationship is established.

@@ -152,15 +152,7 @@ class AccessLog:
         decision = decide_oversight(caller.principal, watched, access.policy, new_decision_id())
         if not decision.permitted:
             await access.refuse(caller, decision, asked, None)
-        record: OpenRecord | None = None
-        if question.patient:
-            record = await access.records.by_reference(question.patient)
-            if record is not None and (
-                record.manifest.kind is not RecordKind.PERSON or record.manifest.patient != question.patient
-            ):
-                record = None
-        elif question.nhs_number:
-            record = await access.records.by_nhs_number(question.nhs_number)
+        record = await self._asked_about(question)
         # A look at a record that is nothing to these organisations is one at nobody's: found in their log afterwards,
         # it would tell that there is a record.
         concerns = await self._concerns(watched, caller, record) if question.nhs_number or question.patient else False
@@ -174,17 +166,30 @@ class AccessLog:
         if not (question.patient or question.nhs_number):
             spans = self._days(sorted(watched), question, now)
             return _View(spans, lambda entry: bool(watched & {entry.organisation, entry.holder}), shown)
-        if record is None and question.patient:
-            return None
-        if record is None:  # nobody's: looked for as long as somebody's of whom this officer may see nothing (I3)
-            nobody = (await access.records.open(access.decoy)).record_id.hex()
+        if about is None:  # nobody's, or nothing to this officer: the same log is looked through for both (I3)
+            nobody = access.decoy.record_id.hex()
             return _View(self._months(nobody, question, now), lambda entry: False, shown)
-        whose, held = record.record_id.hex(), record.manifest.holder in watched
+        whose, held = about.record_id.hex(), about.manifest.holder in watched
         return _View(
             self._months(whose, question, now),
             lambda entry: entry.record == whose and (held or entry.organisation in watched),
             shown,
         )
+
+    async def _asked_about(self, question: LogQuestion) -> OpenRecord | None:
+        """Return the record that an officer names; as much is opened for one that is absent."""
+        records, record = self.access.records, None
+        if question.patient:
+            record = await records.by_reference(question.patient)
+        elif question.nhs_number:
+            record = await records.by_nhs_number(question.nhs_number)
+        if record is None and (question.patient or question.nhs_number):
+            decoy = await records.open(self.access.decoy)
+            if question.patient:
+                decoy.entry(decoy.manifest.patient)
+        if record is None or record.manifest.kind is not RecordKind.PERSON:
+            return None
+        return record if question.patient in ("", record.manifest.patient) else None
 
     async def _concerns(self, watched: frozenset[str], caller: Caller, record: OpenRecord | None) -> bool:
         """Say whether one of the organisations holds a record or was given something of it.

@@ -6,6 +6,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -54,6 +55,12 @@ class Change:
     def give(self, id: str) -> None:
         """Give the resource its id, and with it its reference."""
         self.id, self.reference = id, f"{self.type}/{id}"
+
+    def saying(self, resource: Resource) -> Change:
+        """Return the same change of the same resource with other content."""
+        other = copy(self)
+        other.resource, other._pointers = resource, None
+        return other
 
     @property
     def pointers(self) -> list[Resource]:

@@ -16,6 +16,7 @@ import msgspec
 
 from security.access_request import new_decision_id
 from security.audit import AuditEntry, EventKind
+from security.decision import Decision
 from security.oversight import Scope, decide_oversight
 from service.record.access import Access, Asked, Caller
 from service.record.access_log import AccessLog
@@ -56,9 +57,7 @@ class CopiesHeld:
         """
         access, watched = self.access, self.scope(caller.principal)
         asked = Asked(INTERACTION)
-        allowed = decide_oversight(caller.principal, watched, access.policy, new_decision_id())
-        if not allowed.permitted:
-            await access.refuse(caller, allowed, asked, None)
+        allowed = await self.admit(caller)
         record = await access.records.by_reference(patient)
         if record is not None:
             manifest = record.manifest
@@ -73,6 +72,14 @@ class CopiesHeld:
             known = found.get(organisation)
             found[organisation] = known.and_at(entry.time) if known else Copy(organisation, entry.time, entry.time)
         return sorted(found.values(), key=lambda one: (one.last, one.organisation), reverse=True)
+
+    async def admit(self, caller: Caller) -> Decision:
+        """Return the decision that lets a privacy officer ask, from the token alone (I4); raise Refused for others."""
+        access = self.access
+        allowed = decide_oversight(caller.principal, self.scope(caller.principal), access.policy, new_decision_id())
+        if not allowed.permitted:
+            await access.refuse(caller, allowed, Asked(INTERACTION), None)
+        return allowed
 
 
 async def given_to_others(log: AccessLog, record: OpenRecord, now: datetime) -> AsyncIterator[AuditEntry]:

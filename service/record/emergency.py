@@ -7,8 +7,10 @@ from datetime import datetime
 from fhir_profiles.sections import Section, Tier
 from security.decision import Obligation
 from security.release import SectionState, section_states
+from service.plan.lines import without_names
 from service.plan.summary import enclose, sections
 from service.record.manifest import places
+from service.record.pointers import closed_names
 from service.record.read import Answered
 from service.record.select import opened_whole
 from service.record.sources import Sources
@@ -38,10 +40,13 @@ def document(
     released = answered.released
     entries: bytes | memoryview
     if released.whole is not None:
-        worded, entries = opened_whole(released.whole)
+        worded, entries = opened_whole(released.whole, answered.decision)
     else:
         lines = [line.said for item in released.items for line in item.lines]
         worded = sections(lines, _withheld(answered), now, wording=style.wording)
+        named = {name for line in lines for name in line.names}
+        if closed := closed_names(named, answered.record.entries, answered.decision):
+            worded = worded._replace(json=without_names(bytes(worded.json), closed))
         entries = b",".join([document_entry(style.base, item.type, item.id, item.body) for item in released.items])
     first = enclose(
         worded,

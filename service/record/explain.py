@@ -70,9 +70,7 @@ class ExplainAccess:
         """Raise Refused for who is no privacy officer, NotHere for whom they may not ask about."""
         access, watched = self.access, self.scope(caller.principal)
         asked = Asked(INTERACTION)
-        allowed = decide_oversight(caller.principal, watched, access.policy, new_decision_id())
-        if not allowed.permitted:
-            await access.refuse(caller, allowed, asked, None)
+        allowed = await self.admit(caller)
         supposed = _supposed(question)
         record = await self._record(question.whom)
         if record is not None and not await self._in_scope(watched, supposed, record):
@@ -83,6 +81,17 @@ class ExplainAccess:
         policy = access.governing(record)
         decision = admit(access.request_of(supposed), access.policy) or await access.weigh(supposed, record)
         return Explained(decision, policy, explain(decision, policy), record.manifest.consents.versions)
+
+    async def admit(self, caller: Caller) -> Decision:
+        """Return the decision that lets a privacy officer ask, from the token alone (I4); raise Refused for others.
+
+        Asked before the question itself is judged, so that what is wrong with it is told to officers alone.
+        """
+        access = self.access
+        allowed = decide_oversight(caller.principal, self.scope(caller.principal), access.policy, new_decision_id())
+        if not allowed.permitted:
+            await access.refuse(caller, allowed, Asked(INTERACTION), None)
+        return allowed
 
     async def _record(self, whom: str) -> OpenRecord | None:
         records = self.access.records

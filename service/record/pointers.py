@@ -36,6 +36,18 @@ def closed_targets(entry: Entry, entries: Mapping[str, Entry], decision: Decisio
     return frozenset(one.reference for one in targets_of(entry, entries) if not is_open(one, decision))
 
 
+def closed_names(names: Iterable[str], entries: Mapping[str, Entry], decision: Decision) -> frozenset[str]:
+    """Return the references among `names` that lead to entries of the record which a decision does not open.
+
+    Unlike resources, a line may name who or what follows others: through a Provenance, which may be closed itself.
+    """
+    return frozenset(
+        name
+        for name in names
+        if (one := entries.get(name)) is not None and one.type != "Patient" and not is_open(one, decision)
+    )
+
+
 def without(resource: Resource, closed: frozenset[str]) -> Resource:
     """Return a resource without its references to `closed`, and without what stands empty for want of them."""
     kept = _kept(resource, closed)

@@ -36,6 +36,8 @@ class SearchQuestion:
     identifier: str
     tests: tuple[Match, ...]
     names: tuple[str, ...]
+    by_id: bool = False
+    """`reference` is that of what is looked for, by `_id` alone, and names nobody's record."""
 
     def asked(self) -> Asked:
         """Return the words for the audit entry: the type and the parameters' names, never their values."""
@@ -46,7 +48,9 @@ class SearchQuestion:
         if self.nhs_number:
             return await access.records.by_nhs_number(self.nhs_number)
         if self.reference:
-            return await access.records.by_reference(self.reference)
+            record = await access.records.by_reference(self.reference)
+            # A record is named by its Patient alone: another of its ids, guessed, tells nothing.
+            return record if record is None or self.by_id or record.manifest.patient == self.reference else None
         found = await access.records.by_identifier(self.identifier, 2)
         return found[0] if len(found) == 1 else None
 
@@ -88,14 +92,18 @@ class SearchRecords:
             if refused.decision.status == 403:
                 raise
             return release_nothing(refused.decision)
+        if question.by_id and not answered.released.items:
+            # What is not open to the caller, or does not match, is as an id that was never given: no flag either.
+            absent = await self.read_record.access.decide(caller, None, by_reference=True)
+            return release_nothing(absent)
         return answered.released
 
 
 def _question(resource_type: str, given: Sequence[tuple[str, str]]) -> SearchQuestion:
-    reference = nhs_number = identifier = ""
+    reference = nhs_number = identifier = by_id = ""
     for name, value in given:
         if name == "_id" and "," not in value:
-            reference = reference or f"{resource_type}/{value}"
+            by_id = by_id or f"{resource_type}/{value}"
         elif name == "patient" and "," not in value:
             reference = value if "/" in value else f"Patient/{value}"
         elif name == "identifier" and resource_type == "Patient":
@@ -104,14 +112,16 @@ def _question(resource_type: str, given: Sequence[tuple[str, str]]) -> SearchQue
                 nhs_number = _nhs_number(number)
             elif system:
                 identifier = value
-    if not (reference or nhs_number or identifier):
+    if not (reference or by_id or nhs_number or identifier):
         raise Unanswerable(("identifier (system|value)", "_id") if resource_type in IDENTIFIED else ("patient", "_id"))
     try:
         tests = tuple(matcher(resource_type, name, value) for name, value in given)
     except Unusable as unusable:
         raise InvalidSearch(f"The value of {unusable} is not of the form that this parameter has.") from None
     names = tuple(sorted({name for name, _ in given}))
-    return SearchQuestion(resource_type, reference, nhs_number, identifier, tests, names)
+    return SearchQuestion(
+        resource_type, reference or by_id, nhs_number, identifier, tests, names, by_id=bool(by_id) and not reference
+    )
 
 
 def _nhs_number(text: str) -> str:

@@ -13,10 +13,11 @@ from fhir_profiles.sections import Tier
 from security import cells
 from security.decision import Decision
 from security.release import Held, HeldLine, HeldPart, HeldWhole
+from service.plan.lines import without_names
 from service.plan.narrative import with_narrative
 from service.plan.summary import Sections
 from service.record.decoded import decode_body
-from service.record.manifest import SECTIONS, Entry, Part, Ready, Urgent, decompress, places
+from service.record.manifest import SECTIONS, Entry, Named, Part, Ready, Urgent, decompress, places
 from service.record.masked import decoded_all, mask_of, masked_entry, masked_for_summary
 from service.record.pointers import closed_targets, without
 from service.record.records import OpenRecord, Records
@@ -74,11 +75,22 @@ def held_whole(record: OpenRecord, ready: Ready) -> HeldWhole:
     return HeldWhole(_unpacked(ready.requires), _unpacked(ready.forbids), (ready, record.front), record.flagged)
 
 
-def opened_whole(whole: HeldWhole) -> tuple[Sections, memoryview]:
-    """Return what `held_whole` packed: the sections of the Composition, and the entries behind it."""
+def opened_whole(whole: HeldWhole, decision: Decision) -> tuple[Sections, memoryview]:
+    """Return what `held_whole` packed: the sections of the Composition, and the entries behind it.
+
+    What its lines name and the decision does not open is cut out.
+    """
     ready, packed = whole.content
     front = memoryview(decompress(packed))
-    return Sections(front[: ready.sections], ready.late, ready.since, ready.until), front[ready.sections :]
+    opened = decision.open_cells
+    closed = [one.reference for one in ready.named if not _is_open_in(opened, one)]
+    worded = without_names(bytes(front[: ready.sections]), closed) if closed else front[: ready.sections]
+    return Sections(worded, ready.late, ready.since, ready.until), front[ready.sections :]
+
+
+def _is_open_in(opened: int, named: Named) -> bool:
+    needs = _unpacked(named.needs)
+    return opened & needs == needs and bool(opened & _unpacked(named.grants))
 
 
 def held_deletion(record: OpenRecord, entry: Entry, decision: Decision) -> Held:

@@ -19,7 +19,7 @@ from service import VERSION
 from service.plan.lines import SummaryLine, plan_lines
 from service.plan.summary import Wording, sections
 from service.record.derive import Resource, urgent_entries
-from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Line, Ready, Urgent
+from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Line, Named, Ready, Urgent
 from service.record.masked import MaskedSlice
 from service.record.pointers import targets_of
 from service.record.slices import join_parts, without_large
@@ -34,6 +34,10 @@ WITHHELD_WHEN_MASKED = frozenset({Section.EMERGENCY_CONTACTS})
 _ALWAYS = sum(cells.own(section) for section in CRITICAL_SECTIONS | {Section.DEMOGRAPHICS})
 
 
+_LAYOUT = "2"
+"""Of `Ready`: one that was laid out otherwise is not served, and made anew by the next write."""
+
+
 @dataclass(frozen=True, slots=True)
 class Style:
     """What goes into the answer besides the record: our address and the locality's words."""
@@ -45,7 +49,7 @@ class Style:
     @classmethod
     def of(cls, base: str, conflict_text: str) -> Self:
         """Return a style; its digest changes with anything that would change the bytes."""
-        digest = hashlib.sha256("\n".join((VERSION, base, conflict_text)).encode()).digest()[:16]
+        digest = hashlib.sha256("\n".join((VERSION, _LAYOUT, base, conflict_text)).encode()).digest()[:16]
         return cls(base, Wording.of(conflict_text), digest)
 
 
@@ -116,7 +120,9 @@ def ready_of(
 ) -> tuple[Ready, bytes]:
     """Return the whole answer for callers to whom all of it is open, and what that takes.
 
-    What it points at must be open too: for whom it is not, the answer is put together without those references.
+    What its resources point at must be open too: for whom it is not, the answer is put together without those
+    references. What its lines name besides is cut out of it where it is not open (`Ready.named`): a Provenance of a
+    whole plan is closed to most callers, and they are answered as fast.
 
     `masked`: it is that of a person whose whereabouts nobody learns, made from masked resources.
     """
@@ -158,6 +164,7 @@ def ready_of(
         worded.late,
         worded.since,
         worded.until,
+        tuple(_named(lines, entries, requires)),
     )
     return ready, bytes(worded.json) + joined
 
@@ -186,6 +193,16 @@ def _placed(said: SummaryLine, entries: Mapping[str, Entry]) -> Line:
     tier = entry.tier if section == entry.section else int(TIER[said.section])
     people = [entries[name] for name in entry.points_at if name.startswith("RelatedPerson/") and name in entries]
     return Line(section, max((tier, *(one.tier for one in people if not one.deleted))), said)
+
+
+def _named(lines: Iterable[SummaryLine], entries: Mapping[str, Entry], requires: int) -> Iterable[Named]:
+    for reference in sorted({name for line in lines for name in line.names}):
+        entry = entries.get(reference)
+        if entry is None or entry.type == "Patient":
+            continue
+        needs, grants = _cells(entry.needs), _cells(entry.grants)
+        if needs & ~requires or not grants & requires:
+            yield Named(reference, cells.pack(needs), cells.pack(grants))
 
 
 def _cells(stored: Iterable[tuple[int, int]]) -> int:

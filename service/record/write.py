@@ -20,6 +20,7 @@ from fhir_profiles.issues import Issue, error
 from fhir_profiles.validation import validate
 from security.clock import instant
 from security.decision import Decision
+from security.emergency_view import Services, nobody
 from security.writes import may_take_on
 from service.record import consent_rules, directory, taking_on, write_rules
 from service.record.access import Access, Asked, Caller, Refused
@@ -29,6 +30,7 @@ from service.record.derive import identity_of
 from service.record.draft import Draft
 from service.record.errors import InvalidContent, Problem, TooBusy
 from service.record.kept import GivenResult, Idempotency, Kept
+from service.record.kept_pointers import keeping_pointers
 from service.record.limits import Limits
 from service.record.locks import KeyedLocks
 from service.record.manifest import RecordKind, empty_manifest
@@ -71,6 +73,8 @@ class WriteRecord:
     fhir_base: str
     style: Style
     subscribers: Subscribers = ()
+    services: Services = nobody
+    """Which organisations act as ambulance service or 111, whose view a Consent that names one would close (5.3)."""
     locks: KeyedLocks = field(default_factory=KeyedLocks)
 
     async def __call__(
@@ -209,6 +213,7 @@ class WriteRecord:
             await self.access.permit(caller, decision, asked, record)
             return Written(record, decision, results)
         now, author = instant(self.access.clock()), caller.author()
+        changes = keeping_pointers(caller, changes, draft, decision)
         for change in changes:
             if change.method is Method.DELETE:
                 entry = draft.delete(change, author, now)
@@ -222,7 +227,7 @@ class WriteRecord:
         write_rules.check_size(state, self.limits)
         consent_rules.check_in_time(before, state, changes)
         policy = self.access.governing(before)
-        consent_rules.check_emergency_view(before, state, changes, draft, policy, self.access.clock())
+        consent_rules.check_emergency_view(before, state, changes, draft, policy, self.access.clock(), self.services)
         if decision is None:
             decision = await self.access.decide(caller, record.becoming(state))
             if not decision.permitted:

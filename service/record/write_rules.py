@@ -8,7 +8,7 @@ from fhir_profiles.issues import Issue, error
 from fhir_profiles.sections import Section, Tier, section_of
 from security.decision import Decision
 from security.labels import label_problems, splits_decision_group
-from security.principal import Role, RoleWord
+from security.principal import RoleWord
 from security.writes import Authorship, WriteVerdict, asks_who, may_write
 from service.plan.context import PlanContext
 from service.plan.proxies import suspends_proxy
@@ -24,15 +24,13 @@ from service.record.errors import (
     RivalDecision,
     TooLarge,
 )
+from service.record.kept_pointers import UNNOTICED, is_own
 from service.record.limits import Limits
 from service.record.manifest import SECTIONS, Entry
 from service.record.masked import as_seen
-from service.record.pointers import closed_targets
+from service.record.pointers import closed_targets, is_open
 from service.record.records import NewState
 from service.record.versions import check_version
-
-_UNNOTICED = (Tier.T5, Tier.T6, Tier.T7)
-"""Tiers whose presence shows nowhere (5.5)."""
 
 
 async def check(
@@ -53,7 +51,7 @@ async def check(
             await check_version(access.records, draft.record, change, caller.principal, decision)
     after = _after(changes, draft)
     sections = {reference: section_of(resource) for reference, resource in after.items()}
-    await _check_references(access, prepared, draft)
+    await _check_references(access, caller, prepared, draft, decision)
     _check_content(changes, after, sections, access.policies.roles)
     _check_authority(access, caller, changes, draft, after, sections)
     _check_seen_whole(caller, changes, draft, decision)
@@ -82,17 +80,27 @@ def _after(changes: Sequence[Change], draft: Draft) -> dict[str, Resource]:
     return after
 
 
-async def _check_references(access: Access, prepared: Prepared, draft: Draft) -> None:
+async def _check_references(
+    access: Access, caller: Caller, prepared: Prepared, draft: Draft, decision: Decision | None
+) -> None:
+    """Refuse references that lead nowhere, for this writer: to what it may not read, which is absent to it (5.9)."""
     issues: list[Issue] = []
     for target, places in prepared.outside.items():
         entry = draft.entry(target)
-        if entry is not None and not entry.deleted:
+        if entry is not None and not entry.deleted and _may_be_named(entry, caller, decision):
             continue
         if target.split("/")[0] in directory.TYPES and await directory.by_reference(access.records, target) is not None:
             continue
         issues += [error("not-found", place, "This reference leads nowhere.") for place in places]
     if issues:
         raise InvalidContent(issues)
+
+
+def _may_be_named(entry: Entry, caller: Caller, decision: Decision | None) -> bool:
+    """Tell whether a writer may point at an entry. What `follows` is released with the pointer."""
+    if decision is None or entry.type == "Patient" or entry.follows:
+        return True
+    return is_open(entry, decision) or is_own(entry, caller)
 
 
 def _check_content(
@@ -160,7 +168,8 @@ def _check_seen_whole(caller: Caller, changes: Sequence[Change], draft: Draft, d
 
     What nobody may read (T7) does not count; else nobody could write. Where location is closed to the writer, an entry
     is shown in part as soon as anything of it is masked (5.6). A reference that was dropped for the writer counts,
-    unless its own organisation's system sent it, or what it points at must not be noticed (T5 to T7, 5.5).
+    unless its own organisation's system sent it, or what it points at must not be noticed (T5 to T7, 5.5): that one
+    stays without the writer (`kept_pointers`).
     """
     issues: list[Issue] = []
     for change in changes:
@@ -180,11 +189,10 @@ def _check_seen_whole(caller: Caller, changes: Sequence[Change], draft: Draft, d
 
 
 def _points_at_closed(caller: Caller, change: Change, draft: Draft, entry: Entry, decision: Decision) -> bool:
-    own = caller.principal.role == Role.SYSTEM and entry.author.organisation == caller.principal.organisation
-    if own or change.method is not Method.UPDATE:
+    if is_own(entry, caller) or change.method is not Method.UPDATE:
         return False
     entries = draft.record.entries
-    return any(entries[one].tier not in _UNNOTICED for one in closed_targets(entry, entries, decision))
+    return any(entries[one].tier not in UNNOTICED for one in closed_targets(entry, entries, decision))
 
 
 def _is_masked(change: Change, draft: Draft, entry: Entry, decision: Decision) -> bool:

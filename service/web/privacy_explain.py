@@ -72,6 +72,7 @@ async def ask(site: Privacy, visit: Visit) -> Response:
     if not site.sessions.owns(visit.session, form.text("form")):
         mine = typed_by(site.sessions.seal, form) == visit.session.person
         return _form(site, visit, typed if mine else _first(visit), Wrong("", _OLD), 409)
+    await site.explain_access.admit(visit.caller())
     try:
         asked = _question(site, typed)
     except Wrong as problem:

@@ -10,6 +10,7 @@ from tests.journeys.people import (
     Person,
     admitted,
     crew,
+    explained,
     gp,
     keeping_from,
     person,
@@ -76,7 +77,8 @@ def test_two_decisions_that_disagree_are_both_shown_and_none_is_picked(service: 
 def _withholding(service: Running, someone: Person, section: str, organisation: str = "ZZAMB1") -> None:
     """Let the practice record that the person keeps a section from an organisation."""
     standing = someone.reference("Consent", lambda consent: "patient-privacy" in str(consent["scope"]))
-    new = sharing(someone, "permit", provision={"provision": [keeping_from(organisation, section)]})
+    denial = keeping_from(organisation, section)
+    new = sharing(someone, "permit", provision={"provision": [denial]}, extension=[explained()])
     old = service.call("GET", f"/{standing}", gp(service)).json()
     new["id"] = old["id"]
     answer = service.call("PUT", f"/{standing}", gp(service), new, {"If-Match": 'W/"1"'})
@@ -120,7 +122,9 @@ def test_decisions_are_withheld_together_and_the_crew_is_warned(service: Running
     denial = keeping_from("ZZAMB1", "cpr_decision")
     denial["code"] = [keeping_from("ZZAMB1", section)["code"][0] for section in group]
     standing = someone.reference("Consent", lambda consent: "patient-privacy" in str(consent["scope"]))
-    new = sharing(someone, "permit", provision={"provision": [denial]}, id=standing.partition("/")[2])
+    new = sharing(
+        someone, "permit", provision={"provision": [denial]}, id=standing.partition("/")[2], extension=[explained()]
+    )
     answer = service.call("PUT", f"/{standing}", gp(service), new, {"If-Match": 'W/"1"'})
     assert answer.status_code == 200, answer.text
 
@@ -205,3 +209,22 @@ def test_without_a_sharing_decision_it_is_served_with_a_prompt_to_ask(service: R
     answer = summary(service, crew(service), someone.nhs_number)
 
     assert "No consent to share is recorded" in answer.composition["text"]["div"]
+
+
+def test_a_decision_that_its_label_hides_takes_the_others_with_it_in_every_way_of_reading(service: Running) -> None:
+    someone = admitted(service, 119)
+    service.open_incident(someone.nhs_number)
+    decision = service.call("GET", f"/{someone.cpr()}", gp(service)).json()
+    label = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "PSY"}
+    decision["meta"]["security"] = [label]
+    assert service.call("PUT", f"/{someone.cpr()}", gp(service), decision, {"If-Match": 'W/"1"'}).status_code == 200
+    escalation = someone.reference("CarePlan")
+
+    found = summary(service, crew(service), someone.nhs_number)
+
+    assert found.state("treatment_escalation") == found.state("cpr_decision") == "withheld-or-unavailable"
+    for reference in (someone.cpr(), escalation):
+        for path in (reference, f"{reference}/_history", f"{reference}/_history/1"):
+            assert service.call("GET", f"/{path}", crew(service)).status_code == 404
+            assert service.call("GET", f"/{path}", gp(service)).status_code == 200
+    assert service.call("GET", f"/CarePlan?patient={someone.patient}", crew(service)).json()["total"] == 0

@@ -105,6 +105,20 @@ def test_it_is_for_privacy_officers(service: Running, someone: Person, role: str
         assert asks(service, whom, service.token(role, "ZZGP01")).status_code == 403
 
 
+@pytest.mark.parametrize("operation", ["$explain-access", "$copies-held"])
+def test_who_may_not_ask_is_told_so_whatever_the_question_is(service: Running, operation: str) -> None:
+    bodies: list[Any] = [b"not JSON", {"resourceType": "Patient"}, parameters(role="no-role"), parameters(patient="x")]
+    token = service.token("gp", "ZZGP01")
+    answers = [service.call("POST", f"/Patient/{operation}", token, body) for body in bodies]
+    assert {answer.status_code for answer in answers} == {403}
+    assert len({answer.content for answer in answers}) == 1
+    for answer in answers:
+        (entry,) = entries_of(service, answer)
+        assert (entry.permitted, entry.interaction) == (False, operation)
+    officers = [service.call("POST", f"/Patient/{operation}", service.token(*OFFICER), body) for body in bodies]
+    assert {answer.status_code for answer in officers} <= {400, 404, 422}
+
+
 def test_out_of_scope_and_absent_are_the_same(service: Running, someone: Person) -> None:
     elsewhere = service.token("privacy_officer", "ZZHSP9")
     answers = [

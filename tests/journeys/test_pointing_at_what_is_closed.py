@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pytest
+
 from fhir_profiles.canonical import code_system
-from tests.journeys.people import Json, Person, admitted, gp, keeping_from, sharing
+from service.people.values import USER_ID
+from tests.journeys.people import (
+    DR_TESTWICK,
+    Json,
+    Person,
+    admitted,
+    crew,
+    explained,
+    gp,
+    keeping_from,
+    sharing,
+)
 from tests.running import Running
 
 
@@ -19,7 +34,7 @@ def _note(someone: Person, section: str, *derived_from: str) -> Json:
 
 
 def _written(service: Running, note: Json) -> str:
-    answer = service.call("POST", "/Observation", gp(service), note)
+    answer = service.call("POST", f"/{note['resourceType']}", gp(service), note)
     assert answer.status_code == 201, answer.text
     return "/".join(answer.headers["location"].split("/")[-4:-2])
 
@@ -49,3 +64,52 @@ def test_what_is_closed_is_not_pointed_at_in_any_answer_and_not_lost_by_a_write(
     assert replaced.status_code == 403
     assert "only part" in replaced.text
     assert service.call("PUT", f"/{seen}", gp(service), whole.json(), {"If-Match": 'W/"1"'}).status_code == 200
+
+
+def _allergy(someone: Person, to: str) -> Json:
+    active = {"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}
+    return {
+        "resourceType": "AllergyIntolerance",
+        "clinicalStatus": {"coding": [active]},
+        "code": {"text": to},
+        "patient": {"reference": someone.patient},
+    }
+
+
+def _signed(service: Running, *targets: str) -> str:
+    who = {"display": DR_TESTWICK.name, "identifier": {"system": USER_ID, "value": DR_TESTWICK.id}}
+    provenance: Json = {
+        "resourceType": "Provenance",
+        "target": [{"reference": one} for one in targets],
+        "recorded": datetime.now(UTC).isoformat(timespec="seconds"),
+        "agent": [{"who": who}],
+    }
+    return _written(service, provenance)
+
+
+@pytest.mark.parametrize("put_together", [False, True])
+def test_a_provenance_that_tells_of_something_closed_as_well_is_not_named_in_the_emergency_answer(
+    service: Running, put_together: bool
+) -> None:
+    """As the answer lies ready, and as it is put together for whom a part is closed."""
+    someone = admitted(service, 8_361 + put_together)
+    service.open_incident(someone.nhs_number, "ZZAMB1")
+    seen = _written(service, _allergy(someone, "Penicillin"))
+    hidden = _written(service, _note(someone, "mental_health"))
+    both = _signed(service, seen, hidden)
+    other = _written(service, _allergy(someone, "Latex"))
+    alone = _signed(service, other)
+    if put_together:
+        consent = sharing(someone, "permit", provision={"provision": [keeping_from("ZZAMB1", "communication_needs")]})
+        consent["extension"] = [explained()]
+        assert service.call("POST", "/Consent", gp(service), consent).status_code == 201
+
+    told = service.emergency(crew(service), someone.nhs_number).text
+    whole = service.emergency(gp(service), someone.nhs_number).text
+
+    for note, provenance in ((seen, both), (other, alone)):
+        assert f'"entry":[{{"reference":"{note}"}}]' in told
+        assert provenance in whole
+    assert alone in told
+    assert both.partition("/")[2] not in told
+    assert service.call("GET", f"/{both}", crew(service)).status_code == 404

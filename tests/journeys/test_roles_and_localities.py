@@ -38,7 +38,11 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             "places": ["ZZGP01"],
             "serving": {"coordination": [CENTRE], "chaplain": ["ZZCHP1"]},
         },
-        "changes": {"matrix": {"coordination": {"T3": "X"}}, "allowed": {"ambulance": ["ETREAT"]}},
+        "changes": {
+            "matrix": {"coordination": {"T3": "X"}},
+            "allowed": {"ambulance": ["ETREAT"]},
+            "texts": {"not_shared_with_you": "Nobody in the north shared this."},
+        },
     }
     (home / "localities").mkdir()
     (home / "localities" / "north.json").write_text(json.dumps(north))
@@ -151,3 +155,17 @@ def test_a_consent_may_name_an_added_role_and_no_other_word(two: Running, in_the
     assert naming("chaplain") == 201
     assert two.call("GET", read, two.token("chaplain", "ZZCHP1")).status_code == 404
     assert two.call("GET", read, two.token("coordination", CENTRE)).status_code == 200
+
+
+def test_a_known_partner_is_not_told_by_whose_policy_it_is_refused(two: Running, elsewhere: Person) -> None:
+    """The locality's sentence or version would tell where the person is (9a)."""
+    answers = []
+    for someone in (admitted(two, 7_003), elsewhere):
+        two.open_incident(someone.nhs_number, "ZZHOS1")
+        hospital = two.token("hospital", "ZZHOS1")
+        assert two.emergency(hospital, someone.nhs_number).status_code == 200
+        assert two.call("POST", "/Consent", gp(two), sharing(someone, "deny")).status_code == 201
+        answers.append(two.emergency(hospital, someone.nhs_number))
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert "not-shared-with-you" in answers[0].text
+    assert answers[0].content == answers[1].content

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
-from tests.journeys.people import CPR, Person, admitted, crew, gp, issues_of, person, texts_of
+from tests.journeys.people import CPR, Person, admitted, crew, gp, issues_of, keeping_from, person, sharing, texts_of
 from tests.running import Running
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -109,6 +109,27 @@ def test_what_a_caller_may_not_read_is_not_counted_either(service: Running, some
 
     wishes = someone.reference("Observation", lambda one: "preferences-and-wishes" in str(one["code"]))
     assert paramedic - system == {wishes}
+
+
+def test_an_id_that_is_hidden_answers_as_one_that_was_never_given(service: Running) -> None:
+    someone = admitted(service, 802)
+    service.open_incident(someone.nhs_number, "ZZHOS1")
+    consent = sharing(someone, "permit", provision={"provision": [keeping_from("ZZHOS1", "what_matters")]})
+    assert service.call("POST", "/Consent", gp(service), consent).status_code == 201
+    doctor = service.token("hospital", "ZZHOS1")
+    hidden = someone.reference("Observation", lambda one: "preferences-and-wishes" in str(one["code"]))
+    never = "Observation/00000000-0000-4000-8000-000000000000"
+    for query in ("_id={}", "patient=Observation/{}", "_id={}&status=final", "_id={0}&patient=Observation/{0}"):
+        answers = [
+            service.call("GET", f"/Observation?{query.format(one.partition('/')[2])}", doctor)
+            for one in (hidden, never)
+        ]
+        told = [
+            answer.text.replace(one.partition("/")[2], "") for answer, one in zip(answers, (hidden, never), strict=True)
+        ]
+        assert told[0] == told[1]
+        assert '"total":0' in told[0]
+    assert _found(service, "Observation", _id=hidden.partition("/")[2]) == {hidden}
 
 
 def test_a_stranger_finds_nothing(service: Running, someone: Person) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from fhir_profiles.canonical import structure_definition
 from fhir_profiles.identifiers import ODS_SYSTEM
 from tests.journeys.people import (
@@ -12,6 +14,7 @@ from tests.journeys.people import (
     crew,
     explained,
     gp,
+    keeping_from,
     sharing,
     summary,
     texts_of,
@@ -154,3 +157,48 @@ def _named(incident: str) -> Json:
 
 
 _SECTION = "https://epaccs.example.org/fhir/CodeSystem/section"
+
+
+def test_a_refusal_that_is_only_coded_is_not_kept_as_if_it_refused(service: Running) -> None:
+    someone = admitted(service, 5_007)
+    service.open_incident(someone.nhs_number)
+    coded: Json = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "882941000000102"}]},
+        "subject": {"reference": someone.patient},
+        "effectiveDateTime": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+    alone = service.call("POST", "/Observation", gp(service), coded)
+    history = service.call("POST", "/Observation", gp(service), coded | {"effectiveDateTime": "2020-01-01"})
+
+    assert alone.status_code == 422
+    assert "refuses nothing here" in texts_of(alone)
+    assert history.status_code == 201, "the Consent of the plan is later"
+    both = replacing(service, someone, sharing(someone, "deny"))
+    both["entry"] += transaction(("POST", "Observation", coded))["entry"]
+    taken = service.call("POST", "", gp(service), both)
+    assert taken.status_code == 200, taken.text
+    assert service.emergency(crew(service), someone.nhs_number).status_code == 404
+    said = taken.json()["entry"][0]["response"]["location"].partition("/_history")[0]
+    refusal = service.call("GET", f"/{said}", gp(service)).json()
+    opt_in = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "OPTIN"}]}
+    older = refusal | {"provision": {"type": "permit"}, "policyRule": opt_in, "dateTime": "2021-01-01"}
+    lifted = service.call("PUT", f"/{said}", gp(service), older, {"If-Match": 'W/"1"'})
+    assert lifted.status_code == 422, "what answered the coded refusal is not taken from beside it"
+    assert "refuses nothing here" in texts_of(lifted)
+
+
+def test_to_close_the_decisions_to_one_ambulance_service_is_explained_as_well(service: Running) -> None:
+    someone = admitted(service, 5_008)
+    kept = sharing(someone, "permit", provision={"provision": [keeping_from("ZZAMB1", "allergies")]})
+
+    refused = service.call("POST", "/Consent", gp(service), kept)
+    elsewhere = sharing(someone, "permit", provision={"provision": [keeping_from("ZZHOS1", "allergies")]})
+    hospital = service.call("POST", "/Consent", gp(service), elsewhere)
+    taken = service.call("POST", "/Consent", gp(service), kept | {"extension": [explained()]})
+
+    assert (refused.status_code, code_of(refused)) == (422, "emergency-view-not-confirmed"), refused.text
+    assert hospital.status_code == 201, hospital.text
+    assert taken.status_code == 201, taken.text

@@ -29,6 +29,7 @@ from security.consent import (
 from security.principal import CLINICAL_ROLES, Purpose, Role
 from tests.security.sharing import GLASS, NOW, OPEN_GATES, PURPOSE_OF, compiled, consent, provision
 
+RESEARCH = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "research"}]}
 ORGANISATIONS = ("ZZ1", "ZZ2")
 PURPOSES = ("TREAT", "ETREAT", "BTG", "HRESCH", "PATADMIN")
 DATES = ("2026-11-01", "2026-11-23", "2026-12-24")
@@ -235,6 +236,26 @@ def test_i12_a_withdrawal_bars_whoever_it_binds(request, consents, record):
     decided = ask(request, [*consents, consent(provision("deny"), id="withdrawal")], record)
     exempt = request.role in (Role.PATIENT, Role.PROXY) or record["owner_org"] or request.break_glass is not None
     assert exempt or not decided.permitted
+
+
+@given(
+    requests(), consent_lists, records, limits, st.sampled_from(["HRESCH", "HPAYMT", "HMARKT", "HOPERAT", "PUBHLTH"])
+)
+def test_i13_an_opt_out_from_other_uses_changes_no_answer(request, consents, record, limit, purpose):
+    """The National Data Opt-out is a refusal of scope `research`. A refusal of such uses alone closes nothing."""
+    opted_out = consent(provision("deny", **limit), id="ndo") | {"scope": RESEARCH}
+    assert ask(request, [*consents, opted_out], record) == ask(request, consents, record)
+    about = consent(provision("deny", **(limit | {"purposes": (purpose,)})), id="ndo")
+    one, other = ask(request, [*consents, about], record), ask(request, consents, record)
+    assert (one.status, one.open_cells) == (other.status, other.open_cells)
+
+
+@given(requests(), consent_lists, records)
+def test_i3_who_is_refused_after_the_look_up_is_refused_as_for_nobody(request, consents, record):
+    there, nobody = ask(request, consents, record), decide(request, None, OPEN_GATES, NOW)
+    if not there.permitted:
+        assert there.status == nobody.status
+        assert not there.open_cells
 
 
 words = st.text("abcdefgTLPX_127", max_size=8)

@@ -44,6 +44,22 @@ def test_what_crews_would_no_longer_see_now_or_later_is_told(root, closed):
     assert closes(root) == closed
 
 
+@pytest.mark.parametrize(
+    ("org", "sections", "closed"),
+    [
+        ("ZZ1", ("allergies",), {Section.ALLERGIES}),
+        ("ZZ2", GROUP, set(DECISION_GROUP)),
+        ("ZZ1", ("mental_health",), set()),
+        ("ZZ3", ("allergies",), set()),
+    ],
+)
+def test_what_one_service_of_crews_or_of_111_would_no_longer_see_is_told_too(org, sections, closed):
+    services = {"ambulance": frozenset({"ZZ1"}), "nhs111": frozenset({"ZZ2"}), "hospital": frozenset({"ZZ3"})}
+    after = compiled(consent(provision("permit", provision("deny", sections=sections, org=org))))
+    assert closed_by(PERMIT, after, SHIPPED, NOW, lambda role: services[role]) == closed
+    assert closed_by(PERMIT, after, SHIPPED, NOW) == set(), "unless nobody says that it is one"
+
+
 def test_what_was_closed_already_does_not_close_again():
     assert closes(provision("deny"), compiled(consent(provision("deny", purposes=("TREAT",)), id="old"))) == set()
 

@@ -15,7 +15,7 @@ from security.demo_clients import DEMO_CLIENTS, STOCK_PEOPLE, make_demo_clients,
 from security.errors import InvalidConfiguration, KeysRefused, ScopeMissing
 from security.jwks import read_public_keys
 from security.principal import Role
-from security.registry import ClientRegistry, registration
+from security.registry import ClientRegistry, RegisteredClient, registration
 from security.scopes import covers, is_scope, permits, require, require_action
 from tests.security.identity import CLIENT_KEY, client, client_document
 
@@ -220,3 +220,12 @@ scopes = st.builds("system/{}.{}".format, st.sampled_from(["*", "Patient", "Flag
 def test_what_is_covered_never_allows_more_than_what_is_held(held, asked, kind, interaction):
     if covers(held, asked) and permits(frozenset({asked}), kind, interaction):
         assert permits(held, kind, interaction)
+
+
+def test_which_organisations_act_in_a_role() -> None:
+    crews = RegisteredClient("a", "A", "ZZ1", frozenset({"ambulance", "system"}), frozenset(), frozenset({"ZZ2"}))
+    other = RegisteredClient("b", "B", "ZZ3", frozenset({"hospital"}), frozenset())
+    registry = ClientRegistry([crews, other])
+    assert registry.acting_as("ambulance") == {"ZZ1", "ZZ2"}
+    assert registry.acting_as("nhs111") == set()
+    assert ClientRegistry().acting_as("ambulance") == set()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from service.people.rota import rota
-from tests.journeys.people import Person, admitted, crew, gp, keeping_from, person, posted, sharing
+from tests.journeys.people import Person, admitted, crew, explained, gp, keeping_from, person, posted, sharing
 from tests.running import Running
 from tests.web.browsing import CrewLink, crew_link
 
@@ -65,7 +65,8 @@ def link_to(service: Running, case: Case) -> CrewLink:
     if case.name == "withheld":
         denial = keeping_from("ZZAMB1", GROUP[0])
         denial["code"] = [keeping_from("ZZAMB1", section)["code"][0] for section in GROUP]
-        _consent(service, someone, sharing(someone, "permit", provision={"provision": [denial]}))
+        kept = sharing(someone, "permit", provision={"provision": [denial]}, extension=[explained()])
+        _consent(service, someone, kept)
     if case.name == "sent-twice":
         decision = service.call("GET", f"/{someone.cpr()}", gp(service)).json()
         again = {name: value for name, value in decision.items() if name not in ("id", "meta", "text")}

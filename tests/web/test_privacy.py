@@ -170,8 +170,9 @@ def test_a_crew_member_can_search_move_and_ask_nothing(service: Running) -> None
             bryn.get(found.headers["location"]),
             bryn.post(path, form=form, to="closed", note="x"),
             bryn.post("/privacy/explain", form=form, **question(someone.nhs_number)),
+            bryn.post("/privacy/explain", form=form, **question("what is no number")),
         ]
-    assert [one.status_code for one in answers] == [403] * 3
+    assert [one.status_code for one in answers] == [403] * 4
     with officer(service) as elowen:
         assert "Nobody has looked into it yet" in elowen.get(path).text
         # nobody signs in there who is no officer, and no officer signs in as a crew

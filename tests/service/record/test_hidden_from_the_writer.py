@@ -81,3 +81,17 @@ async def test_a_number_with_a_record_beside_ones_own_person_looks_like_a_number
             await service_house.write(create(patient(index)[1]), delete(said.reference, 1), caller=stranger)
         answers.append([(issue.code, issue.expression, issue.text) for issue in refused.value.issues])
     assert answers[0] == answers[1]
+
+
+async def test_a_reference_to_it_leads_nowhere(service_house: House) -> None:
+    person, hidden = await a_hidden_note(service_house, 710)
+    answers = []
+    for target in (hidden, "Observation/never-was"):
+        pointing = note(person, "pointing") | {"derivedFrom": [{"reference": target}]}
+        with pytest.raises(InvalidContent) as refused:
+            await service_house.write(create(pointing))
+        answers.append([(issue.code, issue.expression, issue.text) for issue in refused.value.issues])
+    assert answers[0] == answers[1]
+    pointing = note(person, "pointing") | {"derivedFrom": [{"reference": hidden}]}
+    (said,) = await service_house.write(create(pointing), caller=system("ZZGP01"))
+    assert said.version == 1

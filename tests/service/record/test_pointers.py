@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import msgspec
 import pytest
 
+from service.plan.lines import without_names
 from service.record.pointers import without
 
 HIDDEN = "Observation/hidden"
@@ -37,3 +40,18 @@ CODED = {"url": "w", "valueCode": "c"}
 def test_what_is_left_of_a_resource(element: dict[str, Any], left: dict[str, Any]) -> None:
     head = {"resourceType": "Observation", "id": "a"}
     assert without({**head, **element}, CLOSED) == {**head, **left}
+
+
+@pytest.mark.parametrize(
+    ("item", "left"),
+    [
+        ({"f": [{"a": 1}, {"url": "provenance", "valueReference": POINTS}, {"b": 1}]}, {"f": [{"a": 1}, {"b": 1}]}),
+        ({"f": [{"a": 1}, {"url": "by", "valueReference": POINTS}]}, {"f": [{"a": 1}]}),
+        ({"author": [{"display": "Dr A", **POINTS}]}, {"author": [{"display": "Dr A"}]}),
+        ({"entry": [POINTS]}, {"entry": [POINTS]}),
+        ({"title": f'said ,"reference":"{HIDDEN}"'}, {"title": f'said ,"reference":"{HIDDEN}"'}),
+        ({"f": [{"a": 1}, {"url": "provenance", "valueReference": SEEN}]},) * 2,
+    ],
+)
+def test_what_is_left_of_an_item_of_the_summary(item: dict[str, Any], left: dict[str, Any]) -> None:
+    assert json.loads(without_names(msgspec.json.encode(item), CLOSED)) == left
