@@ -92,21 +92,29 @@ class Partner:
 
 def load_partners(folder: Path) -> list[Partner]:
     """Read every `*.json` of a folder, in order of name; raise InvalidConfiguration with all problems of all files."""
+    partners, problems = read_partners(folder)
+    if problems:
+        raise InvalidConfiguration(problems)
+    return list(partners.values())
+
+
+def read_partners(folder: Path) -> tuple[dict[str, Partner], list[str]]:
+    """Return the descriptions of a folder that can be read, by the name of their file, and what is wrong with any.
+
+    Raise InvalidConfiguration for a folder that cannot be read.
+    """
     try:
         paths = sorted(path for path in folder.iterdir() if path.suffix == ".json")
     except OSError as error:
         raise InvalidConfiguration([f"the folder of partners cannot be read ({error.strerror})"]) from None
-    partners: list[Partner] = []
+    partners: dict[str, Partner] = {}
     problems: list[str] = []
     for path in paths:
         try:
-            partners.append(read_partner(path))
+            partners[path.name] = read_partner(path)
         except InvalidConfiguration as error:
             problems += [f"{path.name}: {problem}" for problem in error.problems]
-    problems += _twice(partners)
-    if problems:
-        raise InvalidConfiguration(problems)
-    return partners
+    return partners, problems + _twice(partners.values())
 
 
 def read_partner(path: Path) -> Partner:

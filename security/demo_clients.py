@@ -17,7 +17,7 @@ from security.errors import InvalidConfiguration
 from security.key_file import create_private, read_private
 from security.principal import BUILT_IN_ROLES, NamedPerson, Purpose, Role, RoleWord
 from security.registry import ClientRegistry, RegisteredClient, registration
-from security.scopes import DIRECTORY_WRITE, INCIDENT_WRITE, OPERATIONS_READ
+from security.scopes import DIRECTORY_WRITE, INCIDENT_WRITE, OPERATIONS_READ, OPERATIONS_WRITE
 
 KEY_FOLDER = "demo-keys"
 _READ, _ALL = "system/*.rs", "system/*.cruds"
@@ -134,7 +134,7 @@ DEMO_CLIENTS: Mapping[str, DemoClient] = {
             "Example engineer's tools",
             "ZZENG1",
             (Role.ADMIN,),
-            (OPERATIONS_READ,),
+            (OPERATIONS_READ, OPERATIONS_WRITE),
             Role.ADMIN,
             "P-256",
         ),

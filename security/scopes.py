@@ -15,7 +15,8 @@ from security.errors import ScopeMissing
 INCIDENT_WRITE = "epaccs/incident.write"
 DIRECTORY_WRITE = "epaccs/directory.write"
 OPERATIONS_READ = "epaccs/operations.read"
-ACTIONS = frozenset({INCIDENT_WRITE, DIRECTORY_WRITE, OPERATIONS_READ})
+OPERATIONS_WRITE = "epaccs/operations.write"
+ACTIONS = frozenset({INCIDENT_WRITE, DIRECTORY_WRITE, OPERATIONS_READ, OPERATIONS_WRITE})
 
 _SMART = re.compile(r"system/(\*|[A-Z][A-Za-z]{1,60})\.(?=.)(c?r?u?d?s?)")
 

@@ -7,10 +7,13 @@ from security.oversight import scope_under
 from security.service_seal import ServiceSeal
 from service.api.routes import Services
 from service.opening import Opened
+from service.record.access import Access
 from service.record.alerts import Alerts
 from service.record.subscribers import Subscribers
+from service.sync.board import Board
 from service.sync.due import Dues
 from service.sync.engine import Engine, adapters_of, told
+from service.sync.operating import Operating
 
 
 def dues_of(opened: Opened) -> Dues:
@@ -33,3 +36,8 @@ def engine_of(opened: Opened, services: Services) -> Engine:
     log = services.audit_events.log
     sources, dues = services.operations.sources, dues_of(opened)
     return Engine.of(write.access, write, alerts, log, sources, dues, adapters_of(opened.members, surroundings))
+
+
+def operating_of(opened: Opened, access: Access) -> Operating:
+    """Return what people see of the traffic with partners, and do about it."""
+    return Operating({member.name: member for member in opened.members}, Board.of(opened.records), access)

@@ -17,6 +17,7 @@ from security.clock import instant
 from service.record.manifest import RecordKind
 from service.record.pages import Edited, Pages
 from service.record.records import OpenRecord, Records
+from service.store.port import SealedEntry
 
 MOST_EVENTS = 200
 MOST_LAGS = 512
@@ -32,12 +33,29 @@ class Event(msgspec.Struct, array_like=True, frozen=True):
     words: str
 
 
+class Absence(msgspec.Struct, array_like=True, frozen=True):
+    """A time in which a partner did not answer as it should: from when to when (FHIR instants; `ended` '' while it
+    lasts), why, and the most deliveries that waited. `given`, `removed` and `taken` are the counts of `PartnerState`
+    when it began, from which what came through since can be told.
+    """
+
+    began: str
+    ended: str
+    reason: str
+    most: int
+    given: int
+    removed: int
+    taken: int
+
+
 class PartnerState(msgspec.Struct, array_like=True):
     """How a partner's traffic stands. Times are FHIR instants, '' for never; lags are seconds from commit to delivered.
 
     `paused` and `orders` are people's, the rest is the serving process's. `circuit` is '' while it is closed, else the
     sentence why it is open. `waiting` counts by rank; `oldest` is the commit of the oldest that waits. `given` and
-    `taken` count effects since the beginning. The order of fields is the stored form: append only, with a default.
+    `taken` count effects since the beginning. `oldest_urgent` is the oldest that waits of what overtakes
+    everything; `absences` are the last times away, oldest first (`service.sync.absences`). The order of fields is the
+    stored form: append only, with a default.
     """
 
     paused: str = ""
@@ -57,6 +75,8 @@ class PartnerState(msgspec.Struct, array_like=True):
     taken: int = 0
     lags: list[float] = []
     events: list[Event] = []
+    oldest_urgent: str = ""
+    absences: list[Absence] = []
 
     def lag(self, part: float) -> float | None:
         """Return a quantile (0 to 1) of the last lags, None where there are none."""
@@ -96,6 +116,9 @@ class Trouble(msgspec.Struct, array_like=True, frozen=True):
     urgent: bool = False
 
 
+Audited = Callable[[OpenRecord], SealedEntry]
+"""Makes the audit entry of a change from the page that it changes; it is durable together with the change."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode_state = msgspec.msgpack.Decoder(PartnerState).decode
 _decode_troubles = msgspec.msgpack.Decoder(list[Trouble]).decode
@@ -117,38 +140,45 @@ class Board:
         content = await self.pages.read(f"state.{partner}")
         return _decode_state(content) if content else PartnerState()
 
-    async def change(self, partner: str, edit: Callable[[PartnerState], None]) -> PartnerState:
-        """Change how it stands, and return it."""
+    async def change(
+        self, partner: str, edit: Callable[[PartnerState], bool | None], audited: Audited | None = None
+    ) -> PartnerState:
+        """Change how it stands, and return it. An `edit` that returns False changed nothing, and nothing is written."""
         state = PartnerState()
 
-        def edited(page: OpenRecord, content: bytes) -> Edited:
+        def edited(page: OpenRecord, content: bytes) -> Edited | None:
             nonlocal state
             state = _decode_state(content) if content else PartnerState()
-            edit(state)
-            return Edited(_encode(state))
+            if edit(state) is False:
+                return None
+            return Edited(_encode(state), _entries(page, audited))
 
         await self.pages.change(f"state.{partner}", edited)
         return state
 
-    async def pause(self, partner: str, by: str, now: datetime) -> None:
+    async def pause(self, partner: str, by: str, now: datetime, audited: Audited | None = None) -> None:
         """Let nothing be sent to a partner, or asked of it, until somebody resumes it; what waits is kept."""
 
-        def edit(state: PartnerState) -> None:
-            if not state.paused:
-                state.paused, state.paused_by = instant(now), by
-                state.note(Event(state.paused, "paused", f"Paused by {by}."))
+        def edit(state: PartnerState) -> bool:
+            if state.paused:
+                return False
+            state.paused, state.paused_by = instant(now), by
+            state.note(Event(state.paused, "paused", f"Paused by {by}."))
+            return True
 
-        await self.change(partner, edit)
+        await self.change(partner, edit, audited)
 
-    async def resume(self, partner: str, by: str, now: datetime) -> None:
+    async def resume(self, partner: str, by: str, now: datetime, audited: Audited | None = None) -> None:
         """End a pause."""
 
-        def edit(state: PartnerState) -> None:
-            if state.paused:
-                state.paused = state.paused_by = ""
-                state.note(Event(instant(now), "resumed", f"Resumed by {by}."))
+        def edit(state: PartnerState) -> bool:
+            if not state.paused:
+                return False
+            state.paused = state.paused_by = ""
+            state.note(Event(instant(now), "resumed", f"Resumed by {by}."))
+            return True
 
-        await self.change(partner, edit)
+        await self.change(partner, edit, audited)
 
     async def troubles(self, partner: str) -> list[Trouble]:
         """Return what a person has to look at, the oldest first."""
@@ -186,24 +216,24 @@ class Board:
         await self.pages.change(f"trouble.{partner}", edited)
         return was
 
-    async def park(self, partner: str, id: str, way: Way, parked: bool = True) -> bool:
-        """Put something aside, or take it up again; say whether it was on the list."""
+    async def park(self, partner: str, id: str, way: Way, parked: bool = True, audited: Audited | None = None) -> bool:
+        """Put something aside, or take it up again; say whether it was on the list, and not so already."""
         was = False
 
         def edited(page: OpenRecord, content: bytes) -> Edited | None:
             nonlocal was
             found = _decode_troubles(content) if content else []
-            was = any((one.id, one.way) == (id, way) for one in found)
+            was = any((one.id, one.way, one.parked) == (id, way, not parked) for one in found)
             if not was:
                 return None
-            return Edited(
-                _encode(
-                    [
-                        msgspec.structs.replace(one, parked=parked) if (one.id, one.way) == (id, way) else one
-                        for one in found
-                    ]
-                )
-            )
+            changed = [
+                msgspec.structs.replace(one, parked=parked) if (one.id, one.way) == (id, way) else one for one in found
+            ]
+            return Edited(_encode(changed), _entries(page, audited))
 
         await self.pages.change(f"trouble.{partner}", edited)
         return was
+
+
+def _entries(page: OpenRecord, audited: Audited | None) -> tuple[SealedEntry, ...]:
+    return () if audited is None else (audited(page),)

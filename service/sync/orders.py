@@ -23,14 +23,17 @@ class Command(StrEnum):
     """Translate a parked message again, as it came; without an id, all of them."""
 
 
+def add_order(state: PartnerState, command: Command, id: str = "") -> bool:
+    """Put an order on a partner's page; False where it is there already, and stays one order."""
+    if (command.value, id) in state.orders:
+        return False
+    state.orders = [*state.orders[-(MOST_ORDERS - 1) :], (command.value, id)]
+    return True
+
+
 async def order(board: Board, partner: str, command: Command, id: str = "") -> None:
-    """Put an order on a partner's page; what is there already stays one order."""
-
-    def add(state: PartnerState) -> None:
-        if (command.value, id) not in state.orders:
-            state.orders = [*state.orders[-(MOST_ORDERS - 1) :], (command.value, id)]
-
-    await board.change(partner, add)
+    """Order something of whoever serves a partner."""
+    await board.change(partner, lambda state: add_order(state, command, id))
 
 
 def carry_out(command: str, id: str, serving: Serving) -> None:

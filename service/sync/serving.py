@@ -16,6 +16,7 @@ from service import logs
 from service.record.errors import Problem, RecordBroken
 from service.store.errors import StoreError
 from service.store.port import RecordStore
+from service.sync.absences import follow
 from service.sync.board import MOST_LAGS, Board, Event, PartnerState, Trouble, Way
 from service.sync.circuit import Circuit
 from service.sync.due import Due, Dues
@@ -268,5 +269,10 @@ class Serving:
         state.circuit = self.circuit.reason
         state.waiting = self.lanes.ranks
         state.oldest = min((due.committed for lane in self.lanes.lanes() for due in lane.waiting.values()), default="")
+        state.oldest_urgent = min(
+            (due.committed for lane in self.lanes.lanes() for due in lane.waiting.values() if due.cause.urgent),
+            default="",
+        )
+        follow(state, tally.last_success)
         for event in tally.events:
             state.note(event)

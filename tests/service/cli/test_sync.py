@@ -1,0 +1,195 @@
+"""`epaccs sync` as whoever is on duty runs it, beside a service that really sends, with one process and with two."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.haystack import Haystack
+from tests.journeys.people import Person, admitted
+from tests.running import REPOSITORY, Running, demo_settings
+from tests.service.sync.messages import allergy
+from tests.service.sync.partnered import OWNER, PROGRAM, TITLE, described, partnered
+
+Json = dict[str, Any]
+DEADLINE = 30.0
+
+
+def _run(home: Path, partners: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `epaccs sync` until it ends."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("EPACCS_")}
+    ours = {"EPACCS_ENV": "demo", "EPACCS_HOME": str(home), "EPACCS_PARTNERS": str(partners), **settings}
+    return subprocess.run(
+        [sys.executable, "-m", PROGRAM, "sync", *words],
+        cwd=REPOSITORY,
+        env={**inherited, **ours},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _verified(home: Path) -> str:
+    """Return what `epaccs verify` says of a home."""
+    ours = {**os.environ, "EPACCS_ENV": "demo", "EPACCS_HOME": str(home)}
+    words = [sys.executable, "-m", "service.cli", "verify"]
+    return subprocess.run(words, cwd=REPOSITORY, env=ours, capture_output=True, text=True, check=True).stdout
+
+
+class Desk:
+    """Whoever is on duty: commands for one home."""
+
+    def __init__(self, home: Path, partners: Path) -> None:
+        self.home, self.partners = home, partners
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        """Run a command, expect its exit code and return what it said."""
+        ended = _run(self.home, self.partners, *words)
+        assert ended.returncode == code, (ended.returncode, ended.stdout, ended.stderr)
+        return ended.stdout + ended.stderr
+
+    def status(self) -> Json:
+        """Return what `status --json` says of the only partner."""
+        ended = _run(self.home, self.partners, "status", "hospice", "--json")
+        assert ended.returncode in (0, 1), ended.stderr
+        (found,) = json.loads(ended.stdout)
+        assert ended.returncode == bool(found["needs"])
+        return dict(found)
+
+    def until(self, wanted: Callable[[Json], bool]) -> Json:
+        """Ask until the status is as wanted."""
+        deadline = time.monotonic() + DEADLINE
+        while not wanted(found := self.status()):
+            assert time.monotonic() < deadline, json.dumps(found)
+        return found
+
+
+def change(service: Running, someone: Person, words: str) -> None:
+    """Let the GP write something that travels."""
+    said = {**allergy(words), "patient": {"reference": someone.patient}}
+    answer = service.call("POST", "/AllergyIntolerance", service.token("gp", "ZZGP01"), said)
+    assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_from_away_to_back_and_what_a_person_does(tmp_path: Path, workers: str) -> None:
+    """Down, back, refused, put aside, taken up, tried again, replayed, paused: each beside the service that sends."""
+    home, partners = tmp_path / "home", tmp_path / "partners"
+    system = described(partners)
+    desk = Desk(home, partners)
+    with partnered(home, partners, "--workers", workers) as service:
+        someone = admitted(service, 3100 + int(workers))
+        first = desk.until(lambda said: said["given"] > 0)
+        assert first["needs"] == []
+        assert first["lag"]["p95"] is not None
+        told = desk("status")
+        assert f"hospice: {TITLE}" in told
+        assert f"{OWNER}, ZZGP01" in told
+        assert "urgent 0, decisions 0, routine 0" in told
+
+        (system / "down").touch()
+        change(service, someone, "heliotrope umbrella")
+        away = desk.until(lambda said: said["circuit"]["open"] and said["waiting"]["routine"] == 1)
+        assert away["circuit"]["reason"] == "The partner's system could not be reached."
+        assert "circuit         open, since" in desk("status")
+        (system / "down").unlink()
+        desk("retry", "hospice", "--as", "Wenna Fictive")
+        back = desk.until(lambda said: not said["circuit"]["open"] and said["waiting"]["routine"] == 0)
+        assert back["given"] > first["given"]
+
+        (system / "refuses").touch()
+        change(service, someone, "second heliotrope umbrella")
+        (lane,) = desk.until(lambda said: said["troubles"])["troubles"]
+        assert (lane["way"], lane["reason"]) == ("out", "The partner's system refused what was sent.")
+        assert "SEE TO IT       1 person's lane is stopped." in desk("status", code=1)
+        desk("park", "hospice", lane["id"])
+        assert "put aside" in desk("status")
+        desk("park", "hospice", lane["id"], "--take-up")
+        assert desk.status()["needs"]
+        (system / "refuses").unlink()
+        desk("retry", "hospice", lane["id"])
+        desk.until(lambda said: not said["troubles"] and said["waiting"]["routine"] == 0)
+
+        (system / "m1.message").write_bytes(b"\x00 not a message: heliotrope umbrella")
+        (message,) = desk.until(lambda said: said["troubles"])["troubles"]
+        assert (message["way"], message["cause"]) == ("in", "message")
+        desk("replay", "hospice", message["id"])
+        desk.until(lambda said: said["troubles"][0]["tries"] == 2)
+        desk("park", "hospice", message["id"], "--way", "in")
+
+        desk("pause", "hospice", "--as", "Wenna Fictive")
+        paused = desk.status()["paused"]
+        assert paused["by"] == "Wenna Fictive"
+        change(service, someone, "third heliotrope umbrella")
+        desk.until(lambda said: said["waiting"]["routine"] == 1)
+        desk("resume", "hospice")
+        desk.until(lambda said: said["waiting"]["routine"] == 0 and said["paused"] is None)
+
+        assert "Nothing is wrong." in _verified(home)
+        said = desk("status") + desk("status", "--json")
+        family = next(name["family"] for name in someone.resource("Patient")["name"])
+        assert Haystack.of("status", said.encode()).find([someone.nhs_number, family, "heliotrope umbrella"]) == []
+        officer = service.token("privacy_officer", "ZZGP01", purpose="HCOMPL")
+        answer = service.call("GET", f"/AuditEvent?date=ge{datetime.now(UTC):%Y-%m-%d}&_count=100", officer)
+        assert answer.status_code == 200, answer.text
+        for deed in ("$sync-pause", "$sync-resume", "$sync-retry", "$sync-replay", "$sync-park", "$sync-take-up"):
+            assert deed in answer.text
+        assert "Wenna Fictive" in answer.text
+
+
+def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    """No database, no partners, no such partner, no such id, no such name: a plain line and no traceback."""
+    home, partners = tmp_path / "home", tmp_path / "partners"
+    described(partners)
+    absent = _run(home, partners, "status")
+    assert absent.returncode == 1
+    desk = Desk(home, partners)
+    with partnered(home, partners):
+        desk.until(lambda said: said["served"])
+        assert "There is no partner `nobody`. Partners: hospice." in desk("pause", "nobody", code=1)
+        for words in (("park", "hospice", "ab" * 16), ("retry", "hospice", "not-hex"), ("replay", "hospice", "00")):
+            assert "That id is not on the partner's list" in desk(*words, code=1)
+        assert "--as is a name" in desk("pause", "hospice", "--as", "\x07", code=2)
+        assert desk.status()["paused"] is None
+        assert desk.until(lambda said: said["served"]), "an order that nobody can carry out stops nothing"
+    nobody = _run(home, partners, "status", EPACCS_PARTNERS="")
+    assert (nobody.returncode, nobody.stderr) == (0, "")
+    assert "There are no partners" in nobody.stdout
+
+
+def test_check_names_every_problem_with_its_file(tmp_path: Path) -> None:
+    """Each file is judged, whatever is wrong with another; then what does not fit together."""
+    home, partners = tmp_path / "home", tmp_path / "partners"
+    described(partners)
+    demo_settings(home, 8000)
+    desk = Desk(home, partners)
+    assert "hospice.json: hospice, Example hospice's records\nNothing is wrong." in desk("check")
+    (partners / "b-broken.json").write_text("{")
+    described(partners, "gp", people="nobody", removal_days=0)
+    described(partners, "stranger")
+    described(partners, "lost", client="demo-community", locality="nowhere").rmdir()
+    described(partners, "again", client="demo-hospice")
+    said = desk("check", code=2)
+    for line in (
+        "b-broken.json: ",
+        "gp.json: `people` is `related` or `locality`",
+        "gp.json: `removal_days` is 1 to 60",
+        "stranger.json: `client` is no registered client",
+        "lost.json: `settings` name no folder",
+        "lost.json: `locality` is the id of no locality's policy",
+        "again.json: `client` is another partner's",
+        "hospice.json: `client` is another partner's",
+    ):
+        assert line in said
+    assert "8 thing(s) are wrong." in said
+    assert not (home / "records.sqlite").exists(), "nothing is opened for it"
