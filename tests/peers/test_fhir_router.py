@@ -14,9 +14,9 @@ import adapters
 from adapters.base import Whom
 from adapters.errors import ChangedThere, OtherPerson, PersonUnknown
 from tests.adapters.fhir_world import Json, Ledger, observation, patient, speaking_to
-from tests.peers.fhir_router import fhir_router
+from tests.peers.fhir_router import HOW_TO_GET, available, fhir_router
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.skipif(not available(), reason=HOW_TO_GET)]
 
 OID = "urn:oid:2.16.840.1.113883.2.1.4.1"
 MAPPINGS = Path(adapters.__path__[0]) / "mappings"
@@ -137,7 +137,7 @@ async def test_a_dialect_goes_out_and_comes_back(peer: Peer) -> None:
     decision = observation(id="c1", code=CPR, valueCodeableConcept={"coding": [NOT_FOR_CPR]})
     del decision["valueString"]
     ledger = Ledger()
-    known = {"patients": "create", "types": ["Observation"], "mapping": "hospice-example.json"}
+    known: dict[str, Any] = {"patients": "create", "types": ["Observation"], "mapping": "hospice-example.json"}
     async with speaking_to(peer.base, MAPPINGS, **known) as partner:
         await ledger.give(partner, ledger.parcel(cleo, decision, patient=cleo))
         there = ledger.held["Observation/c1"].theirs
