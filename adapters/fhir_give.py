@@ -81,8 +81,9 @@ class _Errand:
         """Give the Patient, where it is ours; whom the partner knew before us is the partner's to describe."""
         if put.reference == self.person and self.found is not None:
             return None
-        if put.there is None or not put.there.made:
-            known = put.there or HeldThere(self.theirs.get(put.reference, ""), "", b"", made=False)
+        if put.there is None or not (put.there.made and put.there.theirs):
+            known = put.there if put.there is not None and put.there.theirs else None
+            known = known or HeldThere(self.theirs.get(put.reference, ""), "", b"", made=False)
             return Receipt(put.reference, msgspec.structs.replace(known, digest=put.digest))
         return await self.put(put)
 
@@ -96,7 +97,7 @@ class _Errand:
             return Receipt(put.reference, msgspec.structs.replace(named, digest=put.digest))
         resource = self._worded(put.resource)
         if there is None or not there.theirs:
-            created = await writing.create(self._new(resource, put.reference))
+            created = await writing.create(self._new(resource, put.reference, tried=_is_tried(there)))
             held = HeldThere(created.reference, created.version, put.digest)
         else:
             version = await writing.update(resource, put.reference, there.theirs, there.version)
@@ -106,10 +107,12 @@ class _Errand:
 
     async def remove(self, removal: Removal) -> Receipt:
         """Delete one resource; what was never made by us is left alone."""
-        there = removal.there
+        there, writing = removal.there, self.giving.writing
+        why = self._why() if self.giving.settings.say_why else None
         if there.theirs and there.made:
-            why = self._why() if self.giving.settings.say_why else None
-            await self.giving.writing.delete(removal.reference, there.theirs, there.version, why)
+            await writing.delete(removal.reference, there.theirs, there.version, why)
+        elif _is_tried(there) and not removal.reference.startswith("Patient/"):
+            await writing.delete_if_made(removal.reference, self._searches(removal.reference), why)
         self.theirs.pop(removal.reference, None)
         return Receipt(removal.reference, None)
 
@@ -151,12 +154,16 @@ class _Errand:
             raise OtherPerson("the partner says that it knows the NHS number, and does not show whose it is")
         return HeldThere(there.reference, there.version, digest, made=False)
 
-    def _new(self, resource: Resource, ours: str) -> New:
+    def _new(self, resource: Resource, ours: str, *, tried: bool = False) -> New:
         clinician = resource["resourceType"] in CLINICIANS
-        person = self.theirs.get(self.person)
         beside = self._patient_entry() if clinician and self.giving.settings.clinicians == "with-patient" else None
-        searches = {"patient": person} if person is not None and not clinician else None
-        return New(resource, ours, self.parcel.key, self.parcel.subject, searches, beside)
+        searches = self._searches(f"{resource['resourceType']}/")
+        return New(resource, ours, self.parcel.key, self.parcel.subject, searches, beside, tried)
+
+    def _searches(self, ours: str) -> dict[str, str] | None:
+        """Return how everything of the person of a type is found there; None where it cannot be."""
+        person = next((theirs for known, theirs in self.theirs.items() if known.startswith("Patient/")), None)
+        return {"patient": person} if person is not None and ours.partition("/")[0] not in CLINICIANS else None
 
     def _patient_entry(self) -> dict[str, Any]:
         """Return the entry beside what names nobody, for a server that keeps it in the person's record."""
@@ -174,3 +181,8 @@ class _Errand:
             "reason": [{"text": "It is not in what may be shared with you any more"}],
             "agent": [{"who": {"display": "Shared palliative care record"}}],
         }
+
+
+def _is_tried(there: HeldThere | None) -> bool:
+    """Say whether a create was begun, and what became of it was never told."""
+    return there is not None and there.made and not there.theirs

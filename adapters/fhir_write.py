@@ -37,6 +37,7 @@ class New:
 
     `searches` are how everything of the person is found there, for a server that cannot find by our mark; None where
     it cannot be found so. `beside` is the entry of a transaction with which it has to be written, None for by itself.
+    `tried`: an earlier create of it may have taken effect.
     """
 
     resource: Resource = field(repr=False)
@@ -45,6 +46,7 @@ class New:
     subject: str
     searches: Mapping[str, str] | None = field(default=None, repr=False)
     beside: dict[str, Any] | None = field(default=None, repr=False)
+    tried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class Writing:
         kind, unsure = new.resource["resourceType"], (new.subject, new.ours)
         mark = condition or self.marks.put_on(new.resource, new.ours)
         self.marks.seal(new.resource)
-        made_before = await self._made_before(new, mark) if unsure in self.unsure and not condition else None
+        tried = (new.tried or unsure in self.unsure) and not condition
+        made_before = await self._made_before(new, mark) if tried else None
         if made_before is None:
             self.unsure.add(unsure)
             try:
@@ -97,6 +100,14 @@ class Writing:
             raise ChangedThere(ours) from None
         except Conflict:
             return await self._brought_up(resource, ours, there)
+
+    async def delete_if_made(self, ours: str, searches: Mapping[str, str] | None, why: Resource | None) -> None:
+        """Delete what a create of ours made, if it did, whose answer never came."""
+        kind = ours.partition("/")[0]
+        there = await self.find(kind, self.marks.put_on({"resourceType": kind}, ours), searches)
+        if there is not None:
+            _, version = await self._current(there)
+            await self.delete(ours, there, version, why)
 
     async def delete(self, ours: str, there: str, version: str, why: Resource | None) -> None:
         """Delete what we made; done as well when it is gone already. Raise ChangedThere."""
@@ -149,8 +160,12 @@ class Writing:
 
     async def _made_before(self, new: New, mark: str) -> str | None:
         """Look whether a create took effect whose answer was lost; None where it did not, or cannot be looked for."""
-        kind, (name, _, value) = new.resource["resourceType"], mark.partition("=")
-        search = new.searches if self.keys else {name: unquote(value)}
+        return await self.find(new.resource["resourceType"], mark, new.searches)
+
+    async def find(self, kind: str, mark: str, searches: Mapping[str, str] | None) -> str | None:
+        """Return where the one resource is that bears a mark of ours; None where there is not exactly one."""
+        name, _, value = mark.partition("=")
+        search = searches if self.keys else {name: unquote(value)}
         if search is None:
             return None
         found: list[str] = []
