@@ -49,7 +49,8 @@ class HeldThere(msgspec.Struct, array_like=True, frozen=True):
 
     `theirs` is the partner's own reference (`Observation/17`), '' where the partner gives none; `version` is the
     partner's version of it, '' where there are none; `digest` stands for the content that was given. `made`: it is
-    there because we sent it, so it may be removed; what the partner had itself is the partner's.
+    there because we sent it, so it may be removed; what the partner had itself is the partner's. `made` without
+    `theirs`: it was sent, and whether the partner took it was never told.
     The order of fields is the stored form: append only, with a default.
     """
 

@@ -9,6 +9,8 @@ from adapters.fhir_envelope import Reading
 from adapters.fhir_give import Giving
 from adapters.fhir_poll import Asking
 from adapters.fhir_settings import client_of, dialect_of, is_plain_http, problems_of, settings_of
+from adapters.fhir_words import Marks
+from adapters.fhir_write import Writing
 from adapters.partners import Partner
 from adapters.surroundings import Surroundings
 from security.errors import InvalidConfiguration
@@ -24,7 +26,8 @@ class FhirPartner:
             raise InvalidConfiguration([f"{partner.name}: plain http is for a sandbox only"])
         self._http, fhir = client_of(partner, settings, surroundings.clock)
         types = [kind for kind in settings.types if dialect.travels_in(kind)]
-        self._give = Giving(fhir, settings, dialect, surroundings.fhir_base)
+        writing = Writing(fhir, Marks(surroundings.fhir_base), keys=settings.once == "idempotency-key")
+        self._give = Giving(writing, settings, dialect, surroundings.fhir_base)
         self._ask = Asking(fhir, types, settings.base, settings.page, dialect, surroundings.clock)
         self._read = Reading(dialect, frozenset(types), settings.base, surroundings.fhir_base)
 

@@ -7,15 +7,17 @@ newest change that was seen, because more may have happened in that second.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import msgspec
 
 from adapters.base import Message, Polled, Whom
-from adapters.errors import ContentRefused, NotAuthorised, NotThere, OtherPerson, Unintelligible
+from adapters.errors import ContentRefused, NotAuthorised, NotThere, OtherPerson
 from adapters.fhir_envelope import head_of, message_of
+from adapters.fhir_pages import pages
 from adapters.fhir_person import find_by_number
 from adapters.fhir_rest import FhirClient
 from adapters.fhir_words import person_of, pointed_at
@@ -25,34 +27,11 @@ from fhir_profiles.identifiers import NhsNumber
 from fhir_profiles.json import decode
 from security.clock import Clock
 
-MOST_PAGES = 1_000
-"""A server that has more pages for one question goes round in circles."""
-
 ENOUGH = 500
 """After so many messages the engine takes them in before it asks for more."""
 
 _COMPANIONS = frozenset({"Practitioner", "PractitionerRole", "Organization"})
 _MOST_COMPANIONS = 20
-
-
-class _Search(msgspec.Struct, frozen=True):
-    mode: str = "match"
-
-
-class _Entry(msgspec.Struct, frozen=True):
-    resource: msgspec.Raw = msgspec.Raw(b"")
-    search: _Search = _Search()
-
-
-class _Link(msgspec.Struct, frozen=True):
-    relation: str
-    url: str
-
-
-class _Page(msgspec.Struct, frozen=True, rename={"kind": "resourceType"}):
-    kind: str
-    entry: list[_Entry] = []
-    link: list[_Link] = []
 
 
 @dataclass(slots=True)
@@ -95,8 +74,9 @@ class Asking:
         messages = []
         for kind in self.types:
             search = {"_id": reference.partition("/")[2]} if kind == "Patient" else {"patient": reference}
-            async for page in self._pages(kind, search):
-                messages += [await self._message(resource, fetched) for resource in page]
+            async with aclosing(pages(self.fhir, kind, search, self.page)) as received:
+                async for page in received:
+                    messages += [await self._message(resource, fetched) for resource in page]
         return messages
 
     async def _find(self, whom: Whom) -> str:
@@ -121,16 +101,17 @@ class Asking:
         }
         found: list[bytes] = []
         in_order, latest = True, _moment(since)
-        async for page in self._pages(kind, search):
-            for resource in page:
-                found.append(resource)
-                moment = _moment(head_of(resource).last_updated)
-                if moment is not None:
-                    in_order = in_order and (latest is None or moment >= latest)
-                    latest = moment if latest is None else max(latest, moment)
-            newest = self._second(latest)
-            if in_order and len(found) >= ENOUGH and newest > since:
-                return found, newest, True
+        async with aclosing(pages(self.fhir, kind, search, self.page)) as received:
+            async for page in received:
+                for resource in page:
+                    found.append(resource)
+                    moment = _moment(head_of(resource).last_updated)
+                    if moment is not None:
+                        in_order = in_order and (latest is None or moment >= latest)
+                        latest = moment if latest is None else max(latest, moment)
+                newest = self._second(latest)
+                if in_order and len(found) >= ENOUGH and newest > since:
+                    return found, newest, True
         return found, self._second(latest), False
 
     def _second(self, moment: datetime | None) -> str:
@@ -138,22 +119,6 @@ class Asking:
         if moment is None:
             return ""
         return min(moment, self.clock()).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    async def _pages(self, kind: str, search: dict[str, str]) -> AsyncIterator[list[bytes]]:
-        """Yield the resources of each page, as they came."""
-        size = {"_count": str(self.page)} if self.page else {}
-        page = _page(await self.fhir.search_page(kind, {**search, **size}))
-        seen: set[str] = set()
-        for _ in range(MOST_PAGES):
-            yield [bytes(entry.resource) for entry in page.entry if entry.search.mode == "match" and entry.resource]
-            url = next((link.url for link in page.link if link.relation == "next"), "")
-            if not url:
-                return
-            if url in seen:
-                raise Unintelligible("the pages of an answer go round in a circle")
-            seen.add(url)
-            page = _page(await self.fhir.next_page(url))
-        raise Unintelligible("an answer has more pages than there can be")
 
     async def _message(self, received: bytes, fetched: _Fetched) -> Message:
         """Fetch what belongs to a resource, and put it all into a message."""
@@ -184,16 +149,6 @@ class Asking:
             except (NotThere, NotAuthorised, ContentRefused):
                 fetched.resources[reference] = None
         return fetched.resources[reference]
-
-
-def _page(received: bytes) -> _Page:
-    try:
-        page = msgspec.json.decode(received, type=_Page)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise Unintelligible("the answer to a search is not whole, or not a Bundle") from None
-    if page.kind != "Bundle":
-        raise Unintelligible("the answer to a search is not a Bundle")
-    return page
 
 
 def _is_companion(reference: str) -> bool:

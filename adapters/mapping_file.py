@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters import mapping_paths
+from adapters.mapping_codes import CodeRule, Word
 from adapters.mapping_paths import Path
 from adapters.mapping_rules import (
     Code,
-    CodeRule,
     Conditional,
     ConstantRule,
     DropRule,
@@ -24,7 +24,6 @@ from adapters.mapping_rules import (
     Rule,
     Ways,
     When,
-    Word,
 )
 from fhir_profiles.elements import Element, is_resource_type
 

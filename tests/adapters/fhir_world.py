@@ -94,6 +94,11 @@ class Ledger:
             notes=notes,
         )
 
+    def intend(self, parcel: Parcel) -> None:
+        """Remember what is about to be sent, so that it can be removed though its confirmation never comes."""
+        for one in parcel.puts:
+            self.held.setdefault(one.reference, HeldThere("", "", b""))
+
     async def give(self, partner: FhirPartner, parcel: Parcel) -> list[Receipt]:
         """Let the partner carry a parcel, and remember what it confirms as it confirms it."""
         receipts = []

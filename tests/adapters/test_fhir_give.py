@@ -269,6 +269,24 @@ async def test_a_removal_is_confirmed_and_never_touches_what_was_theirs(server: 
     assert "may be shared" in delete.headers["x-provenance"]
 
 
+@pytest.mark.parametrize("once", ["if-none-exist", "idempotency-key"])
+async def test_what_was_made_by_a_create_without_an_answer_can_be_taken_back(server: SmallServer, once: str) -> None:
+    server.add(theirs_patient())
+    kept = server.add(observation("Of their own", subject={"reference": "Patient/t1"}))
+    server.after.append(("POST /fhir/Observation", cut))
+    ledger = Ledger()
+    async with speaking_to(server.base, once=once) as partner:
+        parcel = ledger.parcel(observation())
+        ledger.intend(parcel)
+        with pytest.raises(Unintelligible):
+            await ledger.give(partner, parcel)
+    assert len(server.of("Observation")) == 2
+    async with speaking_to(server.base, once=once) as partner:
+        await ledger.give(partner, ledger.parcel(gone=("Observation/o1",), patient=None))
+    assert server.of("Observation") == [server.current(kept)]
+    assert "Observation/o1" not in ledger.held
+
+
 async def test_a_server_without_versions_is_updated_without_naming_one(server: SmallServer) -> None:
     server.add(theirs_patient())
     there = server.add(observation("First"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters import fhir_poll
+from adapters import fhir_pages, fhir_poll
 from adapters.base import Polled, Untranslatable, Whom
 from adapters.errors import NotAuthorised, OtherPerson, Overloaded, Unintelligible
 from adapters.fhir_partner import FhirPartner
@@ -203,7 +203,7 @@ def page(next_url: str) -> Reply:
 async def test_pages_that_lead_elsewhere_or_never_end_are_not_followed(
     server: SmallServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fhir_poll, "MOST_PAGES", 5)
+    monkeypatch.setattr(fhir_pages, "MOST_PAGES", 5)
     async with speaking_to(server.base) as partner:
         for elsewhere in ("https://elsewhere.example/fhir/Observation?page=2", f"{server.base}.example/x", "/fhir/x"):
             server.before = [("POST /fhir/Observation/_search", page(elsewhere))]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+HOW_TO_GET = "the FHIR server of npm is not here: it needs node, and `make setup` for its package"
 _SERVER = Path(__file__).parent / "fhir-router" / "server.mjs"
 _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 

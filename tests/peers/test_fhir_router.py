@@ -14,9 +14,9 @@ import adapters
 from adapters.base import Whom
 from adapters.errors import ChangedThere, OtherPerson, PersonUnknown
 from tests.adapters.fhir_world import Json, Ledger, observation, patient, speaking_to
-from tests.peers.fhir_router import fhir_router
+from tests.peers.fhir_router import HOW_TO_GET, available, fhir_router
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.skipif(not available(), reason=HOW_TO_GET)]
 
 OID = "urn:oid:2.16.840.1.113883.2.1.4.1"
 MAPPINGS = Path(adapters.__path__[0]) / "mappings"
