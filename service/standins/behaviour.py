@@ -54,10 +54,11 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Behaviour:
-    """The command in force."""
+    """The command in force. `holding`: a request is held back now."""
 
     def __init__(self) -> None:
         self.said = Said(Word.OK)
+        self.holding = False
         self._left = 0
         self._turn = -1
 

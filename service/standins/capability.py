@@ -17,7 +17,7 @@ _INTERACTIONS = (
     "create",
     "search-type",
 )
-_KINDS = {"_id": "token", "_lastUpdated": "date", "identifier": "token", "code": "token"}
+_KINDS = {"_id": "token", "_lastUpdated": "date", "identifier": "token", "code": "token", "_tag": "token"}
 _SMART = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 _URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 

@@ -3,7 +3,7 @@
     POST /say       a command (`service.standins.behaviour.Said`) as JSON
     POST /clock     {"ahead": seconds}: be this far ahead of the machine's time
     POST /tokens    end every token that was given
-    GET  /state     the command in force
+    GET  /state     the command in force, and whether a request is held back
 
 Only for this machine; a JSON content type is asked for, which no foreign page in a browser can send unasked.
 """
@@ -91,7 +91,7 @@ async def _json(request: Request) -> bytes:
 
 
 def _state(behaviour: Behaviour) -> Response:
-    return JSONResponse(msgspec.to_builtins(behaviour.said))
+    return JSONResponse({**msgspec.to_builtins(behaviour.said), "held": behaviour.holding})
 
 
 def _no(text: str) -> Response:

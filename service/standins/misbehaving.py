@@ -62,16 +62,19 @@ class Misbehaving:
     async def _reordered(self, said: Said, scope: Scope, receive: Receive, send: Send) -> None:
         if self._held is not None:
             go, self._held = self._held, None
+            self._behaviour.holding = False
             try:
                 await self._app(scope, receive, send)
             finally:
                 go.set()
             return
         mine = self._held = asyncio.Event()
+        self._behaviour.holding = True
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(mine.wait(), seconds_of(said))
         if self._held is mine:
             self._held = None
+            self._behaviour.holding = False
         await self._app(scope, receive, send)
 
     async def _wrong(self, said: Said, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -57,6 +58,7 @@ async def standing_in(config: Config) -> AsyncIterator[Addresses]:
     app = Starlette()
     door = Door(Misbehaving(app, parts.behaviour), config.host, config.port)
     page = f"http://{config.host}:{door.port}"
+    doors = [door]
     try:
         routes = _record(parts, page) if config.kind == "record" else _events(parts, page)
         app.router.routes += [*parts.pages.routes(), *counts_routes(parts.ledger), *routes]
@@ -66,15 +68,13 @@ async def standing_in(config: Config) -> AsyncIterator[Addresses]:
 
         told = control_app(parts.behaviour, parts.ledger, parts.moments, reachable, parts.end_tokens)
         control = Door(told, "127.0.0.1", config.control_port)
-        try:
-            await door.open()
-            await control.open()
-            wire = f"{page}/fhir" if config.kind == "record" else f"{page}/events"
-            yield Addresses(page, wire, f"http://127.0.0.1:{control.port}")
-        finally:
-            await control.close()
+        doors.append(control)
+        await door.open()
+        await control.open()
+        wire = f"{page}/fhir" if config.kind == "record" else f"{page}/events"
+        yield Addresses(page, wire, f"http://127.0.0.1:{control.port}")
     finally:
-        await door.close()
+        await asyncio.gather(*(one.close() for one in doors))
         parts.close()
 
 

@@ -17,7 +17,7 @@ from service.standins.outcomes import Refusal
 from service.standins.shelf import Shelf, Version
 
 Pairs = Sequence[tuple[str, str]]
-PARAMETERS = ("_id", "_lastUpdated", "_sort", "_count", "identifier", "patient", "subject", "code")
+PARAMETERS = ("_id", "_lastUpdated", "_sort", "_count", "_tag", "identifier", "patient", "subject", "code")
 """What may be asked with."""
 
 _SORTS = frozenset({"_lastUpdated", "-_lastUpdated"})
@@ -99,8 +99,8 @@ class Searching:
             person = value if value.startswith("Patient/") else f"Patient/{value}"
             pointing = self._shelf.pointing_at(person)
             return (one for one in hits if one.reference in pointing)
-        if name == "code":
-            return (one for one in hits if _coded(one.resource or {}, value))
+        if name in ("code", "_tag"):
+            return (one for one in hits if _coded(one.resource or {}, name, value))
         raise Refusal(400, "not-supported", "This search parameter is not known here.", "search")
 
 
@@ -135,10 +135,10 @@ def _by_time(hits: Iterable[Version], value: str) -> Iterable[Version]:
     return (one for one in hits if fits(one))
 
 
-def _coded(resource: dict[str, Any], value: str) -> bool:
+def _coded(resource: dict[str, Any], name: str, value: str) -> bool:
     system, bar, code = value.rpartition("|")
-    concept = resource.get("code")
-    for one in concept.get("coding", ()) if isinstance(concept, dict) else ():
+    holder, member = (resource.get("meta"), "tag") if name == "_tag" else (resource.get("code"), "coding")
+    for one in holder.get(member, ()) if isinstance(holder, dict) else ():
         if one.get("code") == code and (not bar or one.get("system") == system):
             return True
     return False

@@ -12,7 +12,6 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 _ALGORITHMS = ["ES256", "ES384", "RS256", "RS384", "PS256"]
-_MEMBERS = frozenset({"alg", "kid", "typ", "cty", "iat", "url"})
 _AGE_SECONDS = 300
 
 
@@ -36,8 +35,6 @@ class Signatures:
                 self._keys = _read(_content(self._file)) if self._file is not None else self._keys
             if not isinstance(header.get("kid"), str) or header["kid"] not in self._ids():
                 return "The signature names no key of the sender (kid)."
-            if header.keys() - _MEMBERS:
-                return "The signature's header has members that are not understood."
             jws.deserialize_compact(whole.encode(), self._keys, registry=registry)
         except (JoseError, ValueError, UnicodeError):
             return "The signature is not one over this body."
