@@ -156,7 +156,6 @@ def _begun(config: Config) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "service.standins"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is ours to hear, and then we end them
     )
     assert process.stdin is not None
@@ -169,11 +168,18 @@ def _begun(config: Config) -> subprocess.Popen[bytes]:
 def _answering(name: str, process: subprocess.Popen[bytes]) -> StandIn:
     """Wait until a stand-in says where it is; raise _DidNotStartError with why it does not."""
     assert process.stdout is not None
-    assert process.stderr is not None
-    if line := process.stdout.readline():
+    line = process.stdout.readline()
+    try:
         return StandIn(name, _TITLES[name], msgspec.json.decode(line, type=Addresses), process)
-    told = process.stderr.read().decode(errors="replace").strip().splitlines()
-    raise _DidNotStartError(told[-1].partition(": ")[2] if told else "it ended at once")
+    except msgspec.DecodeError:
+        raise _DidNotStartError(_problem(line)) from None
+
+
+def _problem(line: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(line)["problem"])
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return "it ended at once"
 
 
 class _DidNotStartError(Exception):
@@ -188,7 +194,7 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    for pipe in (process.stdin, process.stdout, process.stderr):
+    for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
 

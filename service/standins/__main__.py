@@ -1,6 +1,6 @@
 """`python -m service.standins [FILE]`: run one stand-in, as FILE or the first line of standard input describes it.
 
-It says where it is in one line of JSON, and ends with SIGTERM; without FILE also when its standard input ends, so that
+It says where it is, or `problem`: why it is not, in one line of JSON, and ends with SIGTERM; without FILE also when its standard input ends, so that
 it never outlives whoever started it. Ctrl-C is for that one to hear. Exit code 3: a port is taken.
 """
 
@@ -53,7 +53,7 @@ def main() -> int:
     try:
         asyncio.run(_run(config, follow_input=file is None))
     except OSError as error:
-        sys.stderr.write(f"{config.name}: {error.strerror or error}\n")
+        sys.stdout.write(msgspec.json.encode({"problem": error.strerror or str(error)}).decode() + "\n")
         return PORT_TAKEN if error.errno == errno.EADDRINUSE else 1
     return 0
 

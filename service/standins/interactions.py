@@ -19,7 +19,7 @@ from service.standins import headers
 from service.standins.capability import capability
 from service.standins.config import Config
 from service.standins.contents import Contents
-from service.standins.decisions import words_of
+from service.standins.decisions import name_of, words_of
 from service.standins.ledger import Ledger
 from service.standins.moments import Moments, instant
 from service.standins.outcomes import Handler, Refusal, fhir, guarded, outcome
@@ -129,7 +129,7 @@ class Interactions:
             return fhir(None, 204)
         self._current(kind, name, expected)
         if self._shelf.pointing_at(held.reference) - {held.reference}:
-            raise Refusal(409, "conflict", "Other resources point at this one.", "references")
+            raise Refusal(409, "conflict", "Other resources point at this one.")
         version = self._shelf.delete(kind, name)
         self._happened("delete", version)
         return fhir(None, 204, {"ETag": f'W/"{version.number}"'})
@@ -197,10 +197,10 @@ class Interactions:
         return held
 
     def _happened(self, what: str, version: Version) -> None:
-        before = version.resource
-        if before is None:
-            before = self._shelf.versions(version.kind, version.id)[-2].resource
-        self._ledger.effect(what, version.reference, version.number, words_of(before or {}))
+        told = version.resource or self._shelf.versions(version.kind, version.id)[-2].resource or {}
+        person = self._shelf.resource(self._contents.person_of(told) or "") if version.kind != "Patient" else None
+        about = name_of(person) if person else ""
+        self._ledger.effect(what, version.reference, version.number, words_of(told), about)
 
     def _told(self, version: Version, status: int, wanted: str) -> Response:
         assert version.resource is not None

@@ -1,6 +1,6 @@
 """What a stand-in was sent: each effect, counted exactly, and each request that broke a rule. Nothing of a person.
 
-`Effect.words` are for the page alone and are not in what `counted` returns.
+`Effect.words` and `about` are for the page alone and are not in what `counted` returns.
 """
 
 from __future__ import annotations
@@ -29,13 +29,14 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """Something that changed here. `ours`: it was changed on this page, not over the wire."""
+    """Something that changed here. `about` is the name of a person; `ours`: it was changed here, not over the wire."""
 
     at: str
     what: str
     reference: str
     version: int
     words: str
+    about: str = ""
     ours: bool = False
 
 
@@ -67,9 +68,11 @@ class Ledger:
         """Count a request that had its effect already, and was answered as the first time."""
         self._repeated += 1
 
-    def effect(self, what: str, reference: str, version: int, words: str = "", *, ours: bool = False) -> None:
-        """Count an effect (`create`, `update`, `delete`, `event`) on a resource or subject."""
-        self.newest.appendleft(Effect(instant(self._now()), what, reference, version, words, ours))
+    def effect(
+        self, what: str, reference: str, version: int, words: str, about: str = "", *, ours: bool = False
+    ) -> None:
+        """Count an effect (`create`, `update`, `delete`) on a resource."""
+        self.newest.appendleft(Effect(instant(self._now()), what, reference, version, words, about, ours))
         if ours:
             self._here[what] += 1
         else:

@@ -11,7 +11,7 @@ from typing import Any
 from fhir_profiles.canonical import structure_definition
 from fhir_profiles.identifiers import ODS_SYSTEM, SDS_USER_SYSTEM
 from fhir_profiles.terminology import FOR_CPR, NOT_FOR_CPR, SNOMED, display_of
-from service.standins.decisions import CPR, ENDS, PLACE_OF_DEATH, RANK, is_coded, words_of
+from service.standins.decisions import CPR, ENDS, PLACE_OF_DEATH, RANK, is_coded, name_of, words_of
 from service.standins.ledger import Ledger
 from service.standins.shelf import Shelf, Version
 
@@ -122,7 +122,10 @@ class Nurse:
         return self._kept("create", self._shelf.create({"resourceType": kind, **content})).reference
 
     def _kept(self, what: str, version: Version) -> Version:
-        self._ledger.effect(what, version.reference, version.number, words_of(version.resource or {}), ours=True)
+        resource = version.resource or {}
+        person = self._shelf.resource(resource.get("subject", {}).get("reference", ""))
+        about = name_of(person) if person else ""
+        self._ledger.effect(what, version.reference, version.number, words_of(resource), about, ours=True)
         return version
 
 

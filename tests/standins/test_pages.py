@@ -130,7 +130,7 @@ def test_a_page_follows_only_when_it_is_asked_to(browser: Browser) -> None:
         assert page.get_by_text("loads itself again every 2 seconds").is_visible()
         assert _send(addresses, cpr("Patient/g1")).status_code == 201
         page.get_by_text("Nothing has arrived yet").wait_for(state="detached")
-        assert "CPR: not for CPR" in page.locator("#arrived ~ ol").inner_text()
+        assert "Ada Testley, CPR: not for CPR" in page.locator("#arrived ~ ol").inner_text()
         page.get_by_role("link", name="Stop").click()
         assert page.get_by_role("link", name="Follow").is_visible()
         assert "refresh" not in httpx.get(addresses.page).headers

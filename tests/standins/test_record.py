@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from fhir_profiles.validation import validate
@@ -72,6 +73,19 @@ async def test_a_conditional_create_by_tag_for_types_without_identifier(practice
     assert [(await practice.create(resource, condition)).status_code for _ in range(2)] == [201, 200]
 
 
+async def test_of_many_at_once_one_has_the_effect(practice: FarEnd) -> None:
+    own = {"system": "https://example.org/ours", "value": "17"}
+    resource = cpr(await practice.ada(), identifier=[own])
+    condition = {"If-None-Exist": f"identifier={own['system']}|{own['value']}"}
+    answers = await asyncio.gather(*(practice.create(resource, condition) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    kept = answers[0].json()
+    path, match = f"/Observation/{kept['id']}", {"If-Match": 'W/"1"'}
+    answers = await asyncio.gather(*(practice.send("PUT", path, kept, match) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
+    assert (await practice.effects())["counts"] == {"create": 1, "update": 1}
+
+
 async def test_an_idempotency_key_happens_once(practice: FarEnd) -> None:
     ada = await practice.ada()
     key = {"Idempotency-Key": '"parcel-0001"'}
@@ -107,6 +121,7 @@ async def test_what_others_point_at_is_not_deleted(practice: FarEnd) -> None:
     ada = await practice.ada()
     made = (await practice.create(cpr(ada))).json()
     assert (await practice.send("DELETE", f"/{ada}")).status_code == 409
+    assert await practice.rules_broken() == [], "what points at it may be the practice's own"
     await practice.send("DELETE", f"/Observation/{made['id']}")
     assert (await practice.send("DELETE", f"/{ada}")).status_code == 204
 
