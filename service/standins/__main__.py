@@ -1,7 +1,8 @@
 """`python -m service.standins [FILE]`: run one stand-in, as FILE or the first line of standard input describes it.
 
-It says where it is, or `problem`: why it is not, in one line of JSON, and ends with SIGTERM; without FILE also when its standard input ends, so that
-it never outlives whoever started it. Ctrl-C is for that one to hear. Exit code 3: a port is taken.
+It says where it is, or as `problem` why it is nowhere, in one line of JSON. It ends with SIGTERM; without FILE also
+when its standard input ends, so that it never outlives whoever started it. Ctrl-C is for that one to hear. Exit code 3:
+a port is taken.
 """
 
 from __future__ import annotations

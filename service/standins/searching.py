@@ -35,7 +35,7 @@ class Searching:
 
     def found(self, kind: str, pairs: Pairs) -> list[Version]:
         """Return what fits, oldest change first unless it was asked otherwise; refuse what cannot be asked (400)."""
-        hits: Iterable[Version] = self._shelf.all(kind)
+        hits: Iterable[Version] = self._candidates(kind, pairs)
         descending = False
         for name, value in pairs:
             if name == "_count":
@@ -46,7 +46,7 @@ class Searching:
                 descending = value.startswith("-")
                 continue
             hits = list(self._narrowed(hits, kind, name, value))
-        ordered = list(hits)
+        ordered = sorted(hits, key=lambda one: one.at)
         return ordered[::-1] if descending else ordered
 
     def answer(self, kind: str, pairs: Pairs) -> dict[str, Any]:
@@ -83,6 +83,17 @@ class Searching:
             ]
         return bundle
 
+    def _candidates(self, kind: str, pairs: Pairs) -> Iterable[Version]:
+        """Return what an index says may fit, so that one among ten thousand is found at once; or all."""
+        for name, value in pairs:
+            if name == "identifier":
+                system, _, text = value.rpartition("|")
+                return self._shelf.named(kind, system, text)
+            if name in ("patient", "subject"):
+                found = (self._shelf.at(reference) for reference in self._shelf.pointing_at(_person(value)))
+                return [one for one in found if one is not None and one.kind == kind]
+        return self._shelf.all(kind)
+
     def _narrowed(self, hits: Iterable[Version], kind: str, name: str, value: str) -> Iterable[Version]:
         if name == "_id":
             wanted = set(value.split(","))
@@ -96,8 +107,7 @@ class Searching:
             names = {one.id for one in self._shelf.named(kind, system, text)}
             return (one for one in hits if one.id in names)
         if name in ("patient", "subject") and kind != "Patient":
-            person = value if value.startswith("Patient/") else f"Patient/{value}"
-            pointing = self._shelf.pointing_at(person)
+            pointing = self._shelf.pointing_at(_person(value))
             return (one for one in hits if one.reference in pointing)
         if name in ("code", "_tag"):
             return (one for one in hits if _coded(one.resource or {}, name, value))
@@ -110,6 +120,10 @@ def no_number_in_address(pairs: Pairs) -> None:
         raise Refusal(
             400, "security", "An NHS number never travels in an address: search by POST.", "number-in-address"
         )
+
+
+def _person(value: str) -> str:
+    return value if value.startswith("Patient/") else f"Patient/{value}"
 
 
 def _count(pairs: Pairs) -> int:

@@ -74,10 +74,14 @@ class Shelf:
         versions = self._held.get((kind, name))
         return versions[-1] if versions else None
 
+    def at(self, reference: str) -> Version | None:
+        """Return the newest version of what `Type/id` names."""
+        kind, _, name = reference.partition("/")
+        return self.current(kind, name)
+
     def resource(self, reference: str) -> Json | None:
         """Return the resource that `Type/id` names now."""
-        kind, _, name = reference.partition("/")
-        version = self.current(kind, name)
+        version = self.at(reference)
         return version.resource if version else None
 
     def versions(self, kind: str, name: str) -> list[Version]:
