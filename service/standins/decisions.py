@@ -24,6 +24,15 @@ _GONE = frozenset({"entered-in-error", "cancelled", "revoked", "stopped", "inact
 _TITLES = {CPR: "CPR", PLACE_OF_DEATH: "Preferred place of death", PLACE_OF_CARE: "Preferred place of care"}
 _CPR_WORDS = {FOR_CPR: "for CPR", NOT_FOR_CPR: "not for CPR"}
 _SHOWN = ("Observation", "CarePlan", "MedicationRequest", "AllergyIntolerance", "Condition", "Consent", "Flag")
+_KINDS = {
+    "AllergyIntolerance": "Allergy",
+    "CareTeam": "Care team",
+    "MedicationAdministration": "Medicine given",
+    "MedicationDispense": "Medicine dispensed",
+    "MedicationRequest": "Medicine",
+    "MedicationStatement": "Medicine taken",
+    "RelatedPerson": "Somebody close",
+}
 _ORDER = {title: place for place, title in enumerate(_TITLES.values())}
 
 
@@ -94,18 +103,19 @@ def _title(resource: Json) -> str:
     for coding, title in _TITLES.items():
         if is_coded(resource, coding):
             return title
-    words = _text(resource.get("code") or (resource.get("category") or [None])[0])
+    category = resource.get("category")
+    words = _text(resource.get("code") or (category[0] if isinstance(category, list) and category else category))
     kind: str = resource["resourceType"]
     if kind in ("Observation", "CarePlan", "Consent") and words:
         return words
-    return {"MedicationRequest": "Medicine", "AllergyIntolerance": "Allergy"}.get(kind, kind)
+    return _KINDS.get(kind, kind)
 
 
 def _value(resource: Json) -> str:
     kind = resource["resourceType"]
     if kind == "CarePlan":
         return str(resource.get("description", ""))
-    if kind == "MedicationRequest":
+    if kind in ("MedicationRequest", "MedicationStatement", "MedicationDispense", "MedicationAdministration"):
         return _text(resource.get("medicationCodeableConcept"))
     if kind in ("AllergyIntolerance", "Condition", "Flag"):
         return _text(resource.get("code"))
