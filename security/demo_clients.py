@@ -6,7 +6,7 @@ Made once per home folder: `clients.json` and `demo-keys/NAME.jwk` (mode 0600). 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,6 +120,20 @@ DEMO_CLIENTS: Mapping[str, DemoClient] = {
         DemoClient(
             "demo-directory", "Example directory", "ZZDIR1", (Role.SYSTEM,), (_ALL, DIRECTORY_WRITE), None, "P-256"
         ),
+        # The stand-in partners act here with nobody named, apart from the systems that clinicians sign in through:
+        # what a clinician writes is a change for their own partner system too.
+        DemoClient("demo-gp-partner", "Example GP partner", "ZZGP01", (Role.GP, Role.SYSTEM), (_ALL,), None),
+        DemoClient(
+            "demo-hospice-partner", "Example hospice partner", "ZZHSP1", (Role.HOSPICE, Role.SYSTEM), (_ALL,), None
+        ),
+        DemoClient(
+            "demo-ambulance-partner",
+            "Example ambulance partner",
+            "ZZAMB1",
+            (Role.AMBULANCE, Role.SYSTEM),
+            (_READ,),
+            None,
+        ),
         DemoClient(
             "demo-privacy-officer",
             "Example privacy office",
@@ -147,16 +161,28 @@ def make_demo_clients(home: Path) -> ClientRegistry:
 
     Raises KeysRefused when keys are there already; nothing is ever overwritten.
     """
+    registry = ClientRegistry(path=home / "clients.json")
+    _make(home, registry, DEMO_CLIENTS.values())
+    registry.save()
+    return registry
+
+
+def add_missing_demo_clients(home: Path, registry: ClientRegistry) -> None:
+    """Make and save the demo clients that a home of an older release does not have; those that it has stay."""
+    missing = [demo for demo in DEMO_CLIENTS.values() if registry.get(demo.name) is None]
+    if missing:
+        _make(home, registry, missing)
+        registry.save()
+
+
+def _make(home: Path, registry: ClientRegistry, clients: Iterable[DemoClient]) -> None:
     folder = home / KEY_FOLDER
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    registry = ClientRegistry(path=home / "clients.json")
-    for demo in DEMO_CLIENTS.values():
+    for demo in clients:
         algorithm = "ES384" if demo.curve == "P-384" else "ES256"
         key = ECKey.generate_key(demo.curve, {"use": "sig", "alg": algorithm, "kid": f"{demo.name}-1"})
         create_private(folder / f"{demo.name}.jwk", json.dumps(key.as_dict(private=True)).encode())
         registry.add(_registered(demo, key))
-    registry.save()
-    return registry
 
 
 def private_key(home: Path, name: str) -> ECKey:

@@ -112,6 +112,11 @@ SETTINGS = (
         "where heads are sent as well: `udp://host:port`, `tcp://host:port` or a socket such as `/dev/log`; empty: "
         "nowhere",
     ),
+    Setting(
+        "EPACCS_STANDINS_PORT",
+        "8101",
+        "first of the three ports of the stand-in partners (demo and sandbox); their control endpoints are ten above",
+    ),
     Setting("EPACCS_LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
 )
 
@@ -146,6 +151,7 @@ class Settings:
     heads_file: Path
     heads_minutes: int
     syslog: str
+    standins_port: int
     log_level: str
 
     @property
@@ -193,6 +199,7 @@ class Settings:
             heads_file=Path(reader.text("EPACCS_HEADS_FILE").replace("<home>", str(home))).absolute(),
             heads_minutes=reader.number("EPACCS_HEADS_MINUTES", 1, 1440),
             syslog=_syslog(reader),
+            standins_port=reader.number("EPACCS_STANDINS_PORT", 1, 65_500),
             log_level=reader.one_of("EPACCS_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )
         _check_store(reader, settings.store, production)

@@ -11,6 +11,7 @@ from service.cli.doors import clock, decide, token
 from service.cli.keys import keys
 from service.cli.load import load
 from service.cli.openapi import openapi
+from service.cli.partners import partners
 from service.cli.serve import demo, serve
 from service.cli.sync import sync
 from service.cli.verify import verify
@@ -22,5 +23,8 @@ def main() -> None:
     """Run and look after the shared palliative care record."""
 
 
-for command in (serve, demo, keys, token, crew_link, load, clock, decide, verify, backup, restore, sync, openapi):
+for command in (
+    *(serve, demo, keys, token, crew_link, load, clock, decide, verify, backup, restore),
+    *(sync, partners, openapi),
+):
     main.add_command(command)

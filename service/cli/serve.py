@@ -7,6 +7,7 @@ import contextlib
 import os
 import resource
 import shlex
+from functools import partial
 from pathlib import Path
 
 import click
@@ -22,7 +23,9 @@ from service import logs
 from service.app import Subscribing, create_app
 from service.cli.acting import acting_as
 from service.cli.common import furnish, plain_errors, read_settings
+from service.cli.partners import pages_of, watch
 from service.cli.server import server_of
+from service.cli.standins import PARTNER_FOLDER, StandIn, standing_ins
 from service.cli.workers import serve_with
 from service.opening import open_store
 from service.people.demo import DemoPerson, demo_people
@@ -54,8 +57,12 @@ def demo(port: int | None) -> None:
     settings = read_settings(**({} if port is None else {"EPACCS_PORT": str(port)}))
     furnish(settings)
     logs.configure("WARNING")
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_demo(settings))
+    folder = settings.home / PARTNER_FOLDER
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        standing_ins(settings, folder, partial(click.echo, err=True)) as started,
+    ):
+        asyncio.run(_demo(settings, started))
 
 
 def run(settings: Settings, workers: int, subscribing: Subscribing = partners_told) -> None:
@@ -84,7 +91,7 @@ def check_files(settings: Settings) -> None:
     asyncio.run(open_and_close())
 
 
-async def _demo(settings: Settings) -> None:
+async def _demo(settings: Settings, partners: list[StandIn]) -> None:
     server = server_of(create_app(settings), settings)
     serving = asyncio.create_task(server.serve())
     while not server.started:
@@ -95,8 +102,20 @@ async def _demo(settings: Settings) -> None:
     cast = list(demo_people(clock_of(settings)()))
     await _fill(settings, cast)
     await _fill_directory(settings)
-    _explain(settings, cast)
-    await serving
+    _explain(settings, cast, partners)
+    watching = asyncio.create_task(_watch(settings, partners))
+    try:
+        await serving
+    finally:
+        watching.cancel()
+
+
+async def _watch(settings: Settings, partners: list[StandIn]) -> None:
+    """Keep the stand-ins' time; say when one ends by itself, which is no reason to stop the service."""
+    while partners:
+        ended = await watch(partners, clock_of(settings))
+        click.echo(f"{ended.title} ended by itself.", err=True)
+        partners = [one for one in partners if one is not ended]
 
 
 async def _fill(settings: Settings, cast: list[DemoPerson]) -> None:
@@ -125,7 +144,7 @@ async def _fill_directory(settings: Settings) -> None:
                 click.echo(f"{one['name']}: not loaded ({type(error).__name__})", err=True)
 
 
-def _explain(settings: Settings, cast: list[DemoPerson]) -> None:
+def _explain(settings: Settings, cast: list[DemoPerson], partners: list[StandIn]) -> None:
     base, first = settings.base_url, cast[0].nhs_number
     click.echo(
         f"""
@@ -139,6 +158,8 @@ NHS numbers worth trying:"""
     )
     for person in cast:
         click.echo(f"  {person.nhs_number}  {person.name}: {person.look_at}")
+    if partners:
+        click.echo(f"\nStand-in partners, each with a page (docs/sandbox.md):\n{pages_of(partners)}")
     click.echo(
         f"""
 In another terminal, as the control room: open an incident for the ambulance service.

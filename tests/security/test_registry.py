@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OctKey
 
 from fhir_profiles.identifiers import is_nhs_number
-from security.demo_clients import DEMO_CLIENTS, STOCK_PEOPLE, make_demo_clients, private_key
+from security.demo_clients import DEMO_CLIENTS, STOCK_PEOPLE, add_missing_demo_clients, make_demo_clients, private_key
 from security.errors import InvalidConfiguration, KeysRefused, ScopeMissing
 from security.jwks import read_public_keys
 from security.principal import Role
@@ -143,7 +143,7 @@ def test_a_client_id_is_registered_once():
 def test_the_demo_has_every_client_and_keys_that_only_the_owner_may_read(tmp_path):
     registry = make_demo_clients(tmp_path)
     assert {held.client_id for held in registry} == set(DEMO_CLIENTS)
-    assert len(DEMO_CLIENTS) == 11
+    assert len(DEMO_CLIENTS) == 14
     assert list(ClientRegistry.load(tmp_path / "clients.json")) == list(registry)
     for name, demo in DEMO_CLIENTS.items():
         held = registry.get(name)
@@ -157,6 +157,17 @@ def test_the_demo_has_every_client_and_keys_that_only_the_owner_may_read(tmp_pat
         assert held.jwks == {"keys": [public]}
     with pytest.raises(KeysRefused):
         make_demo_clients(tmp_path)
+
+
+def test_a_demo_of_an_older_release_gets_the_clients_that_it_lacks(tmp_path):
+    registry = make_demo_clients(tmp_path)
+    held = {one.client_id: one.jwks for one in registry if one.client_id != "demo-gp-partner"}
+    registry.remove("demo-gp-partner")
+    (tmp_path / "demo-keys" / "demo-gp-partner.jwk").unlink()
+    add_missing_demo_clients(tmp_path, registry)
+    again = {one.client_id: one.jwks for one in ClientRegistry.load(tmp_path / "clients.json")}
+    key = private_key(tmp_path, "demo-gp-partner")
+    assert again == {**held, "demo-gp-partner": {"keys": [key.as_dict(private=False)]}}
 
 
 def test_a_stock_person_exists_for_every_role_but_system():
