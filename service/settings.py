@@ -13,6 +13,8 @@ from dotenv import dotenv_values
 
 PREFIX = "EPACCS_"
 MIB = 1024 * 1024
+PARTNERS = "partners"
+"""The folder under the home folder in which a demo describes its stand-in partners."""
 CONFLICT_INSTRUCTION = (
     "Two or more active decisions disagree. Follow your service's procedure for conflicting decisions and call the "
     "number below."
@@ -74,7 +76,8 @@ SETTINGS = (
     Setting(
         "EPACCS_PARTNERS",
         "",
-        "folder with the descriptions of the partners that changes are sent to and taken from (`*.json`); empty: none",
+        "folder with the descriptions of the partners that changes are sent to and taken from (`*.json`); empty: none, "
+        "or in a demo those that `<home>/partners` describes",
     ),
     Setting("EPACCS_CONFLICT_TEXT", CONFLICT_INSTRUCTION, "what the locality tells a crew when decisions disagree"),
     Setting("EPACCS_RECORD_LIMIT", str(8 * MIB), "largest record in bytes, attachments apart"),
@@ -187,7 +190,7 @@ class Settings:
             issuers=_optional_path(reader.text("EPACCS_ISSUERS")),
             policy=_optional_path(reader.text("EPACCS_POLICY")),
             localities=_optional_path(reader.text("EPACCS_LOCALITIES")),
-            partners=_optional_path(reader.text("EPACCS_PARTNERS").replace("<home>", str(home))),
+            partners=_partners(reader, home, environment),
             conflict_text=reader.text("EPACCS_CONFLICT_TEXT"),
             record_limit=reader.number("EPACCS_RECORD_LIMIT", 64 * 1024, 64 * MIB),
             attachment_limit=reader.number("EPACCS_ATTACHMENT_LIMIT", 64 * 1024, 256 * MIB),
@@ -274,6 +277,13 @@ def _syslog(reader: _Reader) -> str:
     if address and not named and not (parts.scheme == "" and address.startswith("/")):
         reader.problems.append("EPACCS_SYSLOG must be udp://<host>:<port>, tcp://<host>:<port> or a path")
     return address
+
+
+def _partners(reader: _Reader, home: Path, environment: Environment | None) -> Path | None:
+    """Return the folder of partners: in a demo that of the stand-ins, if it is there, as every command should see."""
+    named = _optional_path(reader.text("EPACCS_PARTNERS").replace("<home>", str(home)))
+    described = home / PARTNERS
+    return described if named is None and environment is Environment.DEMO and described.is_dir() else named
 
 
 def _check_store(reader: _Reader, store: str, production: bool) -> None:

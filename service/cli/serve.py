@@ -7,6 +7,7 @@ import contextlib
 import os
 import resource
 import shlex
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -62,7 +63,8 @@ def demo(port: int | None) -> None:
         contextlib.suppress(KeyboardInterrupt),
         standing_ins(settings, folder, partial(click.echo, err=True)) as started,
     ):
-        asyncio.run(_demo(settings, started))
+        told = settings if settings.partners or not started else replace(settings, partners=folder)
+        asyncio.run(_demo(told, started))
 
 
 def run(settings: Settings, workers: int, subscribing: Subscribing = partners_told) -> None:

@@ -30,13 +30,13 @@ from security.localities import load_policies
 from security.registry import ClientRegistry
 from service.opening import issuer_of
 from service.people.demo import demo_people
-from service.settings import Settings
+from service.settings import PARTNERS, Settings
 from service.standins.config import Config, Sender
 from service.standins.run import Addresses
 from service.wiring import clock_of
 
 NAMES = ("gp", "hospice", "ambulance")
-PARTNER_FOLDER = "partners"
+PARTNER_FOLDER = PARTNERS
 SENDER_ID = "shared-record"
 _CONTROL_ABOVE = 10
 _TITLES = {

@@ -134,7 +134,7 @@ class GiveToPartner:
             puts=change.puts,
             removals=change.removals,
             known=state.known,
-            notes=() if record is None else tuple(dict.fromkeys(_noted(put, record) for put in change.puts)),
+            notes=() if record is None else _notes(change, record),
         )
 
     async def _remember(self, lane: bytes, turn: int, receipts: list[Receipt], sequence: int) -> None:
@@ -180,6 +180,12 @@ def _its_own(member: Member, record: OpenRecord | None) -> frozenset[str]:
         return frozenset()
     client = member.client.client_id
     return frozenset(entry.reference for entry in record.entries.values() if entry.author.client == client)
+
+
+def _notes(change: Difference, record: OpenRecord) -> tuple[str, ...]:
+    """Say in plain words what changed; who wrote something is part of that, and no change of its own."""
+    puts = [put for put in change.puts if not record.entries[put.reference].follows]
+    return tuple(dict.fromkeys(_noted(put, record) for put in puts))
 
 
 def _noted(put: Put, record: OpenRecord) -> str:
