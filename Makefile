@@ -9,6 +9,8 @@ BIN    := $(VENV)/bin
 PYTHON := $(BIN)/python
 PIP    := $(PYTHON) -m pip --disable-pip-version-check --quiet
 CODE   := fhir_profiles security adapters service bench tests
+# Tests start the program some two hundred times: without its bytecode kept, every start compiles it again.
+TESTS  := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 
 .PHONY: help
 help: ## this list
@@ -28,7 +30,7 @@ setup: $(VENV)/.product fhir_profiles/definitions_r4/.built ## install everythin
 
 .PHONY: test
 test: setup ## every test but the nightly ones
-	@$(PYTHON) -m pytest -n 2 --dist loadfile
+	@$(TESTS) -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: peers
 peers: ## servers for the tests of the MongoDB store, in build/peers (needs Go 1.24, or a JDK and Maven)
@@ -50,7 +52,7 @@ check: ## lint, then test: what CI runs
 
 .PHONY: nightly
 nightly: setup ## every test, the long harnesses too: 2,000 examples a property, 1,000 kills, a soak (hours)
-	@$(PYTHON) -m pytest -m "nightly or not nightly" --hypothesis-profile=nightly
+	@$(TESTS) -m "nightly or not nightly" --hypothesis-profile=nightly
 
 .PHONY: bench
 bench: setup ## measure against the targets (20 minutes at most; writes docs/benchmarks.md)

@@ -15,6 +15,11 @@ _COLLECTED_AFTER = 20_000
 """New objects between two collections. Sixteen answers that wait for their audit entries hold more than the 700 that
 Python allows, which would then walk them again for nothing."""
 
+_SILENT_SECONDS = 15
+"""How long one of several processes may say nothing before it is ended and started again. One that starts says nothing:
+with the 5 seconds of uvicorn a busy machine ends it each time before it is ready, and never serves. Whether one is dead
+is looked at apart, twice a second."""
+
 
 def server_of(app: FastAPI, settings: Settings) -> uvicorn.Server:
     """Return the server of an application in this process, and settle the memory of the process for it."""
@@ -35,6 +40,7 @@ def config_of(app: FastAPI | Callable[[], FastAPI], settings: Settings, **more: 
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=10,
+        timeout_worker_healthcheck=_SILENT_SECONDS,
         **more,
     )
 

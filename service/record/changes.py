@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import uuid
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -121,8 +120,14 @@ def parse_conditional(reference: str) -> tuple[str, str, str] | None:
 
 def new_ids(count: int) -> list[str]:
     """Return random ids: UUIDs of version 4, drawn together, since each draw asks the system."""
-    drawn = secrets.token_bytes(16 * count)
-    return [str(uuid.UUID(bytes=drawn[at : at + 16], version=4)) for at in range(0, len(drawn), 16)]
+    drawn = secrets.token_hex(16 * count)
+    return [_uuid_4(drawn[at : at + 32]) for at in range(0, len(drawn), 32)]
+
+
+def _uuid_4(drawn: str) -> str:
+    """Return 32 random hexadecimal digits as a UUID of version 4 (RFC 9562); `uuid.UUID` takes four times as long."""
+    variant = "89ab"[int(drawn[16], 16) & 3]
+    return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-{variant}{drawn[17:20]}-{drawn[20:]}"
 
 
 def prepare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from fhir_profiles.issues import Issue, error
@@ -11,6 +12,7 @@ from security.labels import label_problems, splits_decision_group
 from security.principal import RoleWord
 from security.writes import Authorship, WriteVerdict, asks_who, may_write
 from service.plan.context import PlanContext
+from service.plan.decisions import kind_of
 from service.plan.proxies import suspends_proxy
 from service.plan.standing import rivals
 from service.record import consent_rules, directory
@@ -55,7 +57,7 @@ async def check(
     _check_content(changes, after, sections, access.policies.roles)
     _check_authority(access, caller, changes, draft, after, sections)
     _check_seen_whole(caller, changes, draft, decision)
-    _check_decisions(changes, draft, after, decision)
+    _check_decisions(changes, after, decision)
     return sections
 
 
@@ -203,28 +205,23 @@ def _is_masked(change: Change, draft: Draft, entry: Entry, decision: Decision) -
     return any(resource[key] != seen.get(key) for key in resource if key not in ("meta", "text"))
 
 
-def _check_decisions(
-    changes: Sequence[Change], draft: Draft, after: dict[str, Resource], decision: Decision | None
-) -> None:
+def _check_decisions(changes: Sequence[Change], after: dict[str, Resource], decision: Decision | None) -> None:
     """Refuse a second active decision that does not name the first (H3); it is asked of the state before the write.
 
     To a writer from whom the decision group is withheld, a conflict would tell what stands: it is refused first (5.3).
     """
+    kinds = {name: kind for name, resource in after.items() if (kind := kind_of(resource)) is not None}
+    deciding = [change for change in changes if change.reference in kinds]
+    if deciding and decision is not None and not decision.decision_group_open:
+        text = "Decisions of this person are not open to you, so you cannot write one beside them."
+        raise NotAllowedToWrite([error("forbidden", deciding[0].at, text)])
+    how_many = Counter(kinds.values())
+    if all(how_many[kinds[change.reference]] == 1 for change in deciding):
+        return  # most plans have one of a kind, and to read who decided it takes longer than to see that
     context = PlanContext.of(after.values())
-    existing = [
-        item for name in draft.resources() if name in after and (item := context.decision(after[name])) is not None
-    ]
-    written = {change.reference for change in changes}
-    decided = {name: item for name in written if name in after and (item := context.decision(after[name])) is not None}
-    for change in changes:
-        item = decided.get(change.reference)
-        if item is None:
-            continue
-        if decision is not None and not decision.decision_group_open:
-            text = "Decisions of this person are not open to you, so you cannot write one beside them."
-            raise NotAllowedToWrite([error("forbidden", change.at, text)])
-        others = [other for other in existing if other.reference not in written]
-        others += [other for name, other in decided.items() if name != change.reference]
-        found = rivals(item, others)
+    decided = {name: item for name in kinds if (item := context.decision(after[name])) is not None}
+    for change in deciding:
+        others = [other for name, other in decided.items() if name != change.reference]
+        found = rivals(decided[change.reference], others)
         if found:
             raise RivalDecision(change.at, found)

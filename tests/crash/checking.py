@@ -27,6 +27,7 @@ class Checker:
         self._audit = audit
         self._deliveries = deliveries
         self._token = service.token("gp", "ZZGP01")
+        self._seen: set[int] = set()
         self.problems: list[str] = []
 
     def after_a_crash(self) -> None:
@@ -37,17 +38,20 @@ class Checker:
             self._check_person(someone)
         for note in {id(request.note): request.note for request in ledger.fresh if request.note is not None}.values():
             self._check_note(note)
+        self._seen = {id(one) for request in ledger.fresh for one in (request.person, request.note)}
         self._check_audit()
         self._check_deliveries()
         self.problems += ledger.surprises
         ledger.fresh.clear()
 
     def everything(self) -> None:
-        """Check everybody of this home."""
+        """Check everybody of this home but those whom `after_a_crash` has just checked."""
         for someone in self._ledger.plans:
-            self._check_person(someone)
+            if id(someone) not in self._seen:
+                self._check_person(someone)
         for note in self._ledger.notes:
-            self._check_note(note)
+            if id(note) not in self._seen:
+                self._check_note(note)
 
     def _settle(self) -> None:
         """Find out about each open write, compare with its audit, and send it again."""

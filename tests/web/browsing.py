@@ -86,6 +86,12 @@ def keep(page: Page, name: str, *, whole: bool = False) -> Path:
     return path
 
 
+def keep_size(page: Page, name: str, size: str, scheme: str, *, whole: bool = False) -> None:
+    """Keep a screenshot of a page in one of several sizes; by night that of a phone alone, for night moves nothing."""
+    if scheme == "light" or size == "phone":
+        keep(page, f"{name}-{size}-{scheme}", whole=whole)
+
+
 def scrolls(page: Page) -> bool:
     """Say whether the page is higher or wider than the screen."""
     script = (

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 from service.record.alerts import AlertKind
 from tests.journeys.people import admitted, crew, gp, sharing
 from tests.running import Running, running
-from tests.web.browsing import DESKTOP, PHONE, TABLET, keep, sign_in, small_targets, violations, visiting
+from tests.web.browsing import DESKTOP, PHONE, TABLET, keep_size, sign_in, small_targets, violations, visiting
 from tests.web.officers import broken_glass, new, raised
 
 SIZES = {"phone": PHONE, "tablet": TABLET, "desktop": DESKTOP}
@@ -35,10 +35,10 @@ def elowen(browser: Browser, service: Running, scheme: str, path: str = "/privac
 
 
 def looked_at(page: Page, name: str, scheme: str) -> None:
-    """Keep pictures of a page in every size, and check what must hold of it."""
+    """Keep pictures of a page, and check what must hold of it in every size."""
     for size, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
-        keep(page, f"privacy-{name}-{size}-{scheme}", whole=True)
+        keep_size(page, f"privacy-{name}", size, scheme, whole=True)
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (name, size)
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     assert violations(page) == []

@@ -14,6 +14,7 @@ from tests.web.browsing import (
     TABLET,
     crew_link,
     keep,
+    keep_size,
     scrolls,
     sign_in,
     small_targets,
@@ -55,7 +56,7 @@ def test_an_answer_on_every_screen_by_day_and_by_night(
         sign_in(page, links[case.name])
         for size, (width, height) in SIZES.items():
             page.set_viewport_size({"width": width, "height": height})
-            keep(page, f"{case.name}-{size}-{scheme}")
+            keep_size(page, case.name, size, scheme)
             if size == "phone" and case.fits:
                 assert not scrolls(page)
             assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
@@ -203,7 +204,7 @@ def test_when_the_service_cannot_answer_on_every_screen_by_day_and_by_night(
             assert "Do not infer that there is no plan" in page.locator("main").inner_text()
             for size, (width, height) in SIZES.items():
                 page.set_viewport_size({"width": width, "height": height})
-                keep(page, f"unreachable-{size}-{scheme}")
+                keep_size(page, "unreachable", size, scheme)
                 assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
                 again = page.get_by_role("link", name="Try again").bounding_box()
                 assert again is not None
