@@ -21,7 +21,7 @@ from service.plan.lines import SummaryLine, plan_lines
 from service.plan.narrative import with_narrative
 from service.plan.summary import Wording, sections
 from service.record.derive import Resource, urgent_entries
-from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Line, Named, Ready, Urgent
+from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Line, Ready, Urgent
 from service.record.masked import MaskedSlice
 from service.record.pointers import targets_of, without
 from service.record.slices import join_parts, laid_out, without_large
@@ -205,14 +205,16 @@ def _placed(said: SummaryLine, entries: Mapping[str, Entry]) -> Line:
     return Line(section, max((tier, *(one.tier for one in people if not one.deleted))), said)
 
 
-def _named(lines: Iterable[SummaryLine], entries: Mapping[str, Entry], requires: int) -> Iterable[Named]:
+def _named(
+    lines: Iterable[SummaryLine], entries: Mapping[str, Entry], requires: int
+) -> Iterable[tuple[str, bytes, bytes]]:
     for reference in sorted({name for line in lines for name in line.names}):
         entry = entries.get(reference)
         if entry is None or entry.type == "Patient":
             continue
         needs, grants = _cells(entry.needs), _cells(entry.grants)
         if needs & ~requires or not grants & requires:
-            yield Named(reference, cells.pack(needs), cells.pack(grants))
+            yield reference, cells.pack(needs), cells.pack(grants)
 
 
 def _cells(stored: Iterable[tuple[int, int]]) -> int:
