@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from fhir_profiles.sections import TIER, Section, Tier
+from security import cells
 from security.access_policy import AccessPolicy
 from security.access_request import (
     AccessRequest,
@@ -29,6 +30,7 @@ from security.consent_compile import CompiledConsents, compile_consents
 from security.consent_elements import Reference, identifier_value
 from security.consent_legacy import modern_consent
 from security.decision import Decision, explain
+from security.decision_group import kept_whole
 from security.errors import ConsentForAnotherPatient, DecideRequestError, LegacyConsentNotUnderstood
 from security.labels import SFlag
 from security.localities import Policies
@@ -38,11 +40,12 @@ from security.purposes import KNOWN_PURPOSES
 
 _KEYS = frozenset(
     "role org user purpose lr incident by_incident consent consents sflag life days_since_death owner_org assurance"
-    " self_claim_reason withheld break_glass sections place proxy legacy_consents".split()
+    " self_claim_reason withheld break_glass sections place proxy legacy_consents"
+    " decision_tiers".split()
 )
 _BREAK_GLASS_KEYS = frozenset({"basis", "reason", "senior", "echo_matches"})
 _PROXY_KEYS = frozenset(
-    "kind registered person_lacks_capacity within_order age competent person_agrees suspended".split()
+    "kind registered person_lacks_capacity within_order age competent person_agrees suspended reach".split()
 )
 _PATIENT_REFUSES = "patient_refuses"
 _TIERS = {tier.name: tier for tier in Tier}
@@ -84,7 +87,8 @@ def answer(request: Mapping[str, Any], policies: Policies, at: datetime) -> dict
     facts = _facts(request, policies.roles)
     present = _sections(request)
     policy = policies.governing(_places(request))
-    decision = admit(asked, policies.base) or decide(asked, facts, policy, at, admitted=policy is not policies.base)
+    decided = admit(asked, policies.base) or decide(asked, facts, policy, at, admitted=policy is not policies.base)
+    decision = kept_whole(decided, _decision_tiers(request))
     return _in_words(decision, policy, present)
 
 
@@ -121,7 +125,7 @@ def _facts(request: Mapping[str, Any], roles: frozenset[RoleWord]) -> RecordFact
         life=_word(request, "life", Life, Life.ALIVE),
         days_since_death=days,
         owner_org=_plain(request, "owner_org", bool, False),
-        withheld=withheld_cells(frozenset(_withheld(request))),
+        withheld=withheld_cells(frozenset(_words(request, "withheld"))),
         proxy=_proxy(request),
     )
 
@@ -205,6 +209,7 @@ def _proxy(request: Mapping[str, Any]) -> ProxyAuthority | None:
         competent=None if competent is None else _plain(value, "competent", bool, False),
         person_agrees=_plain(value, "person_agrees", bool, False),
         suspended=_plain(value, "suspended", bool, False),
+        reach=cells.ALL if value.get("reach") is None else withheld_cells(frozenset(_words(value, "reach"))),
     )
 
 
@@ -262,11 +267,19 @@ def _named(reference: Reference, kind: str) -> str | None:
     return identifier_value(reference) if matches else None
 
 
-def _withheld(request: Mapping[str, Any]) -> list[Section | Tier]:
-    words = request.get("withheld") or []
+def _decision_tiers(request: Mapping[str, Any]) -> list[tuple[Section, Tier]]:
+    """Return where entries of the decision group lie by their labels; which of its sections they are makes no odds."""
+    tiers = _words(request, "decision_tiers")
+    if not all(isinstance(tier, Tier) for tier in tiers):
+        raise DecideRequestError("decision_tiers: must be a list of tiers")
+    return [(Section.CPR_DECISION, tier) for tier in tiers if isinstance(tier, Tier)]
+
+
+def _words(request: Mapping[str, Any], key: str) -> list[Section | Tier]:
+    words = request.get(key) or []
     if not isinstance(words, list):
-        raise DecideRequestError("withheld: must be a list of sections or tiers")
-    return [_TIERS[word] if word in _TIERS else _section(word, "withheld") for word in words]
+        raise DecideRequestError(f"{key}: must be a list of sections or tiers")
+    return [_TIERS[word] if word in _TIERS else _section(word, key) for word in words]
 
 
 def _sections(request: Mapping[str, Any]) -> list[Section]:

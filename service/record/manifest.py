@@ -151,24 +151,14 @@ class Urgent(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Where large strings were cut out of it; the emergency answer goes without them."""
 
 
-class Named(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A reference in the ready answer's Composition that is cut out for whom `needs` and one of `grants` are not open.
-
-    Both are cells (`security.cells.pack`).
-    """
-
-    reference: str
-    needs: bytes
-    grants: bytes
-
-
 class Ready(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The emergency answer put together when the record was written, for callers to whom all of it is open.
 
     `requires` are cells that must all be open and `forbids` cells that must all be closed (`security.cells.pack`);
     `style` stands for what else went into the bytes (our address, the locality's words). `sections` and `entries` are
     the lengths of the two parts that lie in front of everything else; the rest is as in `plan.summary.Sections`.
-    `named`: what its lines point at that takes more than `requires`.
+    `named`: what its lines point at that takes more than `requires`: a reference, the cells that must all be open, and
+    those of which one must be; it is cut out where they are not.
     """
 
     requires: bytes
@@ -179,7 +169,7 @@ class Ready(msgspec.Struct, array_like=True, frozen=True, gc=False):
     late: bool
     since: float
     until: float
-    named: tuple[Named, ...] = ()
+    named: tuple[tuple[str, bytes, bytes], ...] = ()
 
 
 class Identity(msgspec.Struct, array_like=True, frozen=True):

@@ -17,7 +17,7 @@ from service.plan.lines import without_names
 from service.plan.narrative import with_narrative
 from service.plan.summary import Sections
 from service.record.decoded import decode_body
-from service.record.manifest import SECTIONS, Entry, Named, Part, Ready, Urgent, decompress, places
+from service.record.manifest import SECTIONS, Entry, Part, Ready, Urgent, decompress, places
 from service.record.masked import decoded_all, mask_of, masked_entry, masked_for_summary
 from service.record.pointers import closed_targets, without
 from service.record.records import OpenRecord, Records
@@ -83,14 +83,15 @@ def opened_whole(whole: HeldWhole, decision: Decision) -> tuple[Sections, memory
     ready, packed = whole.content
     front = memoryview(decompress(packed))
     opened = decision.open_cells
-    closed = [one.reference for one in ready.named if not _is_open_in(opened, one)]
+    closed = [
+        name for name, needs, grants in ready.named if not _is_open_in(opened, _unpacked(needs), _unpacked(grants))
+    ]
     worded = without_names(bytes(front[: ready.sections]), closed) if closed else front[: ready.sections]
     return Sections(worded, ready.late, ready.since, ready.until), front[ready.sections :]
 
 
-def _is_open_in(opened: int, named: Named) -> bool:
-    needs = _unpacked(named.needs)
-    return opened & needs == needs and bool(opened & _unpacked(named.grants))
+def _is_open_in(opened: int, needs: int, grants: int) -> bool:
+    return opened & needs == needs and bool(opened & grants)
 
 
 def held_deletion(record: OpenRecord, entry: Entry, decision: Decision) -> Held:

@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from fhir_profiles import json
 from fhir_profiles.sections import CRITICAL_SECTIONS, TIER, Section, Tier
 from security import cells
 from service import VERSION
 from service.plan.lines import SummaryLine, plan_lines
+from service.plan.narrative import with_narrative
 from service.plan.summary import Wording, sections
 from service.record.derive import Resource, urgent_entries
-from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Line, Named, Ready, Urgent
+from service.record.manifest import SECTION_NUMBER, SECTIONS, Entry, Line, Ready, Urgent
 from service.record.masked import MaskedSlice
-from service.record.pointers import targets_of
-from service.record.slices import join_parts, without_large
+from service.record.pointers import targets_of, without
+from service.record.slices import join_parts, laid_out, without_large
 
 _UNSEEN = frozenset(map(int, (Tier.T5, Tier.T6, Tier.T7)))
 """Tiers whose presence may change no byte of an answer to somebody who may not read them (I9): never part of it."""
@@ -121,8 +123,9 @@ def ready_of(
     """Return the whole answer for callers to whom all of it is open, and what that takes.
 
     What its resources point at must be open too: for whom it is not, the answer is put together without those
-    references. What its lines name besides is cut out of it where it is not open (`Ready.named`): a Provenance of a
-    whole plan is closed to most callers, and they are answered as fast.
+    references. Where that must not be noticed (T5 to T7) it is this one that goes without, so that its presence makes
+    no answer slower but for those who may read it. What its lines name besides is cut out of it where it is not open
+    (`Ready.named`): a Provenance of a whole plan is closed to most callers, and they are answered as fast.
 
     `masked`: it is that of a person whose whereabouts nobody learns, made from masked resources.
     """
@@ -136,11 +139,18 @@ def ready_of(
             continue
         if len(one.grants) == 1:
             requires |= _cells(seen)
-        for target in targets_of(entries[f"{one.type}/{one.id}"], entries):
-            requires |= _cells(target.grants)
         body = slices[one.offset : one.offset + one.length]
         if one.large and not one.parts:
             body = without_large(body, one.large)
+        targets = list(targets_of(entries[f"{one.type}/{one.id}"], entries))
+        unseen = [target for target in targets if not one.parts and target.tier in _UNSEEN]
+        if unseen:
+            forbids |= _cells(place for target in unseen for place in target.grants)
+            closed = frozenset(target.reference for target in unseen)
+            body, _ = laid_out(with_narrative(without(json.decode(body), closed)))
+        for target in targets:
+            if target not in unseen:
+                requires |= _cells(target.grants)
         if one.parts:
             shown = [part for part in one.parts if part.tier not in _UNSEEN]
             requires |= _cells((part.section, part.tier) for part in shown)
@@ -195,14 +205,16 @@ def _placed(said: SummaryLine, entries: Mapping[str, Entry]) -> Line:
     return Line(section, max((tier, *(one.tier for one in people if not one.deleted))), said)
 
 
-def _named(lines: Iterable[SummaryLine], entries: Mapping[str, Entry], requires: int) -> Iterable[Named]:
+def _named(
+    lines: Iterable[SummaryLine], entries: Mapping[str, Entry], requires: int
+) -> Iterable[tuple[str, bytes, bytes]]:
     for reference in sorted({name for line in lines for name in line.names}):
         entry = entries.get(reference)
         if entry is None or entry.type == "Patient":
             continue
         needs, grants = _cells(entry.needs), _cells(entry.grants)
         if needs & ~requires or not grants & requires:
-            yield Named(reference, cells.pack(needs), cells.pack(grants))
+            yield reference, cells.pack(needs), cells.pack(grants)
 
 
 def _cells(stored: Iterable[tuple[int, int]]) -> int:

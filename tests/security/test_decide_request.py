@@ -261,3 +261,23 @@ def test_what_a_proxy_rests_on_is_an_input(proxy, http):
 def test_a_proxy_in_other_words_is_refused(proxy):
     with pytest.raises(DecideRequestError, match=r"proxy|kind|age"):
         ask(OPEN_GATES, role="proxy", purpose="FAMRQT", lr="established", proxy=proxy)
+
+
+def test_what_a_carer_is_permitted_bounds_what_they_get():
+    carer = {"kind": "consented_carer", "person_agrees": True}
+    asked = {"role": "proxy", "lr": "established", "purpose": "FAMRQT", "sections": ["about_me", "diagnoses"]}
+    bounded = ask(OPEN_GATES, **asked, proxy=carer | {"reach": ["about_me"]})
+    free = ask(OPEN_GATES, **asked, proxy=carer)
+    results = [{name: one["result"] for name, one in told["sections"].items()} for told in (bounded, free)]
+    assert results == [{"about_me": "open", "diagnoses": "closed"}, {"about_me": "open", "diagnoses": "open"}]
+
+
+def test_a_label_that_hides_a_decision_closes_the_group():
+    asked = {"role": "ambulance", "lr": "established"}
+    assert ask(OPEN_GATES, **asked)["decision_group"] == "open"
+    labelled = ask(OPEN_GATES, **asked, decision_tiers=["T4"])
+    assert (labelled["decision_group"], labelled["http"]) == ("closed", 200)
+    assert "critical_withheld_warning" in labelled["obligations"]
+    assert ask(OPEN_GATES, **asked, decision_tiers=["T7"])["decision_group"] == "open", "what must not be noticed"
+    with pytest.raises(DecideRequestError, match="decision_tiers"):
+        ask(OPEN_GATES, **asked, decision_tiers=["allergies"])

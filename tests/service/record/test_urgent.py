@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from fhir_profiles.canonical import code_system
 from security.principal import Purpose, Role
 from service.api import answers
 from service.people.demo import demo_people
@@ -14,7 +15,7 @@ from service.record.access import Caller
 from service.record.emergency import document
 from service.record.read import Answered
 from service.record.urgent import Style
-from tests.service.record.house import House, doctor, person
+from tests.service.record.house import House, create, doctor, note, person
 
 LATER = datetime(2090, 1, 1, tzinfo=UTC)
 """After every date in every plan."""
@@ -111,3 +112,31 @@ async def test_an_attachment_is_left_out_of_the_emergency_answer_without_a_trace
         assert b'"title":"Signed form"' in body
         assert b'"data"' not in body
     assert (await service_house.read(reference))["content"][0]["attachment"] == scan
+
+
+@pytest.mark.parametrize(("section", "ready_for"), [("safeguarding", {Role.AMBULANCE}), ("gender_recognition", None)])
+async def test_a_pointer_at_what_must_not_be_noticed_makes_no_answer_slower(
+    service_house: House, section: str, ready_for: set[Role] | None
+) -> None:
+    """Who may not read that goes the fast way, to the same bytes; who may is shown where it points."""
+    number, _ = person(78)
+    references = await service_house.post(person(78)[1])
+    patient = next(one for one in references if one.startswith("Patient/"))
+    coded = [{"coding": [{"system": code_system("section"), "code": section}]}]
+    (kept,) = await service_house.write(create(note(patient, "kept", category=coded)))
+    allergies = [{"coding": [{"system": code_system("section"), "code": "allergies"}]}]
+    pointing = note(patient, "seen", category=allergies, derivedFrom=[{"reference": kept.reference}])
+    by_system = replace(doctor(), principal=replace(doctor().principal, role=Role.SYSTEM, user=None))
+    (said,) = await service_house.write(create(pointing), caller=by_system)
+    await service_house.services.operations.incidents.open(doctor("ZZCAD1"), number, "ZZAMB1", "INC-1")
+
+    style, at = service_house.services.operations.style, service_house.opened.clock()
+    for role, organisation in ((Role.AMBULANCE, "ZZAMB1"), (Role.GP, "ZZGP01")):
+        caller = doctor(organisation, role)
+        ready = await service_house.ask_in_emergency(number, caller, at=at)
+        other = await service_house.ask_in_emergency(number, caller, style=same_words_set_aside(style), at=at)
+        assert sent(ready, style, at) == sent(other, style, at)
+        assert said.reference.encode().partition(b"/")[2] in sent(ready, style, at)
+        fast = ready_for is None or role in ready_for
+        assert (ready.released.whole is not None) is fast, role
+        assert (kept.reference.encode() in sent(ready, style, at)) is not fast
