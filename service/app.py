@@ -54,7 +54,7 @@ from service.record.sources import Sources
 from service.record.subscribers import Subscribers
 from service.record.write import WriteRecord
 from service.settings import Settings
-from service.syncing import engine_of, partners_told
+from service.syncing import engine_of, operating_of, partners_told
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
 from service.web.assets import StyleSheet
@@ -65,6 +65,9 @@ from service.web.privacy import Privacy
 from service.web.privacy_routes import privacy_routes
 from service.web.routes import crew_routes
 from service.web.session import Sessions
+from service.web.sync import AREA as SYNC
+from service.web.sync import SyncPages
+from service.web.sync_routes import sync_routes
 
 Subscribing = Callable[[Opened], Subscribers]
 """Makes those who are to hear of changes, from what a process holds open. Importable: each process makes its own."""
@@ -138,6 +141,21 @@ def privacy_of(opened: Opened, services: Services, pages: Pages) -> Privacy:
     )
 
 
+def sync_of(opened: Opened, services: Services, pages: Pages) -> SyncPages:
+    """Wire the pages for those who look after partners."""
+    settings = opened.settings
+    return SyncPages(
+        area=SYNC,
+        registry=opened.registry,
+        sessions=Sessions(ServiceSeal(opened.keys.service, settings.tenant), opened.records.index, settings.base_url),
+        pages=pages,
+        clock=opened.clock,
+        base_url=settings.base_url,
+        demo=settings.has_demo_doors,
+        operating=operating_of(opened, services.interactions.write_record.access),
+    )
+
+
 def owed_of(opened: Opened, services: Services) -> Owed:
     """Return what raises alerts and makes notices that audit entries call for."""
     access = services.interactions.read_record.access
@@ -169,6 +187,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
     running: list[Opened] = []
     crews: list[Crew] = []
     officers: list[Privacy] = []
+    engineers: list[SyncPages] = []
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -181,6 +200,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
             route.bind(services, opened.verifier, opened.clock, limit)
         crews.append(crew_of(opened, services, pages))
         officers.append(privacy_of(opened, services, pages))
+        engineers.append(sync_of(opened, services, pages))
         exporter = exporter_of(opened)
         owed = owed_of(opened, services)
         engine = engine_of(opened, services)
@@ -195,6 +215,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
             running.clear()
             crews.clear()
             officers.clear()
+            engineers.clear()
             await engine.finish()
             await exporter.finish()
             await opened.store.close()
@@ -213,6 +234,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
     pages = Pages(StyleSheet.read(), demo=settings.has_demo_doors)
     app.router.routes += crew_routes(lambda: crews[0] if crews else None, pages)
     app.router.routes += privacy_routes(lambda: officers[0] if officers else None, pages)
+    app.router.routes += sync_routes(lambda: engineers[0] if engineers else None, pages)
     app.add_middleware(Surround, metrics=metrics)
     app.add_exception_handler(404, _not_routed)
     app.add_exception_handler(405, _not_routed)

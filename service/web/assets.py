@@ -17,7 +17,7 @@ from starlette.responses import Response
 STATIC = Path(__file__).resolve().parent / "static"
 PREFIX = "/crew/assets/"
 _DESIGN_SYSTEM = "vendor/nhsuk/nhsuk.css"
-_OURS = ("crew.css", "privacy.css")
+_OURS = ("crew.css", "privacy.css", "sync.css")
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 

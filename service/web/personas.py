@@ -42,6 +42,7 @@ PERSONAS = {
         Persona("ada", "demo-ambulance", Role.AMBULANCE, NamedPerson("zz-ambulance-2", "Paramedic Ada Trainer")),
         _stock("odile", "demo-111", Role.NHS111),
         _stock("elowen", "demo-privacy-officer", Role.PRIVACY_OFFICER),
+        Persona("wenna", "demo-engineer", Role.ADMIN, NamedPerson("zz-engineer-1", "Engineer Wenna Contrived")),
     )
 }
 """By key. Each part of the pages says who signs in there (`site.Area.people`)."""

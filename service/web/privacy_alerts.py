@@ -20,7 +20,7 @@ from service.web.drafts import Draft, typed_by
 from service.web.entering import must_sign_in
 from service.web.forms import read_form
 from service.web.privacy import Privacy
-from service.web.privacy_words import KINDS, STATES, WHY, role_words, rule_words
+from service.web.privacy_words import KINDS, OF_PARTNERS, STATES, WHY, WHY_TOLD, role_words, rule_words
 from service.web.site import Visit, go
 
 LOOKED_BACK = timedelta(days=366)
@@ -147,18 +147,23 @@ def _page(
 
 def _line(alert: Alert) -> dict[str, str]:
     """Return what a page says of an alert: no clinical text and no name is in it, for there is none in the alert."""
+    of_partner = alert.kind in OF_PARTNERS
+    user = alert.user_id or "no person named"
     return {
         "address": f"/privacy/alerts/{alert.id}",
         "state": alert.state.value,
         "state_words": STATES[alert.state],
         "kind": KINDS[alert.kind],
         "why": WHY[alert.kind],
-        "rule": alert.rule,
-        "rule_words": rule_words(alert.rule),
         "time": short(alert.time, clock=True),
         "day": parse_instant(alert.time).astimezone(LONDON).date().isoformat(),
-        "user": alert.user_id or "no person named",
-        "role": role_words(alert.role),
+        "who_label": "Answers for the partner" if of_partner else "Who",
+        "who": user if of_partner else f"{user}, {role_words(alert.role)}",
+        "what_label": "What it had to be told" if of_partner else f"Rule {alert.rule}",
+        "what": WHY_TOLD.get(alert.rule, alert.rule) if of_partner else rule_words(alert.rule),
+        # A decision on access has an id; what waits for a partner has the keyed id that /sync shows of the person.
+        "decision_label": "Keyed id at the partner" if of_partner else "Decision",
+        "keyed": alert.decision_id.partition("-")[0] if of_partner else "",
         "organisation": alert.organisation,
         "about": alert.about[:12],
         "decision": alert.decision_id,

@@ -15,6 +15,8 @@ KINDS: Mapping[AlertKind, str] = {
     AlertKind.SELF_CLAIM: "Claimed relationship",
     AlertKind.PROTECTED_PERSON: "Protected whereabouts",
     AlertKind.GUESS_LIMIT: "Too many look-ups in vain",
+    AlertKind.NOT_DELIVERED: "Not delivered to a partner",
+    AlertKind.REMOVAL_UNCONFIRMED: "Removal not confirmed",
 }
 """Each kind of alert, in the order in which they are offered."""
 
@@ -39,7 +41,27 @@ WHY: Mapping[AlertKind, str] = {
         "Somebody looked for too many people who were not theirs to find. They get no further look-ups for a quarter "
         "of an hour, save where their relationship is established."
     ),
+    AlertKind.NOT_DELIVERED: (
+        "A partner has not been told, within minutes, of something that must not wait. Until it is, its system may "
+        "show what holds no more. Ask who answers for the partner to tell it another way."
+    ),
+    AlertKind.REMOVAL_UNCONFIRMED: (
+        "An organisation that may hold a copy has not confirmed that it removed it, or no system can ask it to. Ask "
+        "who answers for it to see that it is done."
+    ),
 }
+
+OF_PARTNERS = frozenset({AlertKind.NOT_DELIVERED, AlertKind.REMOVAL_UNCONFIRMED})
+"""Kinds by which nobody is accused: `user_id` is who answers for the partner, and `rule` why it had to be told."""
+
+WHY_TOLD: Mapping[str, str] = {
+    "revocation": "A decision was revoked, ended or deleted.",
+    "withdrawal": "What may be shared, or with whom, was changed.",
+    "death": "The person died, or is known not to have died after all.",
+    "decision": "A decision was made or changed.",
+    "change": "Something in the plan was changed.",
+}
+"""What a partner had to be told of, by its word."""
 
 STATES: Mapping[AlertState, str] = {
     AlertState.NEW: "New",
@@ -119,6 +141,12 @@ DEEDS: Mapping[str, str] = {
     "$acknowledge-alert": "Acknowledged an alert",
     "$close-alert": "Closed an alert",
     "$explain-access": "Asked what somebody would get",
+    "$sync-pause": "Paused the sending to a partner",
+    "$sync-resume": "Resumed the sending to a partner",
+    "$sync-retry": "Ordered that sending to a partner is tried again",
+    "$sync-replay": "Ordered that messages of a partner are translated again",
+    "$sync-park": "Put aside something that a partner could not be given, or that came from it",
+    "$sync-take-up": "Took up again what was put aside of a partner",
     LOG: "Looked at the access log",
 }
 
@@ -140,6 +168,7 @@ RULES: Mapping[str, str] = {
     "12": "Too many look-ups found nobody for the caller.",
     "directory": "The shared directory, which holds no person.",
     "register": "The incident register.",
+    "operations": "The traffic with partners, which names no person.",
 }
 """The deciding rules by number, as docs/sharing-rules.md numbers them."""
 

@@ -1,7 +1,8 @@
 """What every part of the pages stands on: sessions, who signed in, and how a visit becomes a page.
 
-There are two parts, for crews (`crew`) and for privacy officers (`privacy`). Both have one way to sign in, one session
-for each browser, and the same protection of their forms; what a signed-in person may do is the use cases' to decide.
+There are three parts, for crews (`crew`), for privacy officers (`privacy`) and for those who look after partners
+(`sync`). All have one way to sign in, one session for each browser, and the same protection of their forms; what a
+signed-in person may do is the use cases' to decide.
 """
 
 from __future__ import annotations

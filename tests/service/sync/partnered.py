@@ -97,9 +97,9 @@ def described(folder: Path, name: str = "hospice", **more: Any) -> Path:
 
 
 @contextmanager
-def partnered(home: Path, partners: Path, *arguments: str, **settings: str) -> Iterator[Running]:
+def partnered(home: Path, partners: Path, *arguments: str) -> Iterator[Running]:
     """Run the service with the partners of a folder."""
-    with running(home, *arguments, serve=(PROGRAM, "serve"), EPACCS_PARTNERS=str(partners), **settings) as service:
+    with running(home, *arguments, serve=(PROGRAM, "serve"), EPACCS_PARTNERS=str(partners)) as service:
         yield service
 
 
