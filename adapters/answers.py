@@ -31,7 +31,9 @@ _REFUSALS: Mapping[int, type[Refused]] = {
     412: Conflict,
     425: Overloaded,
     429: Overloaded,
+    502: Overloaded,
     503: Overloaded,
+    504: Overloaded,
 }
 
 
@@ -67,10 +69,10 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
     """
     said = headers.get("retry-after", "").strip()
     if said.isascii() and said.isdecimal():
-        return float(said)
+        return float(said) if len(said) < 10 else None
     try:
         return max(0.0, (parsedate_to_datetime(said) - parsedate_to_datetime(headers["date"])).total_seconds())
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
 
 
