@@ -116,7 +116,9 @@ class Asking:
                         in_order = in_order and (latest is None or moment >= latest)
                         latest = moment if latest is None else max(latest, moment)
                 newest = self._second(latest)
-                if in_order and len(found) >= ENOUGH and newest > since:
+                # changes dated ahead of our clock cannot be asked for from where they end, so they are read to the end
+                ahead = latest is not None and latest > self.clock()
+                if in_order and len(found) >= ENOUGH and newest > since and not ahead:
                     return found, newest, True
         return found, self._second(latest), False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -144,6 +145,24 @@ async def test_a_clock_that_is_ahead_there_hides_nothing(server: SmallServer) ->
         server.clock = kept + timedelta(minutes=1)
         server.add(theirs(patient, "After the clock was mended"))
         assert "After the clock was mended" in (await everything(partner, cursor))[0]
+
+
+async def test_many_changes_dated_ahead_of_our_clock_all_arrive(
+    server: SmallServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fhir_poll, "ENOUGH", 10)
+    patient = server.add(theirs_patient())
+    for number in range(35):
+        server.add(theirs(patient, f"Number {number}"))
+    ticks = count()
+
+    def behind() -> datetime:
+        """Return our time, an hour behind theirs and going on."""
+        return server.clock + timedelta(seconds=next(ticks) - 3_600)
+
+    async with speaking_to(server.base, page=5, clock=behind) as partner:
+        texts, _ = await everything(partner)
+    assert len(texts) == 35
 
 
 async def test_a_cursor_that_is_none_begins_from_the_beginning(server: SmallServer) -> None:
