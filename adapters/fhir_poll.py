@@ -30,6 +30,9 @@ from security.clock import Clock
 ENOUGH = 500
 """After so many messages the engine takes them in before it asks for more."""
 
+_BEGIN = "begin"
+"""The member of a cursor that names the type to begin with."""
+
 _COMPANIONS = frozenset({"Practitioner", "PractitionerRole", "Organization"})
 _MOST_COMPANIONS = 20
 
@@ -55,14 +58,17 @@ class Asking:
     async def news(self, cursor: str) -> Polled:
         """Return what was changed since `cursor`; see `adapters.base.Adapter.poll`."""
         newest = _cursor(cursor)
+        begin = newest.pop(_BEGIN, "")
         fetched = _Fetched()
         messages: list[Message] = []
-        for kind in self.types:
+        kinds = self.types[self.types.index(begin) :] if begin in self.types else self.types
+        for kind, after in zip(kinds, [*kinds[1:], ""], strict=True):
             found, newest[kind], more = await self._news_of(kind, newest.get(kind, ""))
             messages += [await self._message(resource, fetched) for resource in found]
-            if more or len(messages) >= ENOUGH:
-                more = more or kind != self.types[-1]
-                return Polled(messages, _written(newest), more)
+            go_on_with = kind if more else after
+            if go_on_with and (more or len(messages) >= ENOUGH):
+                # the next question goes on there: else a type with much that is new would keep the others waiting
+                return Polled(messages, _written({**newest, _BEGIN: go_on_with}), more=True)
         return Polled(messages, _written(newest))
 
     async def of_person(self, whom: Whom, theirs: str) -> Sequence[Message]:
@@ -110,7 +116,9 @@ class Asking:
                         in_order = in_order and (latest is None or moment >= latest)
                         latest = moment if latest is None else max(latest, moment)
                 newest = self._second(latest)
-                if in_order and len(found) >= ENOUGH and newest > since:
+                # changes dated ahead of our clock cannot be asked for from where they end, so they are read to the end
+                ahead = latest is not None and latest > self.clock()
+                if in_order and len(found) >= ENOUGH and newest > since and not ahead:
                     return found, newest, True
         return found, self._second(latest), False
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from adapters.answers import refuse
 from adapters.errors import Unintelligible
@@ -83,7 +83,8 @@ class FhirClient:
 
     async def next_page(self, url: str) -> bytes:
         """Return the page that a `next` link names; raise Unintelligible when the link leads away from this server."""
-        if not url.startswith((f"{self._base}/", f"{self._base}?")):
+        away = not url.startswith((f"{self._base}/", f"{self._base}?"))
+        if away or ".." in unquote(urlsplit(url).path).split("/"):
             raise Unintelligible("a link to the next page leads to another server")
         return (await self._exchange("GET", url.removeprefix(self._base).removeprefix("/"))).body
 

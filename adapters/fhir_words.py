@@ -54,11 +54,8 @@ class Marks:
 
     def are_on(self, resource: Resource, mark: str) -> bool:
         """Say whether a resource bears the mark (`system|reference`) that `put_on` put on it."""
-        identifiers = resource.get("identifier", ())
-        found = [
-            *([identifiers] if isinstance(identifiers, dict) else identifiers),
-            *({"system": tag.get("system"), "value": tag.get("code")} for tag in _tags(resource)),
-        ]
+        found = _objects(resource.get("identifier"))
+        found += [{"system": tag.get("system"), "value": tag.get("code")} for tag in _tags(resource)]
         return any(f"{one.get('system')}|{one.get('value')}" == mark for one in found)
 
     def seal(self, resource: Resource) -> None:
@@ -202,7 +199,12 @@ def _token(system: str, value: str) -> str:
 
 def _tags(resource: Resource) -> list[Resource]:
     meta = resource.get("meta")
-    return list(meta.get("tag", ())) if isinstance(meta, dict) else []
+    return _objects(meta.get("tag")) if isinstance(meta, dict) else []
+
+
+def _objects(value: Any) -> list[Resource]:
+    """Return the objects in what should be an object or a list of them: the partner may hold anything."""
+    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, dict)]
 
 
 def _keep(holder: Resource, name: str, values: list[Any]) -> None:

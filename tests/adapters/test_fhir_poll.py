@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -117,6 +118,22 @@ async def test_many_come_in_parts_and_none_is_left_out(
     assert sorted(texts) == sorted(f"Number {number}" for number in range(35))
 
 
+async def test_much_of_one_type_in_one_second_keeps_no_other_type_waiting(
+    server: SmallServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fhir_poll, "ENOUGH", 10)
+    patient = server.add(theirs_patient())
+    server.step = timedelta(0)
+    for number in range(25):
+        server.add(theirs(patient, f"Number {number}"))
+    server.add({**theirs(patient, "A goal"), "resourceType": "Goal"})
+    async with speaking_to(server.base, types=["Observation", "Goal"], page=5) as partner:
+        texts, cursor = await everything(partner)
+        assert len(texts) == 26
+        server.add({**theirs(patient, "Another goal"), "resourceType": "Goal"})
+        assert "Another goal" in (await everything(partner, cursor))[0]
+
+
 async def test_a_clock_that_is_ahead_there_hides_nothing(server: SmallServer) -> None:
     patient = server.add(theirs_patient())
     now = datetime(2026, 11, 1, 12, 0, 30, tzinfo=UTC)
@@ -128,6 +145,24 @@ async def test_a_clock_that_is_ahead_there_hides_nothing(server: SmallServer) ->
         server.clock = kept + timedelta(minutes=1)
         server.add(theirs(patient, "After the clock was mended"))
         assert "After the clock was mended" in (await everything(partner, cursor))[0]
+
+
+async def test_many_changes_dated_ahead_of_our_clock_all_arrive(
+    server: SmallServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fhir_poll, "ENOUGH", 10)
+    patient = server.add(theirs_patient())
+    for number in range(35):
+        server.add(theirs(patient, f"Number {number}"))
+    ticks = count()
+
+    def behind() -> datetime:
+        """Return our time, an hour behind theirs and going on."""
+        return server.clock + timedelta(seconds=next(ticks) - 3_600)
+
+    async with speaking_to(server.base, page=5, clock=behind) as partner:
+        texts, _ = await everything(partner)
+    assert len(texts) == 35
 
 
 async def test_a_cursor_that_is_none_begins_from_the_beginning(server: SmallServer) -> None:
@@ -205,7 +240,8 @@ async def test_pages_that_lead_elsewhere_or_never_end_are_not_followed(
 ) -> None:
     monkeypatch.setattr(fhir_pages, "MOST_PAGES", 5)
     async with speaking_to(server.base) as partner:
-        for elsewhere in ("https://elsewhere.example/fhir/Observation?page=2", f"{server.base}.example/x", "/fhir/x"):
+        for elsewhere in ("https://elsewhere.example/fhir/Observation?page=2", f"{server.base}.example/x", "/fhir/x",
+                          f"{server.base}/%2e%2e/admin"):  # fmt: skip
             server.before = [("POST /fhir/Observation/_search", page(elsewhere))]
             with pytest.raises(Unintelligible) as caught:
                 await partner.poll("")

@@ -125,11 +125,11 @@ async def test_decimals_keep_their_digits_both_ways():
         (428, ContentRefused),
         (429, Overloaded),
         (500, Faulty),
-        (502, Faulty),
+        (502, Overloaded),
         (408, Overloaded),
         (425, Overloaded),
         (503, Overloaded),
-        (504, Faulty),
+        (504, Overloaded),
     ],
 )
 async def test_each_refusal_is_its_own_fact(status, fact):
