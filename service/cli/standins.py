@@ -46,7 +46,7 @@ _TITLES = {
 }
 _ORGANISATIONS = {"gp": "ZZGP01", "hospice": "ZZHSP1", "ambulance": "ZZAMB1"}
 _IDENTITY = ("resourceType", "identifier", "active", "name", "gender", "birthDate")
-_READ_BACK = ("Patient", "Observation", "CarePlan", "AllergyIntolerance")
+_READ_BACK = ("Observation", "CarePlan", "AllergyIntolerance")
 
 
 @dataclass(frozen=True, slots=True)

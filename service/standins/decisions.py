@@ -31,6 +31,7 @@ _KINDS = {
     "MedicationDispense": "Medicine dispensed",
     "MedicationRequest": "Medicine",
     "MedicationStatement": "Medicine taken",
+    "PractitionerRole": "Somebody's role",
     "RelatedPerson": "Somebody close",
 }
 _ORDER = {title: place for place, title in enumerate(_TITLES.values())}

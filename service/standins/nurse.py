@@ -100,26 +100,25 @@ class Nurse:
         }
 
     def _performers(self) -> list[Json]:
-        """Return who decides here and for whom, as references; make both the first time."""
-        organisation = self._known(
-            "Organization",
-            {"identifier": [{"system": ODS_SYSTEM, "value": self._organisation}], "name": self._title},
-        )
-        nurse = self._known(
-            "Practitioner",
-            {
-                "identifier": [{"system": SDS_USER_SYSTEM, "value": f"{self._organisation.lower()}-nurse-1"}],
-                "name": [self._name],
-            },
-        )
-        return [{"reference": nurse}, {"reference": organisation}]
+        """Return who decides, in which role and for whom, as one reference to a PractitionerRole; make it the first
+        time. Whoever takes a decision in needs all three."""
+        organisation = self._known("Organization", ODS_SYSTEM, self._organisation, {"name": self._title})
+        number = f"{self._organisation.lower()}-nurse-1"
+        nurse = self._known("Practitioner", SDS_USER_SYSTEM, number, {"name": [self._name]})
+        role = {
+            "practitioner": {"reference": nurse},
+            "organization": {"reference": organisation},
+            "code": [{"text": "Nurse"}],
+        }
+        acting = self._known("PractitionerRole", SDS_USER_SYSTEM, number, role)
+        return [{"reference": acting, "display": name_of({"name": [self._name]})}]
 
-    def _known(self, kind: str, content: Json) -> str:
-        one = content["identifier"][0]
-        held = self._shelf.named(kind, one["system"], one["value"])
+    def _known(self, kind: str, system: str, value: str, content: Json) -> str:
+        held = self._shelf.named(kind, system, value)
         if held:
             return held[0].reference
-        return self._kept("create", self._shelf.create({"resourceType": kind, **content})).reference
+        identified = {"resourceType": kind, "identifier": [{"system": system, "value": value}], **content}
+        return self._kept("create", self._shelf.create(identified)).reference
 
     def _kept(self, what: str, version: Version) -> Version:
         resource = version.resource or {}

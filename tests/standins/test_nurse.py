@@ -35,10 +35,15 @@ async def test_a_place_is_recorded_and_then_changed() -> None:
         (first,) = await held(end, "395091006")
         assert validate(first) == []
         assert first["valueCodeableConcept"]["coding"][0]["code"] == "108401000000102"
-        nurse = (await end.send("GET", f"/{first['performer'][0]['reference']}")).json()
+        (performer,) = first["performer"]
+        assert performer["display"] == "Sister Tamsin Sample"
+        role = (await end.send("GET", f"/{performer['reference']}")).json()
+        assert (role["resourceType"], role["code"]) == ("PractitionerRole", [{"text": "Nurse"}])
+        nurse = (await end.send("GET", f"/{role['practitioner']['reference']}")).json()
         assert (nurse["resourceType"], nurse["name"][0]["family"]) == ("Practitioner", "Sample")
-        organisation = (await end.send("GET", f"/{first['performer'][1]['reference']}")).json()
+        organisation = (await end.send("GET", f"/{role['organization']['reference']}")).json()
         assert organisation["identifier"][0]["value"] == "ZZHSP1"
+        assert [validate(one) for one in (role, nurse, organisation)] == [[], [], []]
 
         assert (await saved(end, "place", place="home")).status_code == 303
         (second,) = await held(end, "395091006")
@@ -47,7 +52,7 @@ async def test_a_place_is_recorded_and_then_changed() -> None:
         assert second["performer"] == first["performer"], "the nurse is made once"
         counted = await end.effects()
         assert counted["counts"] == {}, "what is written here is nothing that came"
-        assert counted["here"] == {"create": 3, "update": 1}
+        assert counted["here"] == {"create": 4, "update": 1}
 
 
 async def test_a_cpr_decision_replaces_what_stood() -> None:
