@@ -65,7 +65,7 @@ def test_a_practice_s_page(browser: Browser, scheme: str) -> None:
         assert _send(addresses, {**cpr("Patient/g1"), "status": "perhaps"}).status_code == 422
         httpx.post(f"{addresses.control}/say", json={"word": "SLOW", "seconds": 0})
         page.get_by_role("link", name="Load again").click()
-        assert page.get_by_text("Slow: each request waits.").is_visible()
+        page.get_by_text("Slow: each request waits.").wait_for()
         assert page.locator("#arrived ~ ol").inner_text().count("New") == 2
         assert "not for CPR" in page.locator("article").first.inner_text()
         assert page.get_by_role("heading", name="Broken rules: 1").is_visible()
@@ -73,6 +73,7 @@ def test_a_practice_s_page(browser: Browser, scheme: str) -> None:
         _checked(page)
 
         page.get_by_role("link", name="Ada Testley").click()
+        page.get_by_role("heading", name="Messages about changes").wait_for()
         assert page.get_by_text("CPR decision: not for CPR, by Dr Tamsin Invented").is_visible()
         assert page.get_by_role("button").count() == 0
         keep(page, f"stand-in-gp-person-{scheme}", whole=True)
@@ -86,18 +87,20 @@ def test_a_nurse_edits_on_the_hospice_s_page(browser: Browser, scheme: str) -> N
         page.goto(addresses.page)
         page.get_by_role("link", name="Ada Testley").click()
         page.get_by_role("button", name="Save the place").click()
-        assert page.get_by_role("alert").inner_text() == "Not saved: choose a place."
+        page.get_by_text("Not saved: choose a place.").wait_for()
+        assert page.get_by_role("alert").count() == 1
         _checked(page)
         page.get_by_label("Hospice", exact=True).check()
         page.get_by_role("button", name="Save the place").click()
-        assert page.get_by_text("Saved in this system.").is_visible()
+        page.get_by_text("Saved in this system.").wait_for()
         page.get_by_label("Not for CPR").check()
         page.get_by_label("Reason, in a sentence").fill("It would not work.")
         page.get_by_role("button", name="Save the decision").click()
-        assert "not for CPR" in page.locator("main").inner_text()
+        page.locator("#held ~ ul").get_by_text("not for CPR").wait_for()
         keep(page, f"stand-in-hospice-person-{scheme}", whole=True)
         _checked(page)
         page.get_by_role("link", name="Everybody").click()
+        page.get_by_role("heading", name="What happened here").wait_for()
         assert "written here" in page.locator("#arrived ~ ol").inner_text()
         keep(page, f"stand-in-hospice-{scheme}", whole=True)
         _checked(page)
@@ -127,12 +130,12 @@ def test_a_page_follows_only_when_it_is_asked_to(browser: Browser) -> None:
     with process_of(_open()) as addresses, visiting(browser, java_script_enabled=False) as page:
         page.goto(addresses.page)
         page.get_by_role("link", name="Follow").click()
-        assert page.get_by_text("loads itself again every 2 seconds").is_visible()
+        page.get_by_text("loads itself again every 2 seconds").wait_for()
         assert _send(addresses, cpr("Patient/g1")).status_code == 201
         page.get_by_text("Nothing has arrived yet").wait_for(state="detached")
         assert "Ada Testley, CPR: not for CPR" in page.locator("#arrived ~ ol").inner_text()
         page.get_by_role("link", name="Stop").click()
-        assert page.get_by_role("link", name="Follow").is_visible()
+        page.get_by_role("link", name="Follow").wait_for()
         assert "refresh" not in httpx.get(addresses.page).headers
 
 
