@@ -141,7 +141,8 @@ class Arrived:
 
     `theirs` is its reference there, and `version` the partner's version, '' where there is none. `sent` is as in
     `Message`. `resource` is None when the partner deleted it. `companions` are resources that it points at and that
-    travel with it (who wrote it, and where they work), by the partner's references.
+    travel with it (who wrote it, and where they work), by the partner's references. `ours` is our own reference, of
+    what came to the partner from us and says so, '' for what did not; `untouched`: it is exactly what we sent.
     """
 
     theirs: str
@@ -150,6 +151,8 @@ class Arrived:
     whom: Whom
     resource: Resource | None = field(repr=False)
     companions: Mapping[str, Resource] = field(default_factory=dict, repr=False)
+    ours: str = ""
+    untouched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

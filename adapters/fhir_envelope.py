@@ -88,7 +88,7 @@ class Reading:
             raise Untranslatable("it is of a type that was not asked for")
         if not isinstance(resource.get("id"), str):
             raise Untranslatable("the resource has no id")
-        patient = self._patient(envelope, resource)
+        patient, marks = self._patient(envelope, resource), Marks(self.our_base)
         head = head_of(bytes(envelope.resource))
         return Arrived(
             theirs=head.reference,
@@ -100,6 +100,8 @@ class Reading:
                 reference: self._in_our_words(_decoded(content, "who wrote it"))
                 for reference, content in envelope.companions.items()
             },
+            ours=marks.ours(resource),
+            untouched=marks.is_as_sent(bare(resource)),
         )
 
     def _patient(self, envelope: Envelope, resource: Resource) -> Resource:

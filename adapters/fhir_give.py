@@ -121,12 +121,10 @@ class _Errand:
         parcel, patient = self.parcel, self.theirs.get(self.person)
         if patient is None:
             return
-        about = [{"reference": self.theirs[put.reference]} for put in parcel.puts if self.theirs.get(put.reference)]
         communication: Resource = {
             "resourceType": "Communication",
             "status": "completed",
             "subject": {"reference": patient},
-            **({"about": about} if about else {}),
             "sent": parcel.committed,
             "payload": [{"contentString": note} for note in parcel.notes],
         }

@@ -58,6 +58,14 @@ class Marks:
         found += [{"system": tag.get("system"), "value": tag.get("code")} for tag in _tags(resource)]
         return any(f"{one.get('system')}|{one.get('value')}" == mark for one in found)
 
+    def ours(self, resource: Resource) -> str:
+        """Return our reference of what bears our mark, '' for what does not."""
+        identifiers = resource.get("identifier", ())
+        for one in _objects(identifiers):
+            if one.get("system") == self.base and isinstance(one.get("value"), str):
+                return str(one["value"])
+        return next((str(tag.get("code")) for tag in _tags(resource) if tag.get("system") == self.base), "")
+
     def seal(self, resource: Resource) -> None:
         """Put the digest of the content on a resource that is otherwise ready to be sent."""
         self._tag(resource, self.sent, _digest(resource))

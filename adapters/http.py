@@ -99,7 +99,9 @@ class HttpClient:
                 self._client.stream(method, url, headers=headers, content=content) as response,
             ):
                 return Answer(response.status_code, _headers(response), await self._read(response))
-        except (httpx.DecodingError, httpx.RemoteProtocolError):
+        except (httpx.DecodingError, httpx.RemoteProtocolError) as error:
+            if _went_away(error):
+                raise Unreachable(type(error).__name__) from None
             raise Unintelligible("the answer is not HTTP") from None
         except (httpx.TransportError, httpx.InvalidURL, TimeoutError) as error:
             raise Unreachable(type(error).__name__) from None
@@ -195,6 +197,14 @@ def key_set_fetch(
         return answer.body
 
     return fetch
+
+
+def _went_away(error: Exception) -> bool:
+    """Say whether the other side closed the connection before its answer was whole: no answer, rather than a bad one.
+
+    httpx has one class for both, so its words decide (h11 and its own: "Server disconnected ...", "peer closed ...").
+    """
+    return str(error).lower().startswith(("server disconnected", "peer closed"))
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

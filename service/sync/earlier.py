@@ -27,6 +27,8 @@ class Outcome(StrEnum):
 
 def outcome_before(arrived: Arrived, state: LaneState) -> Outcome | None:
     """Say what is known of a message already: the same version was taken, we made it ourselves, or a newer one came."""
+    if arrived.untouched:
+        return Outcome.SEEN  # what we sent ourselves, also if that is not remembered yet
     taken = state.taken.get(arrived.theirs)
     held = next((there for there in state.held.values() if there.theirs == arrived.theirs), None)
     if arrived.version and arrived.version in (
@@ -44,8 +46,9 @@ def newer(taken: Taken, arrived: Arrived) -> Taken:
     return Taken(taken.ours, arrived.version or taken.version, arrived.sent or taken.sent, taken.digest)
 
 
-def ours_of(theirs: str, partner: str, state: LaneState, record: OpenRecord) -> str:
-    """Return our reference of a partner's resource: as remembered, else by the identifier that it carries here."""
+def ours_of(arrived: Arrived, partner: str, state: LaneState, record: OpenRecord) -> str:
+    """Return our reference of a partner's resource: as remembered, else by our mark on it, or its identifier here."""
+    theirs, marked = arrived.theirs, record.entry(arrived.ours) if arrived.ours else None
     taken = state.taken.get(theirs)
     if taken is not None and taken.ours:
         return taken.ours
@@ -53,6 +56,8 @@ def ours_of(theirs: str, partner: str, state: LaneState, record: OpenRecord) -> 
         if there.theirs == theirs:
             return reference
     kind = theirs.partition("/")[0]
+    if marked is not None and marked.type == kind:
+        return arrived.ours
     if kind == "Patient":
         return record.manifest.patient
     for reference, entry in record.entries.items():

@@ -21,6 +21,7 @@ from service.record.access import Access
 from service.record.access_log import AccessLog
 from service.record.alerts import Alerts
 from service.record.errors import Problem
+from service.record.locks import KeyedLocks
 from service.record.sources import Sources
 from service.record.write import WriteRecord
 from service.store.errors import StoreError
@@ -84,8 +85,9 @@ class Engine:
         records, clock = access.records, access.clock
         store, board, states = records.store, Board.of(records), LaneStates.of(records)
         shared, inbox = SharedWith(access), Inbox(store, dues, clock)
-        give = GiveToPartner(access, shared, states, dues)
-        take_in = TakeIn(access, write_record, shared, states, board, inbox, dues)
+        locks = KeyedLocks()
+        give = GiveToPartner(access, shared, states, dues, locks)
+        take_in = TakeIn(access, write_record, shared, states, board, inbox, dues, locks)
 
         def serving(member: Member, adapter: Adapter) -> Serving:
             polling = Polling(member, adapter, take_in, inbox, board, clock, seconds)

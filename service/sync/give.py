@@ -19,6 +19,7 @@ from adapters.base import Adapter, Cause, HeldThere, Parcel, Put, Receipt, Whom
 from security.decision import Decision
 from service.record.access import Access, Asked
 from service.record.caller import Caller
+from service.record.locks import KeyedLocks
 from service.record.manifest import SECTIONS
 from service.record.records import OpenRecord
 from service.sync.differences import Difference, Wanted, difference
@@ -58,6 +59,7 @@ class GiveToPartner:
     shared_with: SharedWith
     states: LaneStates
     dues: Dues
+    locks: KeyedLocks
 
     async def __call__(
         self, member: Member, adapter: Adapter, due: Due, cause: Cause, turn: int, go_on: Callable[[], bool]
@@ -67,6 +69,12 @@ class GiveToPartner:
         `due` is the newest that waits, `cause` the most urgent. `go_on` says before each effect whether to go on:
         whether the partner's lease holds, and nothing more urgent waits.
         """
+        async with self.locks.hold(self.dues.lane(member.name, due.record)):
+            return await self._give(member, adapter, due, cause, turn, go_on)
+
+    async def _give(
+        self, member: Member, adapter: Adapter, due: Due, cause: Cause, turn: int, go_on: Callable[[], bool]
+    ) -> Given:
         lane = self.dues.lane(member.name, due.record)
         caller = member.caller(secrets.token_hex(16))
         state = await self.states.read(lane)

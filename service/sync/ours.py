@@ -18,6 +18,7 @@ from service.record.derive import pointers_in
 
 Resource = dict[str, Any]
 _URN = "urn:epaccs:partner:"
+_RELATIONS = frozenset({v.REPLACES, v.REVOKES, v.CONFLICTS_WITH})
 _WHOSE = ("subject", "patient", "for")
 _UNIDENTIFIED = frozenset({"Provenance", "Bundle", "Binary", "Parameters"})
 """Types that have no `identifier` in R4, or one of another form, of those that partners send."""
@@ -62,6 +63,7 @@ def translated(arrived: Arrived, partner: str, patient: str, ours: Mapping[str, 
         kind = resource["resourceType"]
         result.companions.append(Change(Method.CREATE, kind, kind, resource, full_url=urn))
         result.made.append(theirs)
+    _drop_unknown_relations(result.resource)
     for element in _WHOSE:
         # a partner without references names the person by number alone; who that is was compared before
         if isinstance(said := result.resource.get(element), dict) and "reference" not in said:
@@ -79,6 +81,16 @@ def translated(arrived: Arrived, partner: str, patient: str, ours: Mapping[str, 
         _identify(change.resource, partner, theirs)
     _identify(result.resource, partner, arrived.theirs)
     return result
+
+
+def with_relations_of(resource: Resource, before: Resource) -> Resource:
+    """Return a new version with the relations to other decisions that the one before it had.
+
+    A partner that does not hold those decisions cannot say them.
+    """
+    said = [one for one in resource.get("extension", ()) if isinstance(one, dict)]
+    kept = [one for one in before.get("extension", ()) if one.get("url") in _RELATIONS and one not in said]
+    return {**resource, "extension": [*said, *kept]} if kept else resource
 
 
 def disagreeing(resource: Resource, rivals: list[str]) -> Resource:
@@ -134,6 +146,24 @@ def _point(resource: Resource, patient: str, known: Mapping[str, str]) -> None:
             pointer.setdefault("type", reference.partition("/")[0])
             if pointer.keys() == {"type"}:
                 pointer["display"] = "named by the sender, not sent"
+
+
+def _drop_unknown_relations(resource: Resource) -> None:
+    """Drop relations to decisions that are not known here: without a reference they say nothing."""
+    listed = resource.get("extension")
+    if not isinstance(listed, list):
+        return
+    kept = [
+        one
+        for one in listed
+        if not isinstance(one, dict)
+        or one.get("url") not in _RELATIONS
+        or "reference" in (one.get("valueReference") or {})
+    ]
+    if kept:
+        resource["extension"] = kept
+    else:
+        del resource["extension"]
 
 
 def _identify(resource: Resource, partner: str, theirs: str) -> None:

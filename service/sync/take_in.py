@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -74,7 +74,8 @@ class TakeIn:
     board: Board
     inbox: Inbox
     dues: Dues
-    locks: KeyedLocks = field(default_factory=KeyedLocks)
+    locks: KeyedLocks
+    """One lock for each lane, which sending holds too: what is being sent is not known yet to have come from us."""
 
     async def __call__(self, member: Member, adapter: Adapter, message: Message, turn: int) -> Outcome:
         """Take one message in, all of it or parked. Raise what the store raises: then it is to be tried again."""
@@ -138,7 +139,7 @@ class TakeIn:
         lane: bytes,
         turn: int,
     ) -> Outcome:
-        reference = ours_of(arrived.theirs, member.name, state, record)
+        reference = ours_of(arrived, member.name, state, record)
         entry = record.entry(reference) if reference else None
         if arrived.resource is None:
             if entry is None or entry.deleted:
@@ -177,7 +178,7 @@ class TakeIn:
         """Return the change that a resource asks for: a new one, or the next version of what is here."""
         resource = prepared.resource
         kind = resource["resourceType"]
-        reference = ours_of(arrived.theirs, member.name, state, record)
+        reference = ours_of(arrived, member.name, state, record)
         entry = record.entry(reference) if reference else None
         if kind == "Patient":
             return self._of_person(member, record, resource)
@@ -188,7 +189,8 @@ class TakeIn:
                 raise Parked(_BOTH_CHANGED)
             # A decision made there on top of one that is no longer ours: both are shown, as a conflict.
             return Change(Method.CREATE, kind, kind, ours.disagreeing(resource, [reference]))
-        return Change(Method.UPDATE, kind, kind, {**resource, "id": entry.id}, id=entry.id, if_match=entry.version)
+        fresh = ours.with_relations_of(resource, decode_slice(record, entry))
+        return Change(Method.UPDATE, kind, kind, {**fresh, "id": entry.id}, id=entry.id, if_match=entry.version)
 
     def _of_person(self, member: Member, record: OpenRecord, said: dict[str, Any]) -> Change:
         """Return the change of the Patient: only elements that the description lets this partner change (`person`)."""
