@@ -13,12 +13,15 @@ from typing import Any
 import msgspec
 
 from adapters.base import HeldThere, Parcel, Put, Receipt, Removal
-from adapters.errors import OtherPerson, PersonUnknown
+from adapters.errors import Conflict, ContentRefused, NotThere, OtherPerson, PersonUnknown, Refused
 from adapters.fhir_person import find_person, nhs_number_search
 from adapters.fhir_settings import FhirSettings
-from adapters.fhir_words import CLINICIANS, Resource, bare, outward
+from adapters.fhir_words import CLINICIANS, Resource, bare, outward, pointed_at
 from adapters.fhir_write import New, Writing, hashed
 from adapters.mapping import Mapping
+
+OF_ITS_OWN = (Conflict, ContentRefused, NotThere)
+"""Refusals that are about one resource, and not about us, the person or the partner's system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +34,35 @@ class Giving:
     our_base: str
 
     async def __call__(self, parcel: Parcel) -> AsyncGenerator[Receipt, None]:
-        """Carry a parcel over; yield a receipt for each effect as the partner confirms it."""
+        """Carry a parcel over; yield a receipt for each effect as the partner confirms it.
+
+        What is refused for itself alone keeps back only what points at it: everything else, removals above all, is
+        carried over before the first refusal is raised.
+        """
         errand = _Errand(self, parcel, {ours: theirs for ours, theirs in parcel.known.items() if theirs})
         if (receipt := await errand.meet_person()) is not None:
             yield receipt
+        refusals: list[Refused] = []
         for put in parcel.puts:
-            if put.resource["resourceType"] != "Patient":
-                yield await errand.put(put)
-            elif (patient := await errand.put_patient(put)) is not None:
-                yield patient
+            if errand.keeps_back(put):
+                continue
+            try:
+                done = await errand.put(put)
+            except OF_ITS_OWN as refusal:
+                refusals.append(refusal)
+                errand.refused.add(put.reference)
+            else:
+                if done is not None:
+                    yield done
         for removal in parcel.removals:
-            yield await errand.remove(removal)
+            try:
+                removed = await errand.remove(removal)
+            except OF_ITS_OWN as refusal:
+                refusals.append(refusal)
+            else:
+                yield removed
+        if refusals:
+            raise refusals[0]
         if self.settings.write_notes and parcel.notes:
             await errand.note()
 
@@ -54,6 +75,7 @@ class _Errand:
     parcel: Parcel
     theirs: dict[str, str] = field(repr=False)
     found: HeldThere | None = None
+    refused: set[str] = field(default_factory=set)
 
     @property
     def person(self) -> str:
@@ -77,7 +99,20 @@ class _Errand:
         self.theirs[self.person] = self.found.theirs
         return Receipt(self.person, self.found)
 
-    async def put_patient(self, put: Put) -> Receipt | None:
+    def keeps_back(self, put: Put) -> bool:
+        """Say whether a put waits for what it points at and was refused: sent now, it would never point there."""
+        if self.refused.isdisjoint(pointed_at(put.resource, self.giving.our_base)):
+            return False
+        self.refused.add(put.reference)
+        return True
+
+    async def put(self, put: Put) -> Receipt | None:
+        """Give one resource; None where nothing is to be confirmed any more."""
+        if put.resource["resourceType"] == "Patient":
+            return await self._put_patient(put)
+        return await self._put(put)
+
+    async def _put_patient(self, put: Put) -> Receipt | None:
         """Give the Patient, where it is ours; whom the partner knew before us is the partner's to describe."""
         if put.reference == self.person and self.found is not None:
             return None
@@ -85,9 +120,9 @@ class _Errand:
             known = put.there if put.there is not None and put.there.theirs else None
             known = known or HeldThere(self.theirs.get(put.reference, ""), "", b"", made=False)
             return Receipt(put.reference, msgspec.structs.replace(known, digest=put.digest))
-        return await self.put(put)
+        return await self._put(put)
 
-    async def put(self, put: Put) -> Receipt:
+    async def _put(self, put: Put) -> Receipt:
         """Create or update one resource; what the partner has no place for is only noted."""
         there, kind, writing = put.there, put.resource["resourceType"], self.giving.writing
         if there is not None and there.digest == put.digest:
