@@ -94,6 +94,10 @@ class GiveToPartner:
             return Given(0, 0, permitted, whom)
         await self._write_down(caller, decision, change, record)
         parcel = self._parcel(member, due, cause, record, state, wanted, change)
+        if unheard := [put for put in change.puts if put.there is None]:
+            # Written down first: what is sent and never answered must be found again if sharing ends.
+            tried = [Receipt(put.reference, HeldThere("", "", b"", made=True)) for put in unheard]
+            await self._remember(lane, turn, tried, state.sequence)
         receipts: list[Receipt] = []
         try:
             within = member.description.limits.timeout * (_OVERALL + len(change.puts) + len(change.removals))

@@ -238,3 +238,19 @@ async def test_pausing_a_partner_keeps_what_waits(keys_home: Path, tmp_path: Pat
         assert await is_there(opened, medicine, "while it rests")
         state = await opened.state()
         assert [event.what for event in state.events] == ["paused", "resumed"]
+
+
+async def test_what_was_sent_and_never_confirmed_is_taken_back_too(keys_home: Path, tmp_path: Path) -> None:
+    """An answer was lost, then sharing ended: what may be there is removed as well."""
+    async with world(keys_home, tmp_path, member(limits=FAST)) as opened:
+        place = opened.places["hospice"]
+        place.faults.append(("after", Unreachable("x")))
+        _, bundle = person(17, place="hospice")
+        references = await opened.house.post(bundle)
+        await opened.run()
+        assert len(place.here) == 1
+        place.down = Unreachable("x")
+        await opened.house.write(await refusal(opened, references, "ZZHSP1"))
+        place.down = None
+        await opened.run(forward=5)
+        assert place.here == {}
