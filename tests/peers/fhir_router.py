@@ -15,7 +15,9 @@ _REPOSITORY = Path(__file__).resolve().parent.parent.parent
 
 def available() -> bool:
     """Say whether node and the package are here."""
-    return shutil.which("node") is not None and (_REPOSITORY / "node_modules/@medplum/fhir-router").exists()
+    return shutil.which("node") is not None and all(
+        (_REPOSITORY / "node_modules" / one).exists() for one in ("@medplum/fhir-router", "graphql")
+    )
 
 
 @contextmanager
