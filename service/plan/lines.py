@@ -155,8 +155,10 @@ def without_names(json: bytes, names: Iterable[str]) -> bytes:
     """
     for name in names:
         reference = msgspec.json.encode({"reference": name})
-        for url in (b"by", b"provenance"):
-            json = json.replace(b',{"url":"' + url + b'","valueReference":' + reference + b"}", b"")
+        if name.startswith("Provenance/"):
+            json = json.replace(b',{"url":"provenance","valueReference":' + reference + b"}", b"")
+            continue
+        json = json.replace(b',{"url":"by","valueReference":' + reference + b"}", b"")
         # Behind a display: an author. An entry's own reference opens its object.
         json = json.replace(b"," + reference[1:-1], b"")
     return json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from fhir_profiles.sections import Section, Tier
@@ -22,6 +23,7 @@ PROMPT_CONSENT = "No consent to share is recorded: ask the person, or record why
 DISSENT_OVERRIDDEN = (
     "Emergency access: this person has refused to share their plan. Use it for this emergency alone; it is reviewed."
 )
+_REFERENCE = re.compile(rb'"reference":"([^"]+)"')
 _NOTICES = (
     (Obligation.DISSENT_OVERRIDDEN, DISSENT_OVERRIDDEN),
     (Obligation.DECEASED_BANNER, DEATH_BANNER),
@@ -44,7 +46,8 @@ def document(
     else:
         lines = [line.said for item in released.items for line in item.lines]
         worded = sections(lines, _withheld(answered), now, wording=style.wording)
-        named = {name for line in lines for name in line.names}
+        # Looked for in the bytes: lines from before they said what they name are cut as well.
+        named = {name.decode() for name in _REFERENCE.findall(worded.json)}
         if closed := closed_names(named, answered.record.entries, answered.decision):
             worded = worded._replace(json=without_names(bytes(worded.json), closed))
         entries = b",".join([document_entry(style.base, item.type, item.id, item.body) for item in released.items])

@@ -176,7 +176,7 @@ def test_a_patient_of_another_person_is_not_written_into_this_record(service: Ru
 
 
 def test_two_people_in_one_transaction_are_refused_and_neither_is_written(service: Running) -> None:
-    one, other = person(8_903), person(8_904)
+    one, other = person(8_993), person(8_994)
     both = transaction()
     both["entry"] = one.bundle["entry"] + other.bundle["entry"]
 
