@@ -54,7 +54,8 @@ from service.record.sources import Sources
 from service.record.subscribers import Subscribers
 from service.record.write import WriteRecord
 from service.settings import Settings
-from service.syncing import engine_of, operating_of, partners_told
+from service.sync.measures import SyncMeasures
+from service.syncing import engine_of, measures_of, operating_of, partners_told
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
 from service.web.assets import StyleSheet
@@ -188,6 +189,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
     crews: list[Crew] = []
     officers: list[Privacy] = []
     engineers: list[SyncPages] = []
+    measures: list[SyncMeasures] = []
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -201,6 +203,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         crews.append(crew_of(opened, services, pages))
         officers.append(privacy_of(opened, services, pages))
         engineers.append(sync_of(opened, services, pages))
+        measures.append(measures_of(opened))
         exporter = exporter_of(opened)
         owed = owed_of(opened, services)
         engine = engine_of(opened, services)
@@ -216,6 +219,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
             crews.clear()
             officers.clear()
             engineers.clear()
+            measures.clear()
             await engine.finish()
             await exporter.finish()
             await opened.store.close()
@@ -229,6 +233,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         metrics,
         lambda: OAuthEndpoints(running[0].issuer, _count_failure, failures, running[0].clock),
         lambda: (running[0].store.ready, running[0].keys.health),
+        lambda: measures[0] if measures else None,
     )
     app.router.routes += public_routes(public)
     pages = Pages(StyleSheet.read(), demo=settings.has_demo_doors)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from adapters.surroundings import Surroundings
 from security.oversight import scope_under
 from security.service_seal import ServiceSeal
@@ -13,6 +15,7 @@ from service.record.subscribers import Subscribers
 from service.sync.board import Board
 from service.sync.due import Dues
 from service.sync.engine import Engine, adapters_of, told
+from service.sync.measures import SyncMeasures
 from service.sync.operating import Operating
 
 
@@ -36,6 +39,12 @@ def engine_of(opened: Opened, services: Services) -> Engine:
     log = services.audit_events.log
     sources, dues = services.operations.sources, dues_of(opened)
     return Engine.of(write.access, write, alerts, log, sources, dues, adapters_of(opened.members, surroundings))
+
+
+def measures_of(opened: Opened) -> SyncMeasures:
+    """Return the numbers of all partners, for whoever scrapes this process."""
+    members = {member.name: member for member in opened.members}
+    return SyncMeasures(members, Board.of(opened.records), opened.clock, time.monotonic)
 
 
 def operating_of(opened: Opened, access: Access) -> Operating:

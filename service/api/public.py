@@ -23,6 +23,7 @@ from service.api.metadata import capability_statement
 from service.api.middleware import Metrics
 from service.api.oauth import OAuthEndpoints
 from service.api.routes import PREFIX
+from service.sync.measures import SyncMeasures
 
 STATIC = Path(__file__).resolve().parent.parent / "web" / "static"
 DOCS_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
@@ -37,7 +38,7 @@ Check = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Public:
-    """The handlers of the public addresses; `oauth` and `checks` are there once the service is open."""
+    """The handlers of the public addresses; `oauth`, `checks` and `partners` are there once the service is open."""
 
     routes: list[BaseRoute]
     fhir_base: str
@@ -45,6 +46,7 @@ class Public:
     metrics: Metrics
     oauth: Callable[[], OAuthEndpoints]
     checks: Callable[[], tuple[Check, ...]]
+    partners: Callable[[], SyncMeasures | None] = lambda: None
 
     async def capability(self, request: Request) -> Response:
         """Answer the CapabilityStatement, computed from the routes that are mounted now."""
@@ -65,8 +67,13 @@ class Public:
         return JSONResponse({"status": "ready"})
 
     async def measured(self, request: Request) -> Response:
-        """Answer the metrics in Prometheus's text form."""
-        return Response(generate_latest(self.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        """Answer the metrics in Prometheus's text form: this process's own, and those of partners from the board."""
+        told = generate_latest(self.metrics.registry)
+        partners = self.partners()
+        if partners is not None:
+            await partners.refresh()
+            told += generate_latest(partners.registry)
+        return Response(told, media_type=CONTENT_TYPE_LATEST)
 
     async def openapi(self, request: Request) -> Response:
         """Answer the OpenAPI description."""

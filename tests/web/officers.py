@@ -24,6 +24,8 @@ RULES = {
     AlertKind.SELF_CLAIM: "3",
     AlertKind.PROTECTED_PERSON: "2.6",
     AlertKind.GUESS_LIMIT: "12",
+    AlertKind.NOT_DELIVERED: "revocation",
+    AlertKind.REMOVAL_UNCONFIRMED: "withdrawal",
 }
 
 

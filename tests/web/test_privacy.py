@@ -56,13 +56,17 @@ def test_each_kind_of_alert_says_why_and_names_nobody(service: Running) -> None:
             "did not get it",
             "too many people who were not theirs",
             "whereabouts are protected",
+            "has not been told, within minutes",
+            "has not confirmed that it removed it",
         ),
         strict=True,
     ):
         assert words in page
         assert words in queue
-        assert "zz-ambulance-1, ambulance crew" in page
-        assert one.decision_id in page
+        of_partner = one.kind in (AlertKind.NOT_DELIVERED, AlertKind.REMOVAL_UNCONFIRMED)
+        assert ("zz-ambulance-1, ambulance crew" in page) is not of_partner
+        assert ("<dt>Answers for the partner</dt><dd>zz-ambulance-1</dd>" in page) is of_partner
+        assert (f"<dd>{one.decision_id.partition('-')[0]} <span" if of_partner else one.decision_id) in page
         assert "ab" * 16 not in page, "the record's own id"
 
 

@@ -1,4 +1,4 @@
-"""What whoever looks after partners sees and does at /sync; that nobody else does, and that no patient is named."""
+"""What whoever looks after partners sees and does at /sync, and nobody else; and that no patient is named there."""
 
 from __future__ import annotations
 

@@ -153,6 +153,10 @@ def test_from_away_to_back_and_what_a_person_does(tmp_path: Path, workers: str) 
         desk("resume", "hospice")
         desk.until(lambda said: said["waiting"]["routine"] == 0 and said["paused"] is None)
 
+        for _ in range(4):  # whichever process answers, and whichever serves
+            metrics = service.client.get(f"{service.settings.base_url}/metrics").text
+            assert f'epaccs_sync_given_total{{partner="hospice"}} {float(desk.status()["given"])}' in metrics
+            assert 'epaccs_sync_troubles{partner="hospice",state="put-aside",way="in"} 1.0' in metrics
         assert "Nothing is wrong." in _verified(home)
         said = desk("status") + desk("status", "--json")
         family = next(name["family"] for name in someone.resource("Patient")["name"])
