@@ -47,10 +47,10 @@ class Cause(StrEnum):
 class HeldThere(msgspec.Struct, array_like=True, frozen=True):
     """What a partner confirmed to hold of one resource of ours.
 
-    `theirs` is the partner's own reference (`Observation/17`), '' where the partner gives none; `version` is the
-    partner's version of it, '' where there are none; `digest` stands for the content that was given. `made`: it is
-    there because we sent it, so it may be removed; what the partner had itself is the partner's. `made` without
-    `theirs`: it was sent, and whether the partner took it was never told.
+    `theirs` is the partner's own reference (`Observation/17`), '' where the partner gives none, or none was ever
+    confirmed; `version` is the partner's version of it, '' where there are none; `digest` stands for the content that
+    was given, and is empty where it is not known what it says there, or whether it is there still. `made`: it is there
+    because we sent it, so it may be removed; what the partner had itself is the partner's.
     The order of fields is the stored form: append only, with a default.
     """
 
@@ -75,7 +75,10 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A resource that the partner shall not hold any longer: it was deleted here, or is not open to it any more."""
+    """A resource that the partner shall not hold any longer: it was deleted here, or is not open to it any more.
+
+    It may be gone already, or never have arrived (`there.theirs` is '' then): that it is not there is what is wanted.
+    """
 
     reference: str
     there: HeldThere

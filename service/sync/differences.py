@@ -31,6 +31,9 @@ def digest_of(resource: Mapping[str, Any]) -> bytes:
     return hashlib.sha256(json.encode({**dict(sorted(content.items())), "meta": meta})).digest()[:16]
 
 
+_BEGUN = HeldThere("", "", b"")
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What has to be put, in an order in which nothing points at what comes later, and what removed after that."""
@@ -43,22 +46,29 @@ class Difference:
         return bool(self.puts or self.removals)
 
 
-def difference(wanted: Iterable[Wanted], held: Mapping[str, HeldThere], its_own: Collection[str] = ()) -> Difference:
+def difference(
+    wanted: Iterable[Wanted],
+    held: Mapping[str, HeldThere],
+    its_own: Collection[str] = (),
+    begun: Iterable[str] = (),
+) -> Difference:
     """Compare what a partner shall hold with what it holds.
 
     What it had itself, and we did not make, is never removed: it is the partner's. `its_own` are references of what
-    is here as the partner itself wrote it, which is not echoed to it.
+    is here as the partner itself wrote it, which is not echoed to it. `begun` are references that it may hold,
+    unconfirmed: what is not wanted any more is removed from there too.
     """
-    ordered = _in_order(list(wanted))
+    ordered, there_is = _in_order(list(wanted)), dict.fromkeys(begun, _BEGUN) | dict(held)
     puts = tuple(
-        Put(one.reference, one.resource, one.digest, held.get(one.reference))
+        Put(one.reference, one.resource, one.digest, there_is.get(one.reference))
         for one in ordered
-        if one.reference not in its_own and ((there := held.get(one.reference)) is None or there.digest != one.digest)
+        if one.reference not in its_own
+        and ((there := there_is.get(one.reference)) is None or there.digest != one.digest)
     )
     names = {one.reference for one in ordered}
     removals = tuple(
         Removal(reference, there)
-        for reference, there in reversed(list(held.items()))
+        for reference, there in reversed(list(there_is.items()))
         if reference not in names and there.made
     )
     return Difference(puts, removals)

@@ -1,8 +1,9 @@
 """Bringing one partner up to date on one person: decide, compare, write down, send, remember what was confirmed.
 
 The order is what makes it safe to be killed anywhere. The decision is of this moment; the audit entry is durable before
-the first byte leaves (architecture, section 7); what the partner confirms is remembered as far as it came, so that the
-next try sends the rest; and what was sent without a confirmation is sent again with the same key.
+the first byte leaves (architecture, section 7), and so is what the partner may hold from then on; what it confirms is
+remembered as far as it came, so that the next try sends the rest; and what was sent without a confirmation is sent
+again, with the same key while it is the same state, or removed when it is not to be there any more.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from service.record.caller import Caller
 from service.record.locks import KeyedLocks
 from service.record.manifest import SECTIONS
 from service.record.records import OpenRecord
+from service.sync import ours
 from service.sync.differences import Difference, Wanted, difference
 from service.sync.due import Due, Dues
 from service.sync.held import LaneState, LaneStates
@@ -84,7 +86,8 @@ class GiveToPartner:
         wanted: list[Wanted] = []
         if record is not None and decision is not None and decision.permitted:
             wanted = await self.shared_with.wanted(member, record, decision)
-        change = difference(wanted, state.held, _its_own(member, record))
+        held = _adopted(member, wanted, state) | state.held
+        change = difference(wanted, held, _its_own(member, record), state.begun)
         permitted = decision is not None and decision.permitted
         whom = None
         if permitted and record is not None:
@@ -92,12 +95,8 @@ class GiveToPartner:
             whom = Whom(identity.nhs_number, identity.family, identity.birth_date)
         if not change:
             return Given(0, 0, permitted, whom)
-        await self._write_down(caller, decision, change, record)
+        await asyncio.gather(self._write_down(caller, decision, change, record), self._begin(lane, turn, change, state))
         parcel = self._parcel(member, due, cause, record, state, wanted, change)
-        if unheard := [put for put in change.puts if put.there is None]:
-            # Written down first: what is sent and never answered must be found again if sharing ends.
-            tried = [Receipt(put.reference, HeldThere("", "", b"", made=True)) for put in unheard]
-            await self._remember(lane, turn, tried, state.sequence)
         receipts: list[Receipt] = []
         try:
             within = member.description.limits.timeout * (_OVERALL + len(change.puts) + len(change.removals))
@@ -109,6 +108,25 @@ class GiveToPartner:
         finally:
             await asyncio.shield(self._remember(lane, turn, receipts, parcel.sequence))
         return Given(effects, removed, permitted, whom)
+
+    async def _begin(self, lane: bytes, turn: int, change: Difference, state: LaneState) -> None:
+        """Remember what the partner may hold from now on, or may not, until it confirms.
+
+        What is new there has to be removed one day even if no answer ever comes; and what was asked to be removed has
+        to be sent again when it may be there after all.
+        """
+        new = {put.reference for put in change.puts if put.there is None} - set(state.begun)
+        going = {one.reference for one in change.removals if one.there.digest}
+        if not new and not going:
+            return
+
+        def begin(state: LaneState) -> None:
+            state.begun += sorted(new)
+            for reference in going & state.held.keys():
+                state.held[reference] = msgspec.structs.replace(state.held[reference], digest=b"")
+
+        if not await self.states.change(lane, turn, begin):
+            raise Overtaken
 
     async def _write_down(
         self, caller: Caller, decision: Decision | None, change: Difference, record: OpenRecord | None
@@ -184,6 +202,15 @@ def _not_carried(change: Difference, receipts: list[Receipt]) -> list[Receipt]:
         for put in change.puts
         if put.reference not in confirmed
     ]
+
+
+def _adopted(member: Member, wanted: list[Wanted], state: LaneState) -> dict[str, HeldThere]:
+    """Return what came from the partner and is not remembered beside the lane: it has that, in whichever version."""
+    return {
+        one.reference: HeldThere(theirs, "", b"", made=False)
+        for one in wanted
+        if one.reference not in state.held and (theirs := ours.theirs_of(one.resource, member.name))
+    }
 
 
 def _its_own(member: Member, record: OpenRecord | None) -> frozenset[str]:

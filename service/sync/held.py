@@ -34,6 +34,7 @@ class LaneState(msgspec.Struct, array_like=True):
     """Of one partner and one person. `turn` is the highest turn of the partner's lease under which it was changed.
 
     `held` is by our reference, `taken` by the partner's. `sequence` is the commit that the partner was last brought to.
+    `begun` are our references that the partner may hold, because a parcel with them was begun and not confirmed.
     The order of fields is the stored form: append only, with a default.
     """
 
@@ -41,6 +42,7 @@ class LaneState(msgspec.Struct, array_like=True):
     taken: dict[str, Taken] = {}
     sequence: int = 0
     turn: int = 0
+    begun: list[str] = []
     prefilled: bool = False
     """Whether the partner was asked for all that it has of the person, when they began to share."""
 
@@ -52,6 +54,8 @@ class LaneState(msgspec.Struct, array_like=True):
 
     def confirm(self, receipts: Iterable[Receipt]) -> None:
         """Take up what the partner confirmed."""
+        confirmed = {receipt.reference for receipt in receipts}
+        self.begun = [reference for reference in self.begun if reference not in confirmed]
         for receipt in receipts:
             if receipt.there is None:
                 self.held.pop(receipt.reference, None)
