@@ -10,6 +10,7 @@ PYTHON := $(BIN)/python
 PIP    := $(PYTHON) -m pip --disable-pip-version-check --quiet
 CODE   := fhir_profiles security adapters service bench tests
 # Tests start the program some two hundred times: without its bytecode kept, every start compiles it again.
+# Three workers for two cores: a third of the time of a test is waiting for a disk or for another process.
 TESTS  := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 
 .PHONY: help
@@ -30,7 +31,7 @@ setup: $(VENV)/.product fhir_profiles/definitions_r4/.built ## install everythin
 
 .PHONY: test
 test: setup ## every test but the nightly ones
-	@$(TESTS) -n 2 --dist loadfile --no-loadscope-reorder
+	@$(TESTS) -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: peers
 peers: ## servers for the tests of the MongoDB store, in build/peers (needs Go 1.24, or a JDK and Maven)

@@ -32,17 +32,32 @@ def particulars(who: Identity) -> Particulars:
 
 @dataclass
 class Population:
-    """Everybody's particulars, and how many people each kind of key is shared by: {people: keys}."""
+    """Everybody's particulars, and how many people each kind of key is shared by: {people: keys}.
+
+    `hashes` are those of the keys of everybody, by kind, and `owners` whose they are, side by side.
+    """
 
     people: list[Particulars]
     shares: dict[str, Counter[int]]
-    kinds: dict[str, array[int]]
+    hashes: dict[str, array[int]]
+    owners: dict[str, array[int]]
+
+    def led_to(self, keys: set[Key]) -> dict[Key, list[int]]:
+        """Return whom each of some keys leads to."""
+        found: dict[Key, list[int]] = {key: [] for key in keys}
+        by_hash = {hash(key): key for key in keys}
+        for kind in {key.kind for key in keys} & self.hashes.keys():
+            for hashed, owner in zip(self.hashes[kind], self.owners[kind], strict=True):
+                if hashed in by_hash:
+                    found[by_hash[hashed]].append(owner)
+        return found
 
 
 @pytest.fixture(scope="module")
 def population() -> Population:
     people: list[Particulars] = []
-    kinds: dict[str, array[int]] = defaultdict(lambda: array("q"))
+    hashes: dict[str, array[int]] = defaultdict(lambda: array("q"))
+    owners: dict[str, array[int]] = defaultdict(lambda: array("q"))
     random = Random(SEED)
     for index in range(PEOPLE):
         who = identity(index, SEED)
@@ -51,11 +66,10 @@ def population() -> Population:
         if who.protected:
             continue
         for key in keys_of(known, random.randrange(SPREAD)):
-            kinds[key.kind].append(hash(key))
-    shares = {
-        kind: Counter(len(list(same)) for _, same in groupby(sorted(hashes))) for kind, hashes in sorted(kinds.items())
-    }
-    return Population(people, shares, kinds)
+            hashes[key.kind].append(hash(key))
+            owners[key.kind].append(index)
+    shares = {kind: Counter(len(list(same)) for _, same in groupby(sorted(hashes[kind]))) for kind in sorted(hashes)}
+    return Population(people, shares, hashes, owners)
 
 
 def test_no_key_is_shared_by_more_than_twenty(population: Population) -> None:
@@ -165,7 +179,6 @@ def _real(born: str) -> bool:
 def test_a_thousand_slips(population: Population) -> None:
     random = Random("slips")
     wanted: list[tuple[str, Identity, Particulars]] = []
-    keys: dict[Key, list[int]] = {}
     while len(wanted) < SLIPS:
         who = identity(random.randrange(PEOPLE), SEED)
         if who.protected or who.born_known != "day":
@@ -174,16 +187,8 @@ def test_a_thousand_slips(population: Population) -> None:
         said = way(who, random)
         if not _real(said.get("birthDate", "1950-01-01")):
             continue
-        question = of_patient(said)
-        wanted.append((way.__name__.strip("_"), who, question))
-        for key in keys_for(question):
-            keys[key] = []
-    for index, person in enumerate(population.people):
-        if identity(index, SEED).protected:
-            continue
-        for key in keys_of(person, index % SPREAD):
-            if key in keys:
-                keys[key].append(index)
+        wanted.append((way.__name__.strip("_"), who, of_patient(said)))
+    keys = population.led_to({key for _, _, question in wanted for key in keys_for(question)})
     missed: Counter[str] = Counter()
     wrong_first: Counter[str] = Counter()
     shown_in_all = opened = 0
