@@ -161,7 +161,12 @@ class Serving:
                 self._back()
         except OutsideError as error:
             self.tally.last_failure = instant(self.clock())
-            self._away(reason_of(error), retry_after_of(error), at_once=class_of(error) is Class.PARTNER)
+            if class_of(error) in (Class.BACK_OFF, Class.PARTNER):
+                self._away(reason_of(error), retry_after_of(error), at_once=class_of(error) is Class.PARTNER)
+            else:
+                # It is there, and does not answer this question: what is sent need not wait for that.
+                self.circuit.given_up()
+                self._event("not-read", f"What is new there could not be read: {reason_of(error)}", self.clock())
         except (StoreError, KeyUnavailable, Problem):
             self.circuit.given_up()
             self.polling.next = self.seconds() + _OUR_PAUSE

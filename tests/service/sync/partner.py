@@ -65,6 +65,7 @@ class Place:
     parcels: list[Parcel] = field(default_factory=list)
     faults: deque[tuple[str, BaseException]] = field(default_factory=deque)
     down: OutsideError | None = None
+    poll_refused: OutsideError | None = None
     gate: asyncio.Event | None = None
     outbox: list[Message] = field(default_factory=list)
     of_each: list[Message] = field(default_factory=list)
@@ -100,6 +101,8 @@ class Place:
         """Return what waits in the outbox."""
         if self.down is not None:
             raise self.down
+        if self.poll_refused is not None:
+            raise self.poll_refused
         return Polled(list(self.outbox), str(len(self.outbox)))
 
     async def of_person(self, whom: Whom, theirs: str = "") -> Sequence[Message]:

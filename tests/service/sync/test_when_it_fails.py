@@ -254,3 +254,17 @@ async def test_what_was_sent_and_never_confirmed_is_taken_back_too(keys_home: Pa
         place.down = None
         await opened.run(forward=5)
         assert place.here == {}
+
+
+async def test_a_partner_that_cannot_be_asked_can_still_be_told(keys_home: Path, tmp_path: Path) -> None:
+    """A question that it refuses stops nothing that is sent, and is seen by people."""
+    async with world(keys_home, tmp_path, member(limits={**FAST, "poll_every": 1.0}, sends=True)) as opened:
+        _, medicine = await given(opened, 18)
+        opened.places["hospice"].poll_refused = ContentRefused()
+        await opened.run(forward=10)
+        await say(opened, medicine, 1, "told all the same")
+        await opened.run(forward=2)
+        assert await is_there(opened, medicine, "told all the same")
+        state = await opened.state()
+        assert not state.circuit
+        assert "not-read" in [event.what for event in state.events]
