@@ -86,7 +86,9 @@ class PartnerState(msgspec.Struct, array_like=True):
         return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 
     def note(self, event: Event) -> None:
-        """Add an event; the oldest goes where there are too many."""
+        """Add an event, unless it says what the last one said; the oldest goes where there are too many."""
+        if self.events and (self.events[-1].what, self.events[-1].words) == (event.what, event.words):
+            return
         self.events = [*self.events[-(MOST_EVENTS - 1) :], event]
 
 
