@@ -112,6 +112,12 @@ SETTINGS = (
         "where heads are sent as well: `udp://host:port`, `tcp://host:port` or a socket such as `/dev/log`; empty: "
         "nowhere",
     ),
+    Setting(
+        "EPACCS_OTLP",
+        "",
+        "root address of an OpenTelemetry collector (`http://host:4318`) that traces are sent to, none of which names "
+        "a person; empty: none are made",
+    ),
     Setting("EPACCS_LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
 )
 
@@ -146,6 +152,7 @@ class Settings:
     heads_file: Path
     heads_minutes: int
     syslog: str
+    otlp: str
     log_level: str
 
     @property
@@ -193,6 +200,7 @@ class Settings:
             heads_file=Path(reader.text("EPACCS_HEADS_FILE").replace("<home>", str(home))).absolute(),
             heads_minutes=reader.number("EPACCS_HEADS_MINUTES", 1, 1440),
             syslog=_syslog(reader),
+            otlp=_otlp(reader),
             log_level=reader.one_of("EPACCS_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )
         _check_store(reader, settings.store, production)
@@ -266,6 +274,18 @@ def _syslog(reader: _Reader) -> str:
         named = False
     if address and not named and not (parts.scheme == "" and address.startswith("/")):
         reader.problems.append("EPACCS_SYSLOG must be udp://<host>:<port>, tcp://<host>:<port> or a path")
+    return address
+
+
+def _otlp(reader: _Reader) -> str:
+    address = reader.text("EPACCS_OTLP")
+    parts = urlsplit(address)
+    try:
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if address and (not usable or parts.query or parts.fragment or "@" in parts.netloc):
+        reader.problems.append("EPACCS_OTLP must be http://<host>:<port> or https://<host>:<port>")
     return address
 
 

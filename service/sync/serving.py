@@ -12,7 +12,7 @@ from adapters.base import Adapter
 from adapters.errors import OutsideError
 from security.clock import Clock, instant, parse_instant
 from security.errors import KeyUnavailable, SecurityError
-from service import logs
+from service import logs, tracing
 from service.record.errors import Problem, RecordBroken
 from service.store.errors import StoreError
 from service.store.port import RecordStore
@@ -116,7 +116,9 @@ class Serving:
         dues = dict(lane.waiting)
         newest, urgent = lane.newest, lane.most_urgent
         try:
-            given = await self.give(self.member, self.adapter, newest, urgent.cause, self.turn, self.still_ours)
+            with tracing.span("deliver", partner=self.member.name, cause=urgent.cause.value, waiting=len(dues)) as span:
+                given = await self.give(self.member, self.adapter, newest, urgent.cause, self.turn, self.still_ours)
+                span.set(outcome="delivered", given=given.effects, removed=given.removed)
             for delivery in dues:
                 await self.store.done(delivery)
             if lane.id in self.stopped:

@@ -16,6 +16,7 @@ from typing import Any
 from adapters.base import Adapter, Arrived, HeldThere, Message, Untranslatable
 from fhir_profiles import json
 from security.clock import instant
+from service import tracing
 from service.plan.decisions import kind_of
 from service.record.access import Access, Refused
 from service.record.changes import Change, Method
@@ -65,6 +66,12 @@ class TakeIn:
 
     async def __call__(self, member: Member, adapter: Adapter, message: Message, turn: int) -> Outcome:
         """Take one message in, all of it or parked. Raise what the store raises: then it is to be tried again."""
+        with tracing.span("take-in", partner=member.name) as span:
+            outcome = await self._taken_in(member, adapter, message, turn)
+            span.set(outcome=outcome.value)
+            return outcome
+
+    async def _taken_in(self, member: Member, adapter: Adapter, message: Message, turn: int) -> Outcome:
         subject = ""
         try:
             outcomes = []
