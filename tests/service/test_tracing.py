@@ -30,8 +30,8 @@ def test_a_change_can_be_followed_and_nobody_is_named(tmp_path: Path) -> None:
     home, partners = tmp_path / "home", tmp_path / "partners"
     system = described(partners)
     with collector() as spans:
-        settings = {"EPACCS_PARTNERS": str(partners), "EPACCS_OTLP": spans.address}
-        with running(home, serve=(PROGRAM, "serve"), **settings) as service:
+        named = str(partners)
+        with running(home, serve=(PROGRAM, "serve"), EPACCS_PARTNERS=named, EPACCS_OTLP=spans.address) as service:
             someone = admitted(service, 3160)
             (system / "m1.message").write_text(f"{someone.nhs_number} heliotrope umbrella")
             incident = service.open_incident(someone.nhs_number)
