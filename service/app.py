@@ -17,7 +17,7 @@ from security.audit import AuditSealer
 from security.audit_batch import signing_key
 from security.oversight import scope_under
 from security.service_seal import ServiceSeal
-from service import VERSION, logs
+from service import VERSION, logs, tracing
 from service.api import outcomes
 from service.api.audit_events import AuditEvents
 from service.api.directory import DirectoryInteractions
@@ -193,6 +193,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        tracing.start(settings.otlp)
         opened = await open_service(settings, worker=worker)
         running.append(opened)
         services = services_of(opened, subscribing(opened))
@@ -223,6 +224,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
             await engine.finish()
             await exporter.finish()
             await opened.store.close()
+            await asyncio.to_thread(tracing.finish)
 
     app = Application(title="Shared palliative care record", version=VERSION, lifespan=lifespan, openapi_url=None)
     app.router.routes[:] = fhir_routes

@@ -120,6 +120,12 @@ SETTINGS = (
         "8101",
         "first of the three ports of the stand-in partners (demo and sandbox); their control endpoints are ten above",
     ),
+    Setting(
+        "EPACCS_OTLP",
+        "",
+        "root address of an OpenTelemetry collector (`http://host:4318`) that traces are sent to, none of which names "
+        "a person; empty: none are made",
+    ),
     Setting("EPACCS_LOG_LEVEL", "INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`"),
 )
 
@@ -155,6 +161,7 @@ class Settings:
     heads_minutes: int
     syslog: str
     standins_port: int
+    otlp: str
     log_level: str
 
     @property
@@ -203,6 +210,7 @@ class Settings:
             heads_minutes=reader.number("EPACCS_HEADS_MINUTES", 1, 1440),
             syslog=_syslog(reader),
             standins_port=reader.number("EPACCS_STANDINS_PORT", 1, 65_500),
+            otlp=_otlp(reader),
             log_level=reader.one_of("EPACCS_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR")),
         )
         _check_store(reader, settings.store, production)
@@ -284,6 +292,18 @@ def _partners(reader: _Reader, home: Path, environment: Environment | None) -> P
     named = _optional_path(reader.text("EPACCS_PARTNERS").replace("<home>", str(home)))
     described = home / PARTNERS
     return described if named is None and environment is Environment.DEMO and described.is_dir() else named
+
+
+def _otlp(reader: _Reader) -> str:
+    address = reader.text("EPACCS_OTLP")
+    parts = urlsplit(address)
+    try:
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if address and (not usable or parts.query or parts.fragment or "@" in parts.netloc):
+        reader.problems.append("EPACCS_OTLP must be http://<host>:<port> or https://<host>:<port>")
+    return address
 
 
 def _check_store(reader: _Reader, store: str, production: bool) -> None:

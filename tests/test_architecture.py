@@ -73,6 +73,19 @@ PAGES = {
     ("POST", "/privacy/sign-in"),
     ("GET", "/privacy/{rest:path}"),
     ("POST", "/privacy/{rest:path}"),
+    ("GET", "/sync"),
+    ("POST", "/sync/display"),
+    ("POST", "/sync/sign-out"),
+    ("GET", "/sync/sign-in"),
+    ("POST", "/sync/sign-in"),
+    ("GET", "/sync/partners/{partner}"),
+    ("POST", "/sync/partners/{partner}"),
+    ("GET", "/sync/partners/{partner}/pause"),
+    ("POST", "/sync/partners/{partner}/pause"),
+    ("GET", "/sync/partners/{partner}/resume"),
+    ("POST", "/sync/partners/{partner}/resume"),
+    ("GET", "/sync/{rest:path}"),
+    ("POST", "/sync/{rest:path}"),
 }
 """The pages: they ask for a sign-in by session, and say nothing of a person without one (`tests/web`)."""
 LONGEST_FILE = 350

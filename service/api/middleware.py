@@ -14,7 +14,7 @@ from time import perf_counter
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service import logs
+from service import logs, tracing
 
 _REQUEST_ID = re.compile(rb"^[0-9A-Fa-f]{8}-?([0-9A-Fa-f]{4}-?){3}[0-9A-Fa-f]{12}$")
 """A UUID, with hyphens or without. It is logged, so it is of a form in which no name or number of a person fits."""
@@ -83,7 +83,11 @@ class Surround:
             await send(message)
 
         try:
-            await self._app(scope, receive, respond)
+            with tracing.span("request") as span:
+                try:
+                    await self._app(scope, receive, respond)
+                finally:
+                    span.set(interaction=scope.get("interaction", "unrouted"), status=status)
         finally:
             seconds = perf_counter() - started
             interaction = scope.get("interaction", "unrouted")

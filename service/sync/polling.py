@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from adapters.base import Adapter, Prefills, Whom
 from security.clock import Clock, instant
+from service import tracing
 from service.sync.board import Board, Event, PartnerState
 from service.sync.earlier import Outcome
 from service.sync.held import LaneState
@@ -42,19 +43,27 @@ class Polling:
 
     async def ask(self, turn: int, still_ours: Callable[[], bool]) -> Counter[Outcome]:
         """Ask, and take in all that is new; return what became of the messages. Raise an OutsideError."""
+        with tracing.span("poll", partner=self.member.name) as span:
+            outcomes = await self._ask(turn, still_ours)
+            span.set(outcome="asked", messages=outcomes.total(), taken=outcomes[Outcome.TAKEN])
+            return outcomes
+
+    async def _ask(self, turn: int, still_ours: Callable[[], bool]) -> Counter[Outcome]:
         self.next = self.seconds() + self.member.description.limits.poll_every
-        name, outcomes = self.member.name, Counter[Outcome]()
+        name, outcomes, untold = self.member.name, Counter[Outcome](), Counter[Outcome]()
         cursor = (await self.board.state(name)).cursor
         for _ in range(_MOST_PAGES):
             polled = await self.adapter.poll(cursor)
             for message in polled.messages:
                 if not still_ours():
                     return outcomes
-                outcomes[await self.take_in(self.member, self.adapter, message, turn)] += 1
+                outcome = await self.take_in(self.member, self.adapter, message, turn)
+                outcomes[outcome] += 1
+                untold[outcome] += 1
                 await self.adapter.settled(message)
             if polled.cursor != cursor or not polled.more:
                 cursor = polled.cursor
-                await self.board.change(name, self._asked(cursor, outcomes))
+                await self.board.change(name, self._asked(cursor, untold))
             if not polled.more:
                 break
         return outcomes

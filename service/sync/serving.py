@@ -12,7 +12,7 @@ from adapters.base import Adapter
 from adapters.errors import ChangedThere, OutsideError
 from security.clock import Clock, instant, parse_instant
 from security.errors import KeyUnavailable, SecurityError
-from service import logs
+from service import logs, tracing
 from service.record.errors import Problem, RecordBroken
 from service.store.errors import StoreError
 from service.store.port import RecordStore
@@ -121,7 +121,9 @@ class Serving:
             return self.still_ours() and (urgent.cause.urgent or not lane.most_urgent.cause.urgent)
 
         try:
-            given = await self.give(self.member, self.adapter, newest, urgent.cause, self.turn, go_on)
+            with tracing.span("deliver", partner=self.member.name, cause=urgent.cause.value, waiting=len(dues)) as span:
+                given = await self.give(self.member, self.adapter, newest, urgent.cause, self.turn, go_on)
+                span.set(outcome="delivered", given=given.effects, removed=given.removed)
             if given.whom is not None and given.whom.nhs_number:
                 await self.polling.prefill(lane.id, given.whom, self.turn)
             for delivery in dues:

@@ -18,6 +18,7 @@ from uuid import uuid4
 from adapters.base import Adapter, Arrived, HeldThere, Message, Untranslatable
 from fhir_profiles.identifiers import ODS_SYSTEM
 from security.clock import instant
+from service import tracing
 from service.plan.decisions import kind_of
 from service.plan.elements import identifier_of
 from service.record.access import Access, Refused
@@ -79,6 +80,12 @@ class TakeIn:
 
     async def __call__(self, member: Member, adapter: Adapter, message: Message, turn: int) -> Outcome:
         """Take one message in, all of it or parked. Raise what the store raises: then it is to be tried again."""
+        with tracing.span("take-in", partner=member.name) as span:
+            outcome = await self._taken_in(member, adapter, message, turn)
+            span.set(outcome=outcome.value)
+            return outcome
+
+    async def _taken_in(self, member: Member, adapter: Adapter, message: Message, turn: int) -> Outcome:
         subject = ""
         try:
             outcomes = []

@@ -20,8 +20,9 @@ VENDORED = STATIC / "vendor" / "nhsuk" / "nhsuk.css"
 
 
 def test_without_the_design_system_there_are_our_own_rules(tmp_path: Path) -> None:
-    ours = [(STATIC / name).read_bytes() for name in ("crew.css", "privacy.css")]
-    for name, rules in zip(("crew.css", "privacy.css"), ours, strict=True):
+    names = ("crew.css", "privacy.css", "sync.css")
+    ours = [(STATIC / name).read_bytes() for name in names]
+    for name, rules in zip(names, ours, strict=True):
         (tmp_path / name).write_bytes(rules)
     sheet = StyleSheet.read(tmp_path)
     assert not sheet.designed

@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 
+from fhir_profiles.validation import validate
 from service.cli.sync_words import as_json
 from service.opening import open_service
 from service.sync.board import Board
 from service.sync.standing import Standing
 from tests.haystack import Haystack
 from tests.journeys.people import Person, admitted
+from tests.peers.mongo_servers import MongoServer, available
+from tests.peers.params import servers
 from tests.running import REPOSITORY, Running, demo_settings
 from tests.service.sync.messages import allergy
 from tests.service.sync.partnered import OWNER, PROGRAM, TITLE, described, partnered
@@ -54,18 +57,18 @@ def _verified(home: Path) -> str:
 class Desk:
     """Whoever is on duty: commands for one home."""
 
-    def __init__(self, home: Path, partners: Path) -> None:
-        self.home, self.partners = home, partners
+    def __init__(self, home: Path, partners: Path, store: str = "") -> None:
+        self.home, self.partners, self.store = home, partners, store
 
     def __call__(self, *words: str, code: int = 0) -> str:
         """Run a command, expect its exit code and return what it said."""
-        ended = _run(self.home, self.partners, *words)
+        ended = _run(self.home, self.partners, *words, EPACCS_STORE=self.store)
         assert ended.returncode == code, (ended.returncode, ended.stdout, ended.stderr)
         return ended.stdout + ended.stderr
 
     def status(self) -> Json:
         """Return what `status --json` says of the only partner."""
-        ended = _run(self.home, self.partners, "status", "hospice", "--json")
+        ended = _run(self.home, self.partners, "status", "hospice", "--json", EPACCS_STORE=self.store)
         assert ended.returncode in (0, 1), ended.stderr
         (found,) = json.loads(ended.stdout)
         assert ended.returncode == bool(found["needs"])
@@ -75,7 +78,8 @@ class Desk:
         """Look, in this process, until the status is as wanted; a command each time would take a second."""
 
         async def look() -> Json:
-            opened = await open_service(demo_settings(self.home, 8000, EPACCS_PARTNERS=str(self.partners)))
+            there = {"EPACCS_PARTNERS": str(self.partners), "EPACCS_STORE": self.store}
+            opened = await open_service(demo_settings(self.home, 8000, **there))
             try:
                 board, (member,) = Board.of(opened.records), opened.members
                 deadline = time.monotonic() + DEADLINE
@@ -164,9 +168,28 @@ def test_from_away_to_back_and_what_a_person_does(tmp_path: Path, workers: str) 
         officer = service.token("privacy_officer", "ZZGP01", purpose="HCOMPL")
         answer = service.call("GET", f"/AuditEvent?date=ge{datetime.now(UTC):%Y-%m-%d}&_count=100", officer)
         assert answer.status_code == 200, answer.text
+        assert all(validate(entry["resource"]) == [] for entry in answer.json()["entry"])
         for deed in ("$sync-pause", "$sync-resume", "$sync-retry", "$sync-replay", "$sync-park", "$sync-take-up"):
             assert deed in answer.text
         assert "Wenna Fictive" in answer.text
+
+
+@pytest.mark.parametrize("kind", servers([kind for kind in available() if kind != "ferretdb"] or available()))
+def test_with_records_in_mongodb(tmp_path: Path, kind: str) -> None:
+    """The same commands where there is no file: what one process writes the other finds."""
+    home, partners = tmp_path / "home", tmp_path / "partners"
+    described(partners)
+    with MongoServer(kind, tmp_path / "server") as server:
+        desk = Desk(home, partners, server.url("sync"))
+        with partnered(home, partners, store=desk.store) as service:
+            someone = admitted(service, 3110)
+            desk.until(lambda said: said["given"] > 0)
+            desk("pause", "hospice", "--as", "Wenna Fictive")
+            change(service, someone, "heliotrope umbrella")
+            desk.until(lambda said: said["waiting"]["routine"] == 1)
+            assert "paused          by Wenna Fictive" in desk("status")
+            desk("resume", "hospice")
+            desk.until(lambda said: said["waiting"]["routine"] == 0)
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:

@@ -97,9 +97,11 @@ def described(folder: Path, name: str = "hospice", **more: Any) -> Path:
 
 
 @contextmanager
-def partnered(home: Path, partners: Path, *arguments: str) -> Iterator[Running]:
-    """Run the service with the partners of a folder."""
-    with running(home, *arguments, serve=(PROGRAM, "serve"), EPACCS_PARTNERS=str(partners)) as service:
+def partnered(home: Path, partners: Path, *arguments: str, store: str = "") -> Iterator[Running]:
+    """Run the service with the partners of a folder; `store` as the setting."""
+    with running(
+        home, *arguments, serve=(PROGRAM, "serve"), EPACCS_PARTNERS=str(partners), EPACCS_STORE=store
+    ) as service:
         yield service
 
 
