@@ -55,6 +55,7 @@ from service.record.subscribers import Subscribers
 from service.record.write import WriteRecord
 from service.settings import Settings
 from service.sync.measures import SyncMeasures
+from service.sync.removal_requests import RemovalRequests
 from service.syncing import engine_of, measures_of, operating_of, partners_told
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
@@ -102,7 +103,9 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     scope = scope_under(opened.policies)
     log = AccessLog(access, ServiceSeal(opened.keys.service, settings.tenant), server, scope)
     directory = DirectoryInteractions(Directory(access), interactions)
-    explaining = Explaining(ExplainAccess(access, scope), CopiesHeld(access, log, scope))
+    explaining = Explaining(
+        ExplainAccess(access, scope), CopiesHeld(access, log, scope, RemovalRequests.at(opened.records).of)
+    )
     return Services(interactions, directory, named, AuditEvents(log, settings.fhir_base), explaining)
 
 

@@ -6,7 +6,8 @@ In: `nhsNumber` or `patient`; `role`, `organization`, `purpose`; and, where they
 `incident`, `selfClaimReason`, `basis` with `reason` and `senior` (emergency access), `at`. Out: Parameters with the
 decision, one `section` for each section there is, and no content.
 
-POST Patient/$copies-held. In: `patient`. Out: an `organization` for each that was given something of the plan.
+POST Patient/$copies-held. In: `patient`. Out: an `organization` for each that was given something of the plan, and how
+a request to remove it stands.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from service.api.parameters import (
     whom,
 )
 from service.api.routing import Call
-from service.record.copies import CopiesHeld
+from service.record.copies import CopiesHeld, Removal
 from service.record.errors import InvalidContent
 from service.record.explain import ExplainAccess, Explained, Question
 
@@ -79,6 +80,7 @@ class Explaining:
                     {"name": "first", "valueInstant": one.first},
                     {"name": "last", "valueInstant": one.last},
                     {"name": "times", "valueInteger": one.times},
+                    *([] if one.removal is None else _removal(one.removal)),
                 ],
             }
             for one in found
@@ -157,3 +159,8 @@ def _valued(value: object) -> Json:
     if isinstance(value, bool):
         return {"valueBoolean": value}
     return {"valueInteger": value} if isinstance(value, int) else {"valueString": str(value)}
+
+
+def _removal(asked: Removal) -> list[Json]:
+    said = {"removalAsked": asked.asked, "removalDeadline": asked.deadline, "removalConfirmed": asked.confirmed}
+    return [{"name": name, "valueInstant": when} for name, when in said.items() if when]

@@ -7,7 +7,7 @@ from typing import Any
 
 from service.sync.board import Trouble, Way
 from service.sync.spans import ago, at
-from service.sync.standing import Standing
+from service.sync.standing import Standing, removals
 
 _WAYS = {Way.OUT: "stopped", Way.IN: "not taken in"}
 
@@ -27,6 +27,8 @@ def lines(one: Standing) -> Iterator[str]:
         yield _row("paused", f"by {state.paused_by}, {ago(state.paused, now)}")
     for trouble in (*one.open, *one.parked):
         yield _row("put aside" if trouble.parked else _WAYS[trouble.way], _trouble(trouble, one))
+    if one.removals:
+        yield _row("removals", removals(one))
     for need in one.needs:
         yield _row("SEE TO IT", need)
 

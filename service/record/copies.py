@@ -8,7 +8,7 @@ an entry about the person.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,13 +29,30 @@ INTERACTION = "$copies-held"
 _GIVING = frozenset({EventKind.READ, EventKind.QUERY})
 
 
+class Removal(msgspec.Struct, frozen=True):
+    """A request to remove a copy. Times are FHIR instants; `confirmed` is '' for not yet."""
+
+    asked: str
+    deadline: str
+    confirmed: str = ""
+
+
+RemovalsOf = Callable[[OpenRecord], Awaitable[Mapping[str, Removal]]]
+"""Returns, by organisation, how requests to remove copies of one record stand."""
+
+
 class Copy(msgspec.Struct, frozen=True):
-    """An organisation that was given something of the plan: when first and last (FHIR instants), and how often."""
+    """An organisation that was given something of the plan: when first and last (FHIR instants), and how often.
+
+    `removal` is how a request to remove it stands: when it was asked for, by when it should be confirmed, and when it
+    was; None where nothing was asked.
+    """
 
     organisation: str
     first: str
     last: str
     times: int = 1
+    removal: Removal | None = None
 
     def and_at(self, time: str) -> Copy:
         """Return the same with one more time at which something was given."""
@@ -49,6 +66,7 @@ class CopiesHeld:
     access: Access
     log: AccessLog
     scope: Scope
+    removals: RemovalsOf
 
     async def __call__(self, caller: Caller, patient: str) -> list[Copy]:
         """Return the organisations that may hold copies of the plan of `Patient/id`, the latest first.
@@ -71,7 +89,9 @@ class CopiesHeld:
             organisation = entry.organisation
             known = found.get(organisation)
             found[organisation] = known.and_at(entry.time) if known else Copy(organisation, entry.time, entry.time)
-        return sorted(found.values(), key=lambda one: (one.last, one.organisation), reverse=True)
+        removals = await self.removals(record)
+        copies = [msgspec.structs.replace(one, removal=removals.get(one.organisation)) for one in found.values()]
+        return sorted(copies, key=lambda one: (one.last, one.organisation), reverse=True)
 
     async def admit(self, caller: Caller) -> Decision:
         """Return the decision that lets a privacy officer ask, from the token alone (I4); raise Refused for others."""

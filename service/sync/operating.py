@@ -22,6 +22,7 @@ from service.store.port import SealedEntry
 from service.sync.board import Audited, Board, Event, PartnerState, Trouble, Way
 from service.sync.members import Member
 from service.sync.orders import Command, add_order
+from service.sync.removal_requests import RemovalRequests
 from service.sync.standing import Standing
 
 
@@ -43,7 +44,8 @@ class Operating:
         require_action(caller.principal.scopes, OPERATIONS_READ)
         member = self._member(partner)
         state, troubles = await self.board.state(partner), await self.board.troubles(partner)
-        return Standing(member, state, troubles, caller.at or self.access.clock())
+        asked = [one for one in await RemovalRequests.at(self.access.records).all() if one.partner == partner]
+        return Standing(member, state, troubles, caller.at or self.access.clock(), asked)
 
     async def pause(self, caller: Caller, partner: str) -> None:
         """Let nothing be sent to a partner, or asked of it, until somebody resumes it; what waits is kept."""

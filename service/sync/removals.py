@@ -8,7 +8,7 @@ holds the record, in their queue, until one of them closes that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,40 +23,11 @@ from service.record.access_log import AccessLog
 from service.record.alerts import AlertKind, Alerts, NewAlert
 from service.record.copies import given_to_others
 from service.record.facts import facts_of
-from service.record.manifest import RecordKind
-from service.record.pages import Edited, Pages
 from service.record.records import OpenRecord
 from service.sync.due import Due, Dues
 from service.sync.held import LaneStates
 from service.sync.members import Member
-
-_PAGE = "removals"
-MOST = 5_000
-"""Requests that are open at a time; what is beyond them is told to the officers at once."""
-KEPT = timedelta(days=30)
-"""How long a confirmed request is still shown."""
-
-
-class RemovalRequest(msgspec.Struct, array_like=True, frozen=True):
-    """One organisation asked to remove what it was given of one person. Times are FHIR instants, '' for not yet.
-
-    `partner` is '' where no system of theirs can be asked. `holder` is the organisation that holds the record, `record`
-    its id in hexadecimal. `told`: its privacy officers were told that it is not confirmed.
-    The order of fields is the stored form: append only, with a default.
-    """
-
-    record: str
-    holder: str
-    organisation: str
-    partner: str
-    asked: str
-    deadline: str
-    confirmed: str = ""
-    told: bool = False
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[RemovalRequest]).decode
+from service.sync.removal_requests import KEPT, MOST, RemovalRequest, RemovalRequests
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +36,7 @@ class Removals:
 
     log: AccessLog
     alerts: Alerts
-    pages: Pages
+    requests: RemovalRequests
     states: LaneStates
     dues: Dues
     members: Mapping[str, Member]
@@ -75,12 +46,11 @@ class Removals:
         cls, log: AccessLog, alerts: Alerts, states: LaneStates, dues: Dues, members: Mapping[str, Member]
     ) -> Removals:
         """Return those of a service."""
-        return cls(log, alerts, Pages(log.access.records, RecordKind.SYNC), states, dues, members)
+        return cls(log, alerts, RemovalRequests.at(log.access.records), states, dues, members)
 
     async def all(self) -> list[RemovalRequest]:
         """Return the requests that are open, or were confirmed not long ago."""
-        content = await self.pages.read(_PAGE)
-        return _decode(content) if content else []
+        return await self.requests.all()
 
     async def find(self, due: Due) -> None:
         """Ask whoever was given something of a record and would be given nothing now. Doing it twice asks once."""
@@ -99,7 +69,7 @@ class Removals:
             for organisation, entry in sorted(latest.items())
             if not self._shared_with(record, entry, now)
         ]
-        await self._change(lambda known: _with(known, asked, frozenset(latest), record.record_id.hex()))
+        await self.requests.change(lambda known: _with(known, asked, frozenset(latest), record.record_id.hex()))
 
     async def follow(self) -> None:
         """See who has confirmed, and tell officers of who has not in time, or cannot be asked."""
@@ -115,7 +85,7 @@ class Removals:
                 changed[_key(one)] = msgspec.structs.replace(one, told=True)
         oldest = instant(now - KEPT)
         if changed:
-            await self._change(
+            await self.requests.change(
                 lambda known: [
                     fresh
                     for one in known
@@ -164,14 +134,6 @@ class Removals:
                 record=one.record,
             )
         )
-
-    async def _change(self, edit: Callable[[list[RemovalRequest]], list[RemovalRequest]]) -> None:
-        def edited(page: OpenRecord, content: bytes) -> Edited | None:
-            known = _decode(content) if content else []
-            fresh = edit(known)
-            return Edited(_encode(fresh)) if fresh != known else None
-
-        await self.pages.change(_PAGE, edited)
 
 
 def _key(one: RemovalRequest) -> tuple[str, str, str]:

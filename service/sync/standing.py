@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from security.clock import parse_instant
+from security.clock import instant, parse_instant
 from service.sync.board import MOST_TROUBLES, PartnerState, Trouble, Way
 from service.sync.members import Member
 from service.sync.overdue import TOLD_AFTER
-from service.sync.spans import lasting
+from service.sync.removal_requests import RemovalRequest
+from service.sync.spans import at, lasting
 
 LANES: Mapping[str, int] = {"urgent": 0, "decisions": 1, "routine": 2}
 """The words for ranks: what overtakes everything, decisions, and the rest."""
@@ -31,6 +32,7 @@ class Standing:
     state: PartnerState
     troubles: Sequence[Trouble]
     now: datetime
+    removals: Sequence[RemovalRequest] = ()
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -51,6 +53,11 @@ class Standing:
     def parked(self) -> list[Trouble]:
         """What somebody put aside."""
         return [one for one in self.troubles if one.parked]
+
+    @property
+    def unconfirmed(self) -> list[RemovalRequest]:
+        """Requests to remove what it holds that it has not confirmed, the oldest first."""
+        return sorted((one for one in self.removals if not one.confirmed), key=lambda one: one.asked)
 
     @property
     def served(self) -> bool:
@@ -76,6 +83,8 @@ class Standing:
         ):
             if count := sum(trouble.way is way for trouble in self.open):
                 found.append(f"{count} {one if count == 1 else many}.")
+        if late := sum(one.deadline <= instant(self.now) for one in self.unconfirmed):
+            found.append(f"{late} removal request{'' if late == 1 else 's'} not confirmed in time.")
         if len(self.troubles) >= MOST_TROUBLES:
             found.append("The list of what is stopped or parked is full: there may be more.")
         return found
@@ -85,3 +94,10 @@ class Standing:
 
     def _seconds(self, when: str) -> float:
         return (self.now - parse_instant(when)).total_seconds()
+
+
+def removals(one: Standing) -> str:
+    """Return how requests to remove what the partner holds stand."""
+    confirmed, open_ = len(one.removals) - len(one.unconfirmed), one.unconfirmed
+    until = f", the first due by {at(min(request.deadline for request in open_))}" if open_ else ""
+    return f"{confirmed} confirmed, {len(open_)} not{until}"

@@ -9,7 +9,7 @@ from security.clock import parse_instant
 from service.sync.absences import came_through
 from service.sync.board import Absence, Trouble, Way
 from service.sync.spans import ago, at, lasting
-from service.sync.standing import Standing
+from service.sync.standing import Standing, removals
 
 CAUSES: Mapping[str, str] = {
     "change": "A change",
@@ -65,6 +65,7 @@ def partner(one: Standing) -> Told:
         "given": state.given,
         "removed": state.removed,
         "taken": state.taken,
+        "removals": removals(one) if one.removals else "",
         "paused": bool(state.paused),
         "paused_by": state.paused_by,
         "paused_at": at(state.paused) if state.paused else "",

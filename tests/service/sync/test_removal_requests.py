@@ -7,7 +7,8 @@ from pathlib import Path
 from adapters.errors import Unreachable
 from security.principal import Role
 from service.record.alerts import Alert
-from service.sync.removals import RemovalRequest
+from service.sync.operating import Operating
+from service.sync.removal_requests import RemovalRequest
 from tests.service.record.house import doctor, person
 from tests.service.sync.consents import permission, refusal
 from tests.service.sync.partner import member
@@ -43,7 +44,7 @@ async def test_a_partner_that_removes_has_confirmed(keys_home: Path, tmp_path: P
 async def test_a_partner_that_does_not_confirm_is_named_when_its_time_is_over(keys_home: Path, tmp_path: Path) -> None:
     """To the privacy officers of the holder, once."""
     async with world(keys_home, tmp_path, member(removal_days=2)) as opened:
-        _, bundle = person(42, place="hospice")
+        number, bundle = person(42, place="hospice")
         references = await opened.house.post(bundle)
         await opened.run()
         opened.places["hospice"].down = Unreachable("x")
@@ -56,6 +57,14 @@ async def test_a_partner_that_does_not_confirm_is_named_when_its_time_is_over(ke
         await opened.run(forward=40)
         (alert,) = await alerts(opened)
         assert (alert.organisation, alert.user_id) == ("ZZGP01", "ZZHSP1")
+        standing = await Operating(
+            opened.members, opened.engine.board, opened.relay.removing.removals.log.access
+        ).standing(opened.engineer(), "hospice")
+        assert "1 removal request not confirmed in time." in standing.needs
+        copies = opened.house.services.explaining.copies_held
+        (copy,) = await copies(opened.officer("ZZGP01"), (await opened.house.record_of(number)).manifest.patient)
+        assert copy.removal is not None
+        assert (copy.organisation, copy.removal.confirmed, copy.removal.deadline) == ("ZZHSP1", "", one.deadline)
 
 
 async def test_a_reader_without_a_system_is_named_at_once(keys_home: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from security.principal import Purpose, Role
+from security.scopes import OPERATIONS_READ
 from service.app import services_of
 from service.opening import Opened
 from service.record.alerts import Alerts
@@ -86,6 +87,11 @@ class World:
     def officer(self, organisation: str) -> Caller:
         """Return a privacy officer of an organisation."""
         return doctor(organisation, Role.PRIVACY_OFFICER, Purpose.HCOMPL)
+
+    def engineer(self) -> Caller:
+        """Return somebody who looks after partners."""
+        caller = doctor("ZZENG1", Role.ADMIN, Purpose.PATADMIN)
+        return replace(caller, principal=replace(caller.principal, scopes=frozenset({OPERATIONS_READ})))
 
     async def waiting(self) -> int:
         """Return how many deliveries wait in the store."""
