@@ -103,9 +103,8 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     scope = scope_under(opened.policies)
     log = AccessLog(access, ServiceSeal(opened.keys.service, settings.tenant), server, scope)
     directory = DirectoryInteractions(Directory(access), interactions)
-    explaining = Explaining(
-        ExplainAccess(access, scope), CopiesHeld(access, log, scope, RemovalRequests.at(opened.records).of)
-    )
+    copies = CopiesHeld(access, log, scope, RemovalRequests.at(opened.records).of)
+    explaining = Explaining(ExplainAccess(access, scope), copies)
     return Services(interactions, directory, named, AuditEvents(log, settings.fhir_base), explaining)
 
 
