@@ -13,6 +13,7 @@ from adapters.errors import (
     Faulty,
     Overloaded,
     Unintelligible,
+    Unreachable,
 )
 from tests.adapters.fhir_world import (
     Json,
@@ -38,7 +39,7 @@ async def test_a_create_whose_answer_is_lost_has_its_effect_once(server: SmallSe
     server.after.append(("POST /fhir/Observation", lost))
     ledger = Ledger()
     async with speaking_to(server.base, once=once) as partner:
-        with pytest.raises((Unintelligible, Faulty)):
+        with pytest.raises((Unreachable, Faulty)):
             await ledger.give(partner, ledger.parcel(observation(), key="the-same"))
     async with speaking_to(server.base, once=once) as partner:
         await ledger.give(partner, ledger.parcel(observation(), key="the-same"))
@@ -54,7 +55,7 @@ async def test_a_create_whose_answer_is_lost_and_a_change_after_it_are_one_resou
     server.after.append(("POST /fhir/Observation", cut))
     ledger = Ledger()
     async with speaking_to(server.base, once=once) as partner:
-        with pytest.raises(Unintelligible):
+        with pytest.raises(Unreachable):
             await ledger.give(partner, ledger.parcel(observation("First")))
         await ledger.give(partner, ledger.parcel(observation("Second")))
     [stored] = server.of("Observation")
@@ -71,7 +72,7 @@ async def test_what_has_no_list_of_identifiers_is_made_once_too(server: SmallSer
     server.after.append((f"POST /fhir/{kind}", cut))
     ledger = Ledger()
     async with speaking_to(server.base) as partner:
-        with pytest.raises(Unintelligible):
+        with pytest.raises(Unreachable):
             await ledger.give(partner, ledger.parcel(resource))
         await ledger.give(partner, ledger.parcel(resource))
     assert len(server.of(kind)) == 1
@@ -83,12 +84,12 @@ async def test_an_update_whose_answer_is_lost_is_known_again(server: SmallServer
     async with speaking_to(server.base) as partner:
         await ledger.give(partner, ledger.parcel(observation("First")))
         server.after.append(("PUT", cut))
-        with pytest.raises(Unintelligible):
+        with pytest.raises(Unreachable):
             await ledger.give(partner, ledger.parcel(observation("Second")))
         await ledger.give(partner, ledger.parcel(observation("Second")))
         assert ledger.held["Observation/o1"].version == "2"
         server.after.append(("PUT", cut))
-        with pytest.raises(Unintelligible):
+        with pytest.raises(Unreachable):
             await ledger.give(partner, ledger.parcel(observation("Third")))
         await ledger.give(partner, ledger.parcel(observation("Fourth")))
     assert server.of("Observation")[0]["valueString"] == "Fourth"
@@ -133,7 +134,7 @@ async def test_what_was_made_by_a_create_without_an_answer_can_be_taken_back(ser
     async with speaking_to(server.base, once=once) as partner:
         parcel = ledger.parcel(observation())
         ledger.intend(parcel)
-        with pytest.raises(Unintelligible):
+        with pytest.raises(Unreachable):
             await ledger.give(partner, parcel)
     assert len(server.of("Observation")) == 2
     async with speaking_to(server.base, once=once) as partner:

@@ -11,7 +11,7 @@ import pytest
 
 from adapters import fhir_pages, fhir_poll
 from adapters.base import Polled, Untranslatable, Whom
-from adapters.errors import NotAuthorised, OtherPerson, Overloaded, Unintelligible
+from adapters.errors import NotAuthorised, OtherPerson, Overloaded, Unintelligible, Unreachable
 from adapters.fhir_partner import FhirPartner
 from tests.adapters.fhir_world import NUMBER, Json, observation, speaking_to, theirs_patient
 from tests.adapters.small_server import Reply, SmallServer, cut, small_server
@@ -223,7 +223,7 @@ async def test_an_answer_that_is_cut_short_is_asked_for_again(server: SmallServe
     server.add(theirs(server.add(theirs_patient())))
     server.after.append(("POST /fhir/Observation/_search", cut))
     async with speaking_to(server.base) as partner:
-        with pytest.raises(Unintelligible):
+        with pytest.raises(Unreachable):
             await partner.poll("")
         assert (await everything(partner))[0] == ["Wants the radio on"]
 
