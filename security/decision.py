@@ -94,11 +94,15 @@ class Decision(msgspec.Struct, frozen=True):
 
 DIRECTORY_RULE: Final = "directory"
 REGISTER_RULE: Final = "register"
+SUBSCRIPTION_RULE: Final = "subscription"
 GUESSING_RULE: Final = "12"
 
 
-def impersonal(rule: Literal["directory", "register"], role: RoleWord, policy: AccessPolicy, id: str) -> Decision:
-    """Return the decision under which something without a plan is used: the shared directory, the incident register.
+def impersonal(
+    rule: Literal["directory", "register", "subscription"], role: RoleWord, policy: AccessPolicy, id: str
+) -> Decision:
+    """Return the decision under which something without a plan is used: the shared directory, the incident register,
+    a client's own Subscriptions.
 
     It opens no cell, so nothing of a person can be released under it.
     """

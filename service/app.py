@@ -31,6 +31,7 @@ from service.api.operations import Operations
 from service.api.public import Public, public_routes
 from service.api.routes import Services, operations
 from service.api.routing import Application, FhirRoute
+from service.api.subscriptions import SubscriptionInteractions
 from service.opening import Opened, open_service, style_of
 from service.record.access import Access
 from service.record.access_log import AccessLog
@@ -54,6 +55,8 @@ from service.record.sources import Sources
 from service.record.subscribers import Subscribers
 from service.record.write import WriteRecord
 from service.settings import Settings
+from service.sync.outbox import Outboxes
+from service.sync.subscriptions import Subscriptions
 from service.syncing import engine_of, partners_told
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
@@ -99,7 +102,12 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     log = AccessLog(access, ServiceSeal(opened.keys.service, settings.tenant), server, scope)
     directory = DirectoryInteractions(Directory(access), interactions)
     explaining = Explaining(ExplainAccess(access, scope), CopiesHeld(access, log, scope))
-    return Services(interactions, directory, named, AuditEvents(log, settings.fhir_base), explaining)
+    outboxes, private = Outboxes.of(opened.records), settings.has_demo_doors
+    subscriptions = Subscriptions(
+        access, opened.subscriptions.page, outboxes, settings.subscription_hosts, private, settings.fhir_base
+    )
+    own = SubscriptionInteractions(subscriptions, interactions)
+    return Services(interactions, directory, named, AuditEvents(log, settings.fhir_base), explaining, own)
 
 
 def crew_of(opened: Opened, services: Services, pages: Pages) -> Crew:

@@ -44,6 +44,7 @@ def class_of(error: errors.OutsideError) -> Class:
 
 
 REASONS: dict[type[errors.OutsideError], str] = {
+    errors.AddressRefused: "The address is not one that is sent to.",
     errors.Unreachable: "The partner's system could not be reached.",
     errors.Unintelligible: "The partner's system answered with something that its protocol does not allow.",
     errors.NotAuthorised: "The partner's system does not accept our sign-in.",
