@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from adapters.rest_hook import RestHook
 from adapters.subscription_notification import Content, Event, Kind, Standing, notification
 from fhir_profiles import json
@@ -93,14 +91,14 @@ class Notify:
             if not events:
                 await self._done(first)
                 return list(first)
-            box = await self.outboxes.change(kept.id, turn, partial(number, events, first))
+            box = await self.outboxes.change(kept.id, turn, lambda box: box.number(events, first))
         while box.pending:
             part = box.pending[: kept.wish.most]
             await self._tell(kept, hook, part, still_ours)
-            box = await self.outboxes.change(kept.id, turn, partial(confirm, part[-1].number))
+            box = await self.outboxes.change(kept.id, turn, partial(_confirm, part[-1].number))
         settled = box.covered
         await self._done(settled)
-        await self.outboxes.change(kept.id, turn, lambda box: box.covered.clear())
+        await self.outboxes.change(kept.id, turn, Outbox.forget)
         return settled
 
     async def say(self, kept: Kept, hook: RestHook, kind: Kind, still_ours: Callable[[], bool]) -> None:
@@ -205,16 +203,8 @@ class Notify:
         return Told(entry.version, json.decode(items[0].body) if with_content else None)
 
 
-def number(events: Sequence[Pending], deliveries: Iterable[bytes], box: Outbox) -> None:
-    """Give events their numbers."""
-    box.pending = [msgspec.structs.replace(one, number=box.count + place) for place, one in enumerate(events, 1)]
-    box.count += len(events)
-    box.covered = list(deliveries)
-
-
-def confirm(last: int, box: Outbox) -> None:
-    """Take out events up to a number."""
-    box.pending = [one for one in box.pending if one.number > last]
+def _confirm(last: int, box: Outbox) -> None:
+    box.confirm(last)
 
 
 def client_of(registry: ClientRegistry, kept: Kept) -> RegisteredClient:

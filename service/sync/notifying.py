@@ -9,8 +9,9 @@ is lost before that.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -27,7 +28,7 @@ from service.sync.due import Due
 from service.sync.give import LeaseLost
 from service.sync.lease import Lease
 from service.sync.notify import Notify, Stopped
-from service.sync.outbox import Overtaken
+from service.sync.outbox import Outbox, Overtaken
 from service.sync.retry import pause, reason_of, retry_after_of
 from service.sync.subscribed import ACTIVATED_AFTER, Kept
 
@@ -89,10 +90,15 @@ class Notifying:
             await asyncio.wait([self.task])
         await self.hook.close()
 
-    async def _try(self, what: Callable[[], object]) -> None:
+    async def forget(self) -> None:
+        """Forget what had a number and was not taken: the subscription is off, or gone."""
+        with contextlib.suppress(Overtaken):
+            await self.notify.outboxes.change(self.kept.id, self.lease.turn, Outbox.forget)
+
+    async def _try(self, what: Callable[[], Awaitable[None]]) -> None:
         """Do something, and whatever its failure asks for."""
         try:
-            await what()  # type: ignore[misc]
+            await what()
         except OutsideError as error:
             await self._failed(error)
         except (LeaseLost, Overtaken, Stopped):

@@ -6,7 +6,7 @@ a receiver takes it once. Numbers grow by one in the order in which events are s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -36,6 +36,20 @@ class Outbox(msgspec.Struct, array_like=True):
     turn: int = 0
     pending: list[Pending] = []
     covered: list[bytes] = []
+
+    def number(self, events: Sequence[Pending], deliveries: Iterable[bytes]) -> None:
+        """Give events their numbers."""
+        self.pending = [msgspec.structs.replace(one, number=self.count + place) for place, one in enumerate(events, 1)]
+        self.count += len(events)
+        self.covered = list(deliveries)
+
+    def confirm(self, last: int) -> None:
+        """Take out events up to a number."""
+        self.pending = [one for one in self.pending if one.number > last]
+
+    def forget(self) -> None:
+        """Take out all; numbers that were given stay given."""
+        self.pending, self.covered = [], []
 
 
 _encode = msgspec.msgpack.Encoder().encode

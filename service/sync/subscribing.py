@@ -127,6 +127,8 @@ class Subscribing:
             if id not in live or live[id].resource != one.kept.resource:
                 del self.served[id]
                 await one.close()
+                if id not in live:
+                    await one.forget()
         for id, kept in live.items():
             if id in self.served:
                 self.served[id].becomes(kept)
