@@ -103,9 +103,8 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     directory = DirectoryInteractions(Directory(access), interactions)
     explaining = Explaining(ExplainAccess(access, scope), CopiesHeld(access, log, scope))
     outboxes, private = Outboxes.of(opened.records), settings.has_demo_doors
-    subscriptions = Subscriptions(
-        access, opened.subscriptions.page, outboxes, settings.subscription_hosts, private, settings.fhir_base
-    )
+    hosts, page = settings.subscription_hosts, opened.subscriptions.page
+    subscriptions = Subscriptions(access, page, outboxes, opened.registry, hosts, private, settings.fhir_base)
     own = SubscriptionInteractions(subscriptions, interactions)
     return Services(interactions, directory, named, AuditEvents(log, settings.fhir_base), explaining, own)
 

@@ -20,5 +20,5 @@ settings.load_profile("ordinary")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One running program for all tests that bring their own people."""
     home: Path = tmp_path_factory.mktemp("home")
-    with running(home) as found:
+    with running(home, EPACCS_SUBSCRIPTION_HOSTS="127.0.0.1") as found:
         yield found

@@ -19,10 +19,12 @@ from security.access_request import new_decision_id
 from security.clock import instant
 from security.decision import SUBSCRIPTION_RULE, impersonal
 from security.principal import Role
+from security.registry import ClientRegistry
 from service.record.access import Access
 from service.record.caller import Asked, Caller
 from service.record.errors import InvalidContent, NotAllowedToWrite, NotHere, VersionConflict
 from service.store.port import SealedEntry
+from service.sync.notify import Stopped, client_of
 from service.sync.outbox import Outboxes
 from service.sync.subscribed import MOST, MOST_OF_A_CLIENT, Kept, SubscriptionPage
 from service.sync.subscription_rules import kept_form, problems_of
@@ -32,17 +34,23 @@ __all__ = ["Kind", "Standing", "Subscriptions", "status_of"]
 Json = dict[str, Any]
 
 _SYSTEMS_ONLY = "Subscriptions belong to systems: ask with a token of role `system`, which names no person."
+_NOT_REGISTERED = "This client is not registered to act for this organisation by itself, so it could be told nothing."
 _TOO_MANY = f"A client has {MOST_OF_A_CLIENT} Subscriptions at most, those that are off among them: delete one."
 _FULL = "This service takes no more Subscriptions now."
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:
-    """The use cases. `hosts` and `private` say where endpoints may be (`adapters.addresses`); `base`: our FHIR base."""
+    """The use cases. `hosts` and `private` say where endpoints may be (`adapters.addresses`); `base`: our FHIR base.
+
+    What is told later is decided for the client as it is registered then, so one that is not (a token of the demo's
+    door) has none.
+    """
 
     access: Access
     page: SubscriptionPage
     outboxes: Outboxes
+    registry: ClientRegistry
     hosts: Collection[str]
     private: bool
     base: str
@@ -63,6 +71,7 @@ class Subscriptions:
             status=_asked_for(resource),
             since=now,
         )
+        self._check_registered(made)
 
         def edit(known: list[Kept]) -> list[Kept]:
             if len(known) >= MOST or sum(one.client == made.client for one in known) >= MOST_OF_A_CLIENT:
@@ -106,6 +115,7 @@ class Subscriptions:
                 failing="",
                 greeted=False,
             )
+            self._check_registered(fresh)
             return [fresh if one.id == id else one for one in known]
 
         await self.page.change(edit, self._audit(caller, "update", id))
@@ -143,6 +153,12 @@ class Subscriptions:
         await self.access.admit(caller, Asked(interaction))
         if caller.principal.role != Role.SYSTEM:
             raise NotAllowedToWrite([error("forbidden", "", _SYSTEMS_ONLY)])
+
+    def _check_registered(self, kept: Kept) -> None:
+        try:
+            client_of(self.registry, kept)
+        except Stopped:
+            raise NotAllowedToWrite([error("forbidden", "", _NOT_REGISTERED)]) from None
 
     def _judge(self, resource: Json) -> None:
         if issues := problems_of(resource, self.hosts, self.private, self.access.clock()):

@@ -32,6 +32,7 @@ from tests.service.sync.world import Time, World, step_until_quiet
 
 Json = dict[str, Any]
 HOSTS = frozenset({"127.0.0.1", "told.example.org"})
+GUARD = Guard(HOSTS, private=True)
 WARD = RegisteredClient(
     "ward-system", "The ward's system", "ZZHSP1", frozenset({"hospice", "system"}), frozenset({"system/*.cruds"})
 )
@@ -163,9 +164,9 @@ class Hooked:
         found = [entry async for entry in log.entries_about(record, self.time.now)]
         return [entry for entry in found if entry.interaction == "$sync-send"]
 
-    def another(self) -> Engine:
+    def another(self, guard: Guard = GUARD) -> Engine:
         """Return the engine of another process on the same store."""
-        return _engine(self.opened, self.world.dues, self.time, _known(self.opened, self.time))
+        return _engine(self.opened, self.world.dues, self.time, _known(self.opened, self.time), guard)
 
 
 def subscribing_of(engine: Engine) -> Subscribing:
@@ -192,10 +193,10 @@ def _known(opened: Opened, time: Time) -> KnownSubscriptions:
     return KnownSubscriptions(SubscriptionPage.of(opened.records), lambda: time.seconds)
 
 
-def _engine(opened: Opened, dues: Dues, time: Time, known: KnownSubscriptions) -> Engine:
+def _engine(opened: Opened, dues: Dues, time: Time, known: KnownSubscriptions, guard: Guard = GUARD) -> Engine:
     services = services_of(opened)
     write, log = services.interactions.write_record, services.audit_events.log
-    hooks = Hooks(known, opened.registry, opened.settings.fhir_base, Guard(HOSTS, private=True))
+    hooks = Hooks(known, opened.registry, opened.settings.fhir_base, guard)
     return Engine.of(
         write.access,
         write,
