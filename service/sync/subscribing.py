@@ -28,6 +28,8 @@ from service.sync.subscribed import Kept, KnownSubscriptions
 MOST_SETTLED = 20_000
 """Deliveries that are remembered as done, for a look at the store that began before they were."""
 _OUR_PAUSE = 2.0
+_RESTS = 10.0
+"""Seconds until it is tried again where what is kept of subscriptions does not open."""
 _CLIENT_GONE = "The client is not registered any more, or may not act by itself."
 _OVER = "The time that it was asked for is over."
 _TOO_LONG = "The endpoint took nothing for a day; what waited for it is forgotten."
@@ -51,6 +53,7 @@ class Subscribing:
     _waiting: dict[str, dict[bytes, Due]] = field(default_factory=dict)
     _settled: dict[bytes, None] = field(default_factory=dict)
     _fan_at: float = 0.0
+    _rests_until: float = float("-inf")
 
     def add(self, delivery: bytes, due: Due) -> bool:
         """Take up a delivery that is for here; say whether it is. It is the same however often it is told of."""
@@ -63,15 +66,22 @@ class Subscribing:
 
     async def step(self) -> bool:
         """Do what is to be done; say whether the lease has just become ours, so that what waits has to be read."""
-        read = await self.known.look()
-        taken = await self.lease.hold()
-        if not self.lease.still_ours():
+        if self.seconds() < self._rests_until:
+            return False
+        try:
+            read = await self.known.look()
+            taken = await self.lease.hold()
+            if not self.lease.still_ours():
+                await self._let_go()
+                return False
+            if await self.known.look(now=taken) or read:
+                await self._follow()
+        except (RecordBroken, SecurityError) as broken:
+            # Partners are served all the same; and every commit is told of here, to be fanned out when it is mended.
+            logs.event("subscriptions-not-opened", logging.ERROR, reason=type(broken).__name__)
+            self._rests_until = self.seconds() + _RESTS
             await self._let_go()
             return False
-        if taken:
-            read = await self.known.look(now=True)
-        if read:
-            await self._follow()
         if self._commits and (self.fanning is None or self.fanning.done()) and self.seconds() >= self._fan_at:
             self.fanning = asyncio.create_task(self._fan())
         for one in self.served.values():

@@ -78,9 +78,10 @@ def test_two_processes_tell_an_endpoint_and_go_on_after_a_restart(tmp_path: Path
         assert endpoint.received[0].headers["x-word"] == WORD
         someone = admitted(service, 12_000, place="hospice")
         # on new connections, so that either process may be the one that commits
+        medicine = someone.reference("MedicationRequest")
         for number in range(6):
             with httpx.Client(timeout=30) as service.client:
-                medicine = said_again(service, someone, f"Said {number}")
+                said_again(service, someone, f"Said {number}")
         until(lambda: [focus for _, focus in events_of(endpoint)].count(medicine) >= 7, "every change is told")
         service.client = httpx.Client(timeout=30)
         told = events_of(endpoint)
