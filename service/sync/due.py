@@ -22,7 +22,9 @@ SUBSCRIPTIONS = "=subscriptions"
 _SUBSCRIPTION = "=subscription."
 _KIND = "delivery"
 _BUCKET = 128
-"""All are of one size, whatever they are due for; those that name what changed have to be larger."""
+"""All are of one size, whatever they are due for."""
+_NAMING = 1_024
+"""The same of those that name what changed, but for commits of many resources."""
 
 
 class Due(msgspec.Struct, array_like=True, frozen=True):
@@ -54,7 +56,8 @@ class Dues:
     def delivery(self, due: Due) -> Delivery:
         """Return what a commit carries."""
         lane = self.lane(due.partner, due.record)
-        return Delivery(lane, self.seal.seal(_KIND, lane, _encode(due), _BUCKET))
+        bucket = _NAMING if due.changed else _BUCKET
+        return Delivery(lane, self.seal.seal(_KIND, lane, _encode(due), bucket))
 
     def open(self, delivery: StoredDelivery) -> Due:
         """Return what waits. Raise SealBroken for what is no such delivery: a notice to a person, for instance."""
