@@ -100,8 +100,8 @@ def test_notifications_keep_to_r4_and_are_the_same_when_they_are_sent_again() ->
 
 def test_the_examples_of_the_guide_are_understood() -> None:
     guide = (REPOSITORY / "docs/subscriptions.md").read_text()
-    (asked,) = re.findall(r"-d '(\{.*?\})' \| show", guide, re.DOTALL)
-    assert problems_of(json.loads(asked), {"hooks.example.org"}, private=False, now=NOW) == []
+    (asked,) = re.findall(r"-d '(\{.*?\})' >", guide, re.DOTALL)
+    assert problems_of(json.loads(asked), {"127.0.0.1"}, private=True, now=NOW) == []
     (told,) = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
     bundle = json.loads(told)
     assert validate(bundle) == []

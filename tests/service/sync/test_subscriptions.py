@@ -10,7 +10,7 @@ import pytest
 from fhir_profiles.validation import validate
 from service.record.errors import NotHere
 from tests.adapters.receiving import Receiver, receiving
-from tests.service.record.house import create, delete, note
+from tests.service.record.house import create, delete, note, update
 from tests.service.sync.consents import permission, refusal
 from tests.service.sync.hooked import WARD, events_of, hooked, notified, quiet, subscribing_of, subscription, system
 
@@ -328,3 +328,26 @@ async def test_another_process_takes_over_and_repeats_nothing(
         assert events_of(endpoint) == [*first, (len(first) + 1, medicine)]
         assert await opened.world.waiting() == 0
         await other.relay.finish()
+
+
+async def test_when_an_organisation_no_longer_cares_for_somebody_nothing_more_is_told(
+    keys_home: Path, tmp_path: Path, endpoint: Receiver
+) -> None:
+    """Their care team ends: what waited and what comes after is not told, and there is no last message."""
+    async with hooked(keys_home, tmp_path) as opened:
+        await opened.made(subscription(endpoint.port))
+        number, references = await opened.admitted(15)
+        await opened.run()
+        before = len(endpoint.received)
+        await opened.note_again(of(references, "MedicationRequest"), "Waits when the care ends")
+        for team in [one for one in references if one.startswith("CareTeam/")]:
+            resource = await opened.house.read(team)
+            await opened.house.write(update(team, 1, {**resource, "status": "inactive"}))
+        patient = await opened.house.read(of(references, "Patient"))
+        patient.pop("managingOrganization", None)
+        await opened.house.write(update(of(references, "Patient"), 1, patient))
+        assert "ZZHSP1" not in (await opened.house.record_of(number)).manifest.relations
+        await opened.note_again(of(references, "MedicationRequest"), "After the care ended")
+        await opened.run(3)
+        assert len(endpoint.received) == before
+        assert await opened.world.waiting() == 0
