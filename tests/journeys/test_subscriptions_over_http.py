@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,8 @@ from security.principal import Purpose, Role
 from tests.adapters.receiving import Receiver, receiving
 from tests.haystack import Haystack
 from tests.journeys.people import Person, admitted, ask_for_token, gp
+from tests.journeys.test_several_processes import children
+from tests.journeys.test_several_processes import until as steady
 from tests.running import Running, parameters, running
 from tests.service.sync.hooked import events_of, notified, subscription
 
@@ -31,9 +35,9 @@ def endpoint() -> Iterator[Receiver]:
         yield one
 
 
-def until(holds: Callable[[], bool], what: str) -> None:
+def until(holds: Callable[[], bool], what: str, patience: float = PATIENCE) -> None:
     """Wait for other processes, with a deadline."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not holds():
         assert time.monotonic() < deadline, f"in vain: {what}"
         time.sleep(0.05)  # waiting for other processes; nothing is measured by it
@@ -180,3 +184,36 @@ def test_a_subscription_is_for_systems_with_the_scope_and_is_changed_at_its_vers
 def notified_nothing(endpoint: Receiver) -> bool:
     """Say whether an endpoint was told of no events since; handshakes apart."""
     return all(not notified(one.body).events for one in endpoint.received if b"Bearer" in one.body)
+
+
+@pytest.mark.nightly
+def test_processes_that_are_killed_lose_nothing_and_repeat_no_number(tmp_path: Path) -> None:
+    """Each serving process is killed once while changes are made; whoever takes the lease over goes on."""
+    with (
+        receiving() as endpoint,
+        running(tmp_path / "home", "--workers", "2", EPACCS_SUBSCRIPTION_HOSTS="127.0.0.1") as service,
+    ):
+        made = service.call("POST", "/Subscription", hospice(service), asked(endpoint)).json()
+        until(lambda: bool(endpoint.received), "the handshake")
+        someone = admitted(service, 12_100, place="hospice")
+        medicine = someone.reference("MedicationRequest")
+        for victim in children(service, "spawn_main"):
+            said_again(service, someone, f"Before {victim} is killed")
+            os.kill(victim, signal.SIGKILL)
+            service.client.close()
+            service.client = httpx.Client(timeout=30)
+            steady(service, "/health/ready", 200)
+        said_again(service, someone, "After both")
+        # a lease that nobody gave back lasts a minute
+        until(
+            lambda: [focus for _, focus in dict(events_of(endpoint)).items()].count(medicine) >= 4,
+            "every change is told",
+            patience=180.0,
+        )
+        first: dict[int, str] = {}
+        for number, focus in events_of(endpoint):
+            assert first.setdefault(number, focus) == focus
+        assert list(first) == list(range(1, len(first) + 1))
+        stands = service.call("GET", f"/Subscription/{made['id']}", hospice(service)).json()
+        assert stands["status"] == "active"
+        service.client.close()
