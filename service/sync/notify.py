@@ -94,7 +94,8 @@ class Notify:
             box = await self.outboxes.change(kept.id, turn, lambda box: box.number(events, first))
         while box.pending:
             part = box.pending[: kept.wish.most]
-            await self._tell(kept, hook, part, still_ours)
+            async with self.at_once:  # before the decision, which must not wait for others
+                await self._tell(kept, hook, part, still_ours)
             box = await self.outboxes.change(kept.id, turn, partial(_confirm, part[-1].number))
         settled = box.covered
         await self._done(settled)
@@ -105,7 +106,8 @@ class Notify:
         """Send a handshake or a heartbeat, which tell of nobody. Raise as `__call__` does."""
         box = await self.outboxes.read(kept.id)
         events = box.pending[0].number - 1 if box.pending else box.count
-        await self._send(kept, hook, Standing(kept.reference, kept.status, events), kind, (), still_ours)
+        async with self.at_once:
+            await self._send(kept, hook, Standing(kept.reference, kept.status, events), kind, (), still_ours)
 
     async def _done(self, deliveries: Iterable[bytes]) -> None:
         for delivery in deliveries:
@@ -154,14 +156,13 @@ class Notify:
     ) -> None:
         now = instant(self.access.clock())
         body = notification(standing, kind, self.base, now, kept.wish.content, events)
-        async with self.at_once:
-            fresh = await self.page.one(kept.id)
-            if fresh is None or (fresh.resource, fresh.status, fresh.since) != (kept.resource, kept.status, kept.since):
-                raise Stopped
-            client_of(self.registry, kept)
-            if not still_ours():
-                raise LeaseLost
-            await hook.send(body)
+        fresh = await self.page.one(kept.id)
+        if fresh is None or (fresh.resource, fresh.status, fresh.since) != (kept.resource, kept.status, kept.since):
+            raise Stopped
+        client_of(self.registry, kept)
+        if not still_ours():
+            raise LeaseLost
+        await hook.send(body)
 
     async def _person(self, kept: Kept, record_id: bytes) -> OnePerson | None:
         """Open a record and decide; None where this client may be told nothing of it."""
