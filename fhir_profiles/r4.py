@@ -69,6 +69,9 @@ ANSWERED_TYPES: tuple[str, ...] = ("AuditEvent",)
 MESSAGE_TYPES: tuple[str, ...] = ("Bundle", "Parameters")
 """Types that are judged as requests and never stored."""
 
+CLIENTS_OWN_TYPES: tuple[str, ...] = ("Subscription",)
+"""Types that belong to the client that sent them: in no person's record, and not in the shared directory."""
+
 
 def typed(resource: Mapping[str, Any]) -> Resource:
     """Return `resource` as an fhir.resources R4B model.

@@ -23,7 +23,7 @@ from fhir_profiles.definitions import schema
 from fhir_profiles.errors import InvalidJson
 from fhir_profiles.invariants import check_invariants
 from fhir_profiles.issues import Issue, error
-from fhir_profiles.r4 import ANSWERED_TYPES, MESSAGE_TYPES, SUPPORTED_TYPES
+from fhir_profiles.r4 import ANSWERED_TYPES, CLIENTS_OWN_TYPES, MESSAGE_TYPES, SUPPORTED_TYPES
 from fhir_profiles.schema_issues import explain
 
 __all__ = ["MAX_ISSUES", "Issue", "parse", "validate", "within"]
@@ -31,7 +31,7 @@ __all__ = ["MAX_ISSUES", "Issue", "parse", "validate", "within"]
 MAX_ISSUES = 500
 """More than this many problems are not listed; a last issue says so."""
 
-_JUDGED = frozenset({*SUPPORTED_TYPES, *ANSWERED_TYPES, *MESSAGE_TYPES})
+_JUDGED = frozenset({*SUPPORTED_TYPES, *ANSWERED_TYPES, *MESSAGE_TYPES, *CLIENTS_OWN_TYPES})
 
 
 def parse(body: bytes) -> dict[str, Any] | list[Issue]:

@@ -31,6 +31,7 @@ from service.api.operations import Operations
 from service.api.public import Public, public_routes
 from service.api.routes import Services, operations
 from service.api.routing import Application, FhirRoute
+from service.api.subscriptions import SubscriptionInteractions
 from service.opening import Opened, open_service, style_of
 from service.record.access import Access
 from service.record.access_log import AccessLog
@@ -55,7 +56,9 @@ from service.record.subscribers import Subscribers
 from service.record.write import WriteRecord
 from service.settings import Settings
 from service.sync.measures import SyncMeasures
+from service.sync.outbox import Outboxes
 from service.sync.removal_requests import RemovalRequests
+from service.sync.subscriptions import Subscriptions
 from service.syncing import engine_of, measures_of, operating_of, partners_told
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
@@ -105,7 +108,11 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     directory = DirectoryInteractions(Directory(access), interactions)
     copies = CopiesHeld(access, log, scope, RemovalRequests.at(opened.records).of)
     explaining = Explaining(ExplainAccess(access, scope), copies)
-    return Services(interactions, directory, named, AuditEvents(log, settings.fhir_base), explaining)
+    outboxes, private = Outboxes.of(opened.records), settings.has_demo_doors
+    hosts, page = settings.subscription_hosts, opened.subscriptions.page
+    subscriptions = Subscriptions(access, page, outboxes, opened.registry, hosts, private, settings.fhir_base)
+    own = SubscriptionInteractions(subscriptions, interactions)
+    return Services(interactions, directory, named, AuditEvents(log, settings.fhir_base), explaining, own)
 
 
 def crew_of(opened: Opened, services: Services, pages: Pages) -> Crew:

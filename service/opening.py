@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,6 +34,7 @@ from service.store.sqlite import SqliteStore
 from service.store.sqlite_worker import SqliteWorkerStore
 from service.sync.engine import members
 from service.sync.members import Member
+from service.sync.subscribed import KnownSubscriptions, SubscriptionPage
 from service.verify.epochs import read_epoch
 from service.wiring import clock_of, database_file, new_chain
 
@@ -56,6 +58,7 @@ class Opened:
     issuer: Issuer
     verifier: TokenVerifier
     decoy: StoredRecord
+    subscriptions: KnownSubscriptions
     members: tuple[Member, ...] = ()
     """The partners that take part in sync."""
 
@@ -149,4 +152,5 @@ async def open_service(settings: Settings, *, worker: bool = False) -> Opened:
     )
     records = Records(store, Envelope(keys, settings.tenant), Heads(keys.head, settings.tenant), index)
     decoy = await make_decoy(records, settings.fhir_base, style_of(settings), clock())
-    return Opened(settings, clock, keys, policies, registry, store, records, issuer, verifier, decoy, partners)
+    known = KnownSubscriptions(SubscriptionPage.of(records), time.monotonic)
+    return Opened(settings, clock, keys, policies, registry, store, records, issuer, verifier, decoy, known, partners)

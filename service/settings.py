@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,7 @@ PREFIX = "EPACCS_"
 MIB = 1024 * 1024
 PARTNERS = "partners"
 """The folder under the home folder in which a demo describes its stand-in partners."""
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.:-]{0,251}[a-z0-9])?")
 CONFLICT_INSTRUCTION = (
     "Two or more active decisions disagree. Follow your service's procedure for conflicting decisions and call the "
     "number below."
@@ -78,6 +80,12 @@ SETTINGS = (
         "",
         "folder with the descriptions of the partners that changes are sent to and taken from (`*.json`); empty: none, "
         "or in a demo those that `<home>/partners` describes",
+    ),
+    Setting(
+        "EPACCS_SUBSCRIPTION_HOSTS",
+        "",
+        "hosts that the endpoints of FHIR Subscriptions may have, exact names joined by commas; empty: none, and no "
+        "Subscription can be made",
     ),
     Setting("EPACCS_CONFLICT_TEXT", CONFLICT_INSTRUCTION, "what the locality tells a crew when decisions disagree"),
     Setting("EPACCS_RECORD_LIMIT", str(8 * MIB), "largest record in bytes, attachments apart"),
@@ -149,6 +157,7 @@ class Settings:
     policy: Path | None
     localities: Path | None
     partners: Path | None
+    subscription_hosts: frozenset[str]
     conflict_text: str
     record_limit: int
     attachment_limit: int
@@ -198,6 +207,7 @@ class Settings:
             policy=_optional_path(reader.text("EPACCS_POLICY")),
             localities=_optional_path(reader.text("EPACCS_LOCALITIES")),
             partners=_partners(reader, home, environment),
+            subscription_hosts=_hosts(reader, "EPACCS_SUBSCRIPTION_HOSTS"),
             conflict_text=reader.text("EPACCS_CONFLICT_TEXT"),
             record_limit=reader.number("EPACCS_RECORD_LIMIT", 64 * 1024, 64 * MIB),
             attachment_limit=reader.number("EPACCS_ATTACHMENT_LIMIT", 64 * 1024, 256 * MIB),
@@ -304,6 +314,13 @@ def _otlp(reader: _Reader) -> str:
     if address and (not usable or parts.query or parts.fragment or "@" in parts.netloc):
         reader.problems.append("EPACCS_OTLP must be http://<host>:<port> or https://<host>:<port>")
     return address
+
+
+def _hosts(reader: _Reader, name: str) -> frozenset[str]:
+    hosts = [host.strip() for host in reader.text(name).split(",") if host.strip()]
+    if any(_HOST.fullmatch(host) is None for host in hosts):
+        reader.problems.append(f"{name} must be names of hosts in lower case, without ports, joined by commas")
+    return frozenset(hosts)
 
 
 def _check_store(reader: _Reader, store: str, production: bool) -> None:

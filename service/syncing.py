@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from adapters.http import Guard
 from adapters.surroundings import Surroundings
 from security.oversight import scope_under
 from security.service_seal import ServiceSeal
@@ -14,7 +15,7 @@ from service.record.alerts import Alerts
 from service.record.subscribers import Subscribers
 from service.sync.board import Board
 from service.sync.due import Dues
-from service.sync.engine import Engine, adapters_of, told
+from service.sync.engine import Engine, Hooks, adapters_of, told
 from service.sync.measures import SyncMeasures
 from service.sync.operating import Operating
 
@@ -25,8 +26,8 @@ def dues_of(opened: Opened) -> Dues:
 
 
 def partners_told(opened: Opened) -> Subscribers:
-    """Return who hears of changes: the partners, and whoever has to ask for copies to be removed."""
-    return told(opened.members, dues_of(opened), opened.policies, opened.clock)
+    """Return who hears of changes: partners, whoever has to ask for copies to be removed, and FHIR Subscriptions."""
+    return told(opened.members, dues_of(opened), opened.policies, opened.clock, opened.subscriptions)
 
 
 def engine_of(opened: Opened, services: Services) -> Engine:
@@ -38,7 +39,10 @@ def engine_of(opened: Opened, services: Services) -> Engine:
     alerts = Alerts.of(write.access, scope_under(opened.policies))
     log = services.audit_events.log
     sources, dues = services.operations.sources, dues_of(opened)
-    return Engine.of(write.access, write, alerts, log, sources, dues, adapters_of(opened.members, surroundings))
+    guard = Guard(settings.subscription_hosts, settings.has_demo_doors)
+    hooks = Hooks(opened.subscriptions, opened.registry, settings.fhir_base, guard)
+    adapters = adapters_of(opened.members, surroundings)
+    return Engine.of(write.access, write, alerts, log, sources, dues, adapters, hooks=hooks)
 
 
 def measures_of(opened: Opened) -> SyncMeasures:

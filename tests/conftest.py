@@ -31,5 +31,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One running program for all tests that bring their own people."""
     home: Path = tmp_path_factory.mktemp("home")
-    with running(home) as found:
+    with running(home, EPACCS_SUBSCRIPTION_HOSTS="127.0.0.1") as found:
         yield found

@@ -19,6 +19,7 @@ from service.api.interactions import Interactions
 from service.api.operations import Operations
 from service.api.routes import PREFIX, operations
 from service.api.routing import FhirRoute
+from service.api.subscriptions import SubscriptionInteractions
 from service.app import create_app
 from service.settings import SETTINGS
 from tests.running import REPOSITORY, Running, demo_settings
@@ -226,7 +227,7 @@ def test_no_route_answers_without_a_token(service: Running, routes: list[BaseRou
     assert len(answered) == 2 * len(operations())
 
 
-HANDLERS = (Interactions, DirectoryInteractions, Operations, AuditEvents, Explaining)
+HANDLERS = (Interactions, DirectoryInteractions, Operations, AuditEvents, Explaining, SubscriptionInteractions)
 
 
 @pytest.mark.parametrize("handlers", HANDLERS, ids=lambda kind: kind.__name__)
@@ -258,7 +259,7 @@ def test_every_route_takes_a_handler_that_was_checked(routes: list[BaseRoute]) -
     class Services:
         """Stands for the open services."""
 
-        interactions, directory, operations, audit_events, explaining = (Named(kind) for kind in HANDLERS)
+        interactions, directory, operations, audit_events, explaining, subscriptions = map(Named, HANDLERS)
 
     for operation in operations():
         handler = operation.handler(typing.cast(typing.Any, Services))

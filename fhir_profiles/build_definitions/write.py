@@ -10,7 +10,7 @@ import msgspec
 from fhir_profiles.build_definitions.bindings import ValueSets
 from fhir_profiles.build_definitions.schema import SchemaBuilder, by_type
 from fhir_profiles.definitions import SCHEMA, TABLES
-from fhir_profiles.r4 import ANSWERED_TYPES, CONTAINED_ONLY_TYPES, MESSAGE_TYPES, SUPPORTED_TYPES
+from fhir_profiles.r4 import ANSWERED_TYPES, CLIENTS_OWN_TYPES, CONTAINED_ONLY_TYPES, MESSAGE_TYPES, SUPPORTED_TYPES
 
 Json = dict[str, Any]
 
@@ -51,7 +51,7 @@ def write_definitions(packages: Path, target: Path) -> int:
     for name, structure in structures.items():
         if structure["kind"] == "complex-type" and name not in _LEFT_OUT:
             builder.add(structure)
-    judged = (*SUPPORTED_TYPES, *ANSWERED_TYPES, *MESSAGE_TYPES)
+    judged = (*SUPPORTED_TYPES, *ANSWERED_TYPES, *MESSAGE_TYPES, *CLIENTS_OWN_TYPES)
     contained = (*SUPPORTED_TYPES, *CONTAINED_ONLY_TYPES)
     for name in sorted({*judged, *contained}):
         builder.add(structures[name])

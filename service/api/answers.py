@@ -205,6 +205,24 @@ def public(body: Mapping[str, Any]) -> Answer:
     return Answer(_PROOF, 200, json.encode(dict(body)))
 
 
+def own(document: Mapping[str, Any], *, status: int = 200, location: str | None = None) -> Answer:
+    """Answer with what a client made for itself, a Subscription: only that client gets it, and it holds no plan."""
+    meta = document["meta"]
+    headers = {"ETag": f'W/"{meta["versionId"]}"', "Last-Modified": _http_date(meta["lastUpdated"])}
+    if location is not None:
+        headers["Location"] = location
+    return Answer(_PROOF, status, json.encode(dict(document)), headers)
+
+
+def own_searchset(found: Sequence[Mapping[str, Any]], self_url: str, *, base: str = "") -> Answer:
+    """Answer with several such, or with how they stand; with `base` each has its address."""
+    entries = []
+    for one in found:
+        address = {"fullUrl": f"{base}/{one['resourceType']}/{one['id']}"} if base else {}
+        entries.append(json.encode({**address, "resource": dict(one), "search": {"mode": "match"}}))
+    return _bundle("searchset", entries, False, self_url, total=len(entries))
+
+
 def parameters(values: Mapping[str, str], *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """Answer an operation that speaks of no person's content, such as opening an incident."""
     body = {

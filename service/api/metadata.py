@@ -16,15 +16,17 @@ from fhir_profiles.canonical import BASE
 from fhir_profiles.terminology import PACKAGE
 from service.api.routing import FhirRoute, Operation
 from service.record import directory
+from service.sync.subscribed import SERVED_TOPICS, STATUS_OPERATION, SUBSCRIPTION_PROFILE, TOPIC
 
 Json = dict[str, Any]
 
 FHIR_VERSION = "4.0.1"
 STATED = "2026-11-28"
 """When the statement last changed in substance."""
-BASE_R4_ONLY = frozenset({"AuditEvent", "Endpoint", "Goal"})
+BASE_R4_ONLY = frozenset({"AuditEvent", "Endpoint", "Goal", "Subscription"})
 """Types for which UK Core has no profile."""
 LOG = "AuditEvent"
+SUBSCRIPTION = "Subscription"
 CONDITIONAL_CREATE = frozenset({"Patient", *directory.TYPES})
 """Types whose creation finds the one that carries the same identifier instead of making a second."""
 SEARCH_TYPES = {
@@ -36,12 +38,14 @@ SEARCH_TYPES = {
     "status": "token",
     "date": "date",
     "entity": "reference",
+    "url": "uri",
     "_count": "number",
 }
 """The FHIR type of every search parameter that any route takes."""
 
 _TYPE_INTERACTIONS = ("read", "vread", "update", "delete", "history-instance", "create", "search-type")
 _SYSTEM_INTERACTIONS = ("transaction", "batch", "search-system", "history-system")
+_DEFINED_ELSEWHERE = {"status": STATUS_OPERATION}
 _UK_CORE = "https://fhir.hl7.org.uk/StructureDefinition/UKCore-"
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 _SECURITY_SERVICE = "http://terminology.hl7.org/CodeSystem/restful-security-service"
@@ -110,6 +114,9 @@ def _resource(kind: str, operations: Sequence[Operation]) -> Json:
     stated: Json = {"type": kind}
     profiles = [] if kind in BASE_R4_ONLY else [f"{_UK_CORE}{kind}"]
     profiles += _own_profiles().get(kind, ())
+    if kind == SUBSCRIPTION:
+        stated["extension"] = [{"url": SERVED_TOPICS, "valueCanonical": TOPIC}]
+        profiles.append(SUBSCRIPTION_PROFILE)
     if profiles:
         stated["supportedProfile"] = profiles
     stated["documentation"] = _documentation(kind)
@@ -136,6 +143,12 @@ def _documentation(kind: str) -> str:
     if kind == LOG:
         sentences.append("Who used a record: for its person, in plain words, and for privacy officers. Never written.")
         return " ".join(sentences)
+    if kind == SUBSCRIPTION:
+        sentences.append(
+            "A client's own: rest-hook, for one person or the client's caseload, with notifications of the R5 "
+            "Subscriptions backport. Updates need If-Match."
+        )
+        return " ".join(sentences)
     if kind in directory.TYPES:
         sentences.append(
             "In the shared directory (written by its own clients, read by every client) or in a person's record."
@@ -157,14 +170,18 @@ def _interactions(operations: Iterable[Operation], codes: Sequence[str]) -> list
 
 
 def _operations(operations: Iterable[Operation]) -> list[Json]:
+    """Return the operations, each once however many routes serve it."""
+    by_name: dict[str, list[Operation]] = {}
+    for operation in operations:
+        if operation.interaction.startswith("$"):
+            by_name.setdefault(operation.interaction.removeprefix("$"), []).append(operation)
     return [
         {
-            "name": operation.interaction.removeprefix("$"),
-            "definition": f"{BASE}/OperationDefinition/{operation.interaction.removeprefix('$')}",
-            "documentation": f"{operation.method}. {operation.summary}.",
+            "name": name,
+            "definition": _DEFINED_ELSEWHERE.get(name, f"{BASE}/OperationDefinition/{name}"),
+            "documentation": f"{' or '.join(dict.fromkeys(one.method for one in routes))}. {routes[0].summary}.",
         }
-        for operation in operations
-        if operation.interaction.startswith("$")
+        for name, routes in by_name.items()
     ]
 
 

@@ -8,13 +8,14 @@ from functools import partial
 
 from fhir_profiles.r4 import SUPPORTED_TYPES
 from security.scopes import INCIDENT_WRITE
-from service.api import audit_events
+from service.api import audit_events, subscriptions
 from service.api.audit_events import AuditEvents
 from service.api.directory import DirectoryInteractions
 from service.api.explaining import Explaining
 from service.api.interactions import Interactions
 from service.api.operations import Operations
 from service.api.routing import Handler, Operation
+from service.api.subscriptions import SubscriptionInteractions
 from service.record import directory
 from service.record.search_parameters import parameters_of
 
@@ -32,6 +33,7 @@ class Services:
     operations: Operations
     audit_events: AuditEvents
     explaining: Explaining
+    subscriptions: SubscriptionInteractions
 
 
 def operations() -> list[Operation]:
@@ -67,7 +69,7 @@ def operations() -> list[Operation]:
     )
     for resource_type in SUPPORTED_TYPES:
         found += _of_type(resource_type)
-    return found + _of_audit_events()
+    return found + _of_audit_events() + _of_subscriptions()
 
 
 def _of_audit_events() -> list[Operation]:
@@ -94,7 +96,54 @@ def _of_log(name: str, services: Services) -> Handler:
     return handler
 
 
+def _of_subscriptions() -> list[Operation]:
+    """Return the routes of Subscription; the operation comes first, for its name would be taken for an id."""
+    kind = subscriptions.TYPE
+    address, instance = f"{PREFIX}/{kind}", f"{PREFIX}/{kind}/{{id}}"
+    rows = [
+        ("read", "GET", instance, "read", "r"),
+        ("update", "PUT", instance, "update", "u"),
+        ("create", "POST", address, "create", "c"),
+        ("delete", "DELETE", instance, "delete", "d"),
+        ("search-type", "GET", address, "search", "s"),
+        ("search-type", "POST", f"{address}/_search", "search_by_post", "s"),
+    ]
+    asked = [
+        Operation(
+            "$status",
+            method,
+            f"{whose}/$status",
+            partial(_of_clients_own, name),
+            "r",
+            _SUMMARIES["$status"],
+            kind,
+            openapi={"operationId": f"{name}-{method.lower()}-subscription", **subscriptions.ASKED[method, name]},
+        )
+        for whose, name in ((address, "statuses"), (instance, "status"))
+        for method in ("GET", "POST")
+    ]
+    return asked + [
+        Operation(
+            interaction,
+            method,
+            path,
+            partial(_of_clients_own, name),
+            scope,
+            _SUMMARIES[interaction].format(kind),
+            kind,
+            search_parameters=subscriptions.PARAMETERS if interaction == "search-type" else (),
+        )
+        for interaction, method, path, name, scope in rows
+    ]
+
+
+def _of_clients_own(name: str, services: Services) -> Handler:
+    handler: Handler = getattr(services.subscriptions, name)
+    return handler
+
+
 _SUMMARIES = {
+    "$status": "How your Subscriptions stand",
     "$emergency-summary": "What a crew at the door needs, in one answer",
     "$break-glass": "Emergency access to one person's plan, with a reason",
     "$explain-access": "What somebody would get of a person's plan, and why; without content",

@@ -116,9 +116,11 @@ async def _load(settings: Settings, numbered: Iterable[tuple[int, Any]], tell: T
     try:
         write = services_of(opened, partners_told(opened)).interactions.write_record
         refused: dict[int, str] = {}
+        await opened.subscriptions.look()
 
         async def one(item: tuple[int, Any]) -> None:
             number, bundle = item
+            await opened.subscriptions.look()  # only every few seconds; a process that does not look tells everybody
             if outcome := await _write(write, number, bundle):
                 refused[number] = outcome
             tell()

@@ -17,14 +17,20 @@ from service.store.port import Delivery, StoredDelivery
 
 REMOVALS = "=removals"
 """In the place of a partner's name: not to be sent to anybody, but to find out who has to be asked to remove copies."""
+SUBSCRIPTIONS = "=subscriptions"
+"""In the same place: to find out which FHIR Subscriptions are concerned."""
+_SUBSCRIPTION = "=subscription."
 _KIND = "delivery"
 _BUCKET = 128
 """All are of one size, whatever they are due for."""
+_NAMING = 1_024
+"""The same of those that name what changed, but for commits of many resources."""
 
 
 class Due(msgspec.Struct, array_like=True, frozen=True):
     """The partner's name, whose record, the commit that caused it (sequence and FHIR instant), and why.
 
+    `changed` are references (`Type/id`), for FHIR Subscriptions alone: partners are compared with what they hold.
     The order of fields is the stored form: append only, with a default.
     """
 
@@ -33,6 +39,7 @@ class Due(msgspec.Struct, array_like=True, frozen=True):
     sequence: int
     cause: Cause
     committed: str
+    changed: tuple[str, ...] = ()
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -49,7 +56,8 @@ class Dues:
     def delivery(self, due: Due) -> Delivery:
         """Return what a commit carries."""
         lane = self.lane(due.partner, due.record)
-        return Delivery(lane, self.seal.seal(_KIND, lane, _encode(due), _BUCKET))
+        bucket = _NAMING if due.changed else _BUCKET
+        return Delivery(lane, self.seal.seal(_KIND, lane, _encode(due), bucket))
 
     def open(self, delivery: StoredDelivery) -> Due:
         """Return what waits. Raise SealBroken for what is no such delivery: a notice to a person, for instance."""
@@ -62,3 +70,13 @@ class Dues:
     def subject(self, partner: str, record: bytes) -> str:
         """Return the keyed id of a person for one partner: what engineers see, and events name."""
         return self.index.token("sync-subject", f"{partner}|{record.hex()}").hex()[:24]
+
+
+def name_of_subscription(id: str) -> str:
+    """Return what stands in the place of a partner's name for one FHIR Subscription."""
+    return f"{_SUBSCRIPTION}{id}"
+
+
+def subscription_of(name: str) -> str:
+    """Return the id of the FHIR Subscription that a name stands for; '' for any other name."""
+    return name.removeprefix(_SUBSCRIPTION) if name.startswith(_SUBSCRIPTION) else ""

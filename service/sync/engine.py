@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.base import Adapter
+from adapters.http import Guard
 from adapters.partners import load_partners
 from adapters.registry import kind_of
+from adapters.rest_hook import RestHook
 from adapters.surroundings import Surroundings
 from security.clock import Clock
 from security.localities import Policies
@@ -23,17 +25,22 @@ from service.record.alerts import Alerts
 from service.record.errors import Problem
 from service.record.locks import KeyedLocks
 from service.record.sources import Sources
+from service.record.subscribers import Subscribers
 from service.record.write import WriteRecord
 from service.store.errors import StoreError
 from service.sync.arrivals import Arrivals
 from service.sync.board import Board
-from service.sync.due import REMOVALS, Dues
+from service.sync.due import REMOVALS, SUBSCRIPTIONS, Due, Dues
+from service.sync.fan_out import FanOut
 from service.sync.give import GiveToPartner
 from service.sync.hearing import Hearing
 from service.sync.held import LaneStates
 from service.sync.inbox import Inbox
 from service.sync.lease import Lease
 from service.sync.members import Member, members_of
+from service.sync.notify import Notify
+from service.sync.notifying import Notifying
+from service.sync.outbox import Outboxes
 from service.sync.overdue import Overdue
 from service.sync.polling import Polling
 from service.sync.relay import Relay
@@ -41,6 +48,9 @@ from service.sync.removals import Removals
 from service.sync.removing import Removing
 from service.sync.serving import Serving
 from service.sync.shared_with import SharedWith
+from service.sync.subscribed import Kept, KnownSubscriptions
+from service.sync.subscribing import Subscribing
+from service.sync.subscriptions_told import SubscriptionsTold
 from service.sync.take_in import TakeIn
 from service.sync.told import PartnersTold
 
@@ -48,6 +58,16 @@ from service.sync.told import PartnersTold
 def members(folder: Path | None, registry: ClientRegistry, policies: Policies) -> list[Member]:
     """Return the partners of a deployment; raise InvalidConfiguration with every problem. None: there are none."""
     return [] if folder is None else members_of(load_partners(folder), registry, policies)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What FHIR Subscriptions need besides. `base` is our FHIR base, `guard` says where endpoints may be."""
+
+    known: KnownSubscriptions
+    registry: ClientRegistry
+    base: str
+    guard: Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +98,14 @@ class Engine:
         dues: Dues,
         adapters: Mapping[str, tuple[Member, Adapter]],
         *,
+        hooks: Hooks | None = None,
         seconds: Callable[[], float] = time.monotonic,
         part: Callable[[], float] = random.random,
     ) -> Engine:
-        """Wire the engine over the use cases of a service; `adapters` are the partners', by their names."""
+        """Wire the engine over the use cases of a service; `adapters` are the partners', by their names.
+
+        Without `hooks` it leaves Subscriptions alone.
+        """
         records, clock = access.records, access.clock
         store, board, states = records.store, Board.of(records), LaneStates.of(records)
         shared, inbox = SharedWith(access), Inbox(store, dues, clock)
@@ -101,7 +125,8 @@ class Engine:
         lease = Lease(store, dues.index.token("relay", REMOVALS)[:16], clock, seconds, os.urandom(8))
         removing = Removing(removals, lease, store, seconds)
         hearing = Hearing(list(named.values()), board, sources, clock, seconds)
-        relay = Relay(servings, arrivals, board, store, clock, overdue, removing, hearing)
+        subscribing = None if hooks is None else _subscribing(access, dues, hooks, seconds, part)
+        relay = Relay(servings, arrivals, board, store, clock, overdue, removing, hearing, subscribing)
         return cls(relay, board, hearing)
 
 
@@ -110,6 +135,25 @@ def adapters_of(named: Sequence[Member], surroundings: Surroundings) -> dict[str
     return {member.name: (member, kind_of(member.partner).adapter(member.partner, surroundings)) for member in named}
 
 
-def told(named: Sequence[Member], dues: Dues, policies: Policies, clock: Clock) -> tuple[PartnersTold, ...]:
-    """Return the subscribers of a service's writes."""
-    return (PartnersTold(tuple(named), dues, policies, clock),)
+def told(
+    named: Sequence[Member], dues: Dues, policies: Policies, clock: Clock, known: KnownSubscriptions | None = None
+) -> Subscribers:
+    """Return the subscribers of a service's writes; without `known` no Subscription hears of them."""
+    partners = PartnersTold(tuple(named), dues, policies, clock)
+    return (partners,) if known is None else (partners, SubscriptionsTold(known, dues, clock))
+
+
+def _subscribing(
+    access: Access, dues: Dues, hooks: Hooks, seconds: Callable[[], float], part: Callable[[], float]
+) -> Subscribing:
+    records, clock = access.records, access.clock
+    lease = Lease(records.store, dues.index.token("relay", SUBSCRIPTIONS)[:16], clock, seconds, os.urandom(8))
+    notify = Notify(access, hooks.known.page, Outboxes.of(records), hooks.registry, hooks.base)
+
+    def serve(kept: Kept, waiting: dict[bytes, Due], settled: Callable[[str, list[bytes]], None]) -> Notifying:
+        wish = kept.wish
+        hook = RestHook(wish.endpoint, wish.headers, hooks.guard, wish.timeout)
+        return Notifying(kept, hook, notify, lease, clock, seconds, part, settled, waiting)
+
+    fan_out = FanOut.of(records, dues)
+    return Subscribing(hooks.known, lease, fan_out, hooks.registry, records.store, clock, seconds, serve)

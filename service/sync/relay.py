@@ -27,6 +27,7 @@ from service.sync.orders import carry_out
 from service.sync.overdue import Overdue
 from service.sync.removing import Removing
 from service.sync.serving import Serving
+from service.sync.subscribing import Subscribing
 
 LEASE = timedelta(seconds=60)
 _RENEWED_EVERY = 10.0
@@ -48,6 +49,7 @@ class Relay:
     overdue: Mapping[str, Overdue]
     removing: Removing
     hearing: Hearing
+    subscribing: Subscribing | None = None
     holder: bytes = field(default_factory=lambda: os.urandom(8))
     _renewed: dict[str, float] = field(default_factory=dict)
     _written: dict[str, float] = field(default_factory=dict)
@@ -71,6 +73,8 @@ class Relay:
             await self._write(serving)
         if await self.removing.step():
             self.arrivals.again()
+        if self.subscribing is not None and await self.subscribing.step():
+            self.arrivals.again()
         await self.arrivals.look()
         await self.hearing.look()
         for serving in self.servings.values():
@@ -87,9 +91,13 @@ class Relay:
                 await self.board.change(name, serving.write)
                 await self.store.release(self._lease(name), self.holder)
         await self.removing.lease.release()
+        if self.subscribing is not None:
+            await self.subscribing.finish()
 
     def arrived(self, delivery: bytes, lane: bytes, due: Due) -> None:
-        """Take up a delivery of a partner that this process serves."""
+        """Take up a delivery of a partner, or a Subscription, that this process serves."""
+        if self.subscribing is not None and self.subscribing.add(delivery, due):
+            return
         if due.partner == REMOVALS:
             self.removing.add(delivery, due)
         serving = self.servings.get(due.partner)

@@ -13,9 +13,13 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from fhir_profiles.canonical import structure_definition
+from security.assertions import Asserted
+from security.principal import Purpose, Role
+from service.api.metadata import SUBSCRIPTION
 from service.api.openapi.examples import examples, identifier_of
+from service.api.openapi.messages import subscription
 from service.record import directory
-from tests.journeys.people import Person, admitted, bare_patient, crew, gp, person, transaction
+from tests.journeys.people import Person, admitted, ask_for_token, bare_patient, crew, gp, person, transaction
 from tests.running import Running, parameters
 
 Json = dict[str, Any]
@@ -74,6 +78,12 @@ def _example(someone: Person, kind: str, number: int) -> Json:
     return resource
 
 
+def hospice_system(service: Running) -> str:
+    """Return a token of the hospice's registered system, nobody named."""
+    answer = ask_for_token(service, "demo-hospice", Asserted("ZZHSP1", Role.SYSTEM, Purpose.TREAT, None))
+    return str(_expect(answer, 200).json()["access_token"])
+
+
 @dataclass(slots=True)
 class Calls:
     """The interactions with one resource of one type, in the order in which they can follow each other."""
@@ -88,11 +98,16 @@ class Calls:
     @property
     def token(self) -> str:
         """Return a token of who writes this type."""
+        if self.kind == SUBSCRIPTION:
+            return hospice_system(self.service)
         return self.service.token("system", "ZZDIR1") if self.kind in directory.TYPES else gp(self.service)
 
     def create(self) -> None:
         """POST [type]."""
-        sent = _example(self.someone, self.kind, self.number)
+        if self.kind == SUBSCRIPTION:
+            sent = {**subscription(), "channel": {**subscription()["channel"], "endpoint": "http://127.0.0.1:9/told"}}
+        else:
+            sent = _example(self.someone, self.kind, self.number)
         answer = _expect(self.service.call("POST", f"/{self.kind}", self.token, sent), 201)
         self.reference = answer.headers["location"].partition("/fhir/R4/")[2].partition("/_history")[0]
 
@@ -140,6 +155,10 @@ class Calls:
 
     def delete(self) -> None:
         """DELETE [type]/[id] with If-Match and a reason; of an organisation or a place, the one in the plan."""
+        if self.kind == SUBSCRIPTION:
+            _expect(self.service.call("DELETE", f"/{self._stored()}", self.token), 204)
+            _expect(self.service.call("GET", f"/{self._stored()}", self.token), 404)
+            return
         token = gp(self.service)
         reference = self._in_the_plan() if self.kind in directory.TYPES else self._stored()
         current = _expect(self.service.call("GET", f"/{reference}", token), 200)
@@ -279,6 +298,14 @@ def _refused_text(service: Running) -> None:
     assert reference.partition("/")[2] in answer.text
 
 
+def _subscription_status(service: Running) -> None:
+    token = hospice_system(service)
+    for method in ("GET", "POST"):
+        body = parameters() if method == "POST" else None
+        answer = _expect(service.call(method, "/Subscription/$status", token, body), 200)
+        assert answer.json()["type"] == "searchset"
+
+
 SYSTEM: dict[Pair, Callable[[Running], None]] = {
     ("", "transaction"): _transaction,
     ("Patient", "$emergency-summary"): _emergency_summary,
@@ -286,6 +313,7 @@ SYSTEM: dict[Pair, Callable[[Running], None]] = {
     ("Patient", "$explain-access"): _explain_access,
     ("Patient", "$copies-held"): _copies_held,
     ("Patient", "$match"): _match,
+    ("Subscription", "$status"): _subscription_status,
     ("", "$open-incident"): _open_incident,
     ("", "$close-incident"): _close_incident,
     ("", "$crew-link"): _crew_link,

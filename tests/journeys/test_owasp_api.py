@@ -13,9 +13,11 @@ import pytest
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from fhir_profiles.canonical import code_system
+from security.assertions import Asserted
+from security.principal import Purpose, Role
 from service.api.routing import FhirRoute
 from service.app import create_app
-from tests.journeys.people import Json, Person, admitted, crew, gp, transaction
+from tests.journeys.people import Json, Person, admitted, ask_for_token, crew, gp, transaction
 from tests.journeys.sharing_examples import ORGANISATION_OF
 from tests.running import Running, demo_settings, parameters
 
@@ -250,9 +252,28 @@ def test_api5_who_watches_over_the_plans_reads_none(service: Running, someone: P
 
 
 def test_api7_nobody_can_have_this_service_call_an_address_of_theirs(service: Running, someone: Person) -> None:
-    channel = {"type": "rest-hook", "endpoint": "http://127.0.0.1:1/"}
-    wanted = {"resourceType": "Subscription", "status": "requested", "reason": "x", "criteria": "x", "channel": channel}
-    assert service.call("POST", "/Subscription", gp(service), wanted).status_code in (404, 405)
+    asserted = Asserted("ZZHSP1", Role.SYSTEM, Purpose.TREAT, None)
+    system = ask_for_token(service, "demo-hospice", asserted).json()["access_token"]
+    for endpoint in (
+        "http://169.254.169.254/latest/meta-data/",
+        "http://localhost:22/",
+        "http://10.0.0.1/",
+        "http://[::1]/",
+        "http://2130706433/",
+        "http://127.0.0.1@example.org/",
+        "https://not-listed.example.org/",
+        "gopher://127.0.0.1/",
+    ):
+        wanted = {
+            "resourceType": "Subscription",
+            "status": "requested",
+            "reason": "x",
+            "criteria": "Observation?",
+            "channel": {"type": "rest-hook", "endpoint": endpoint},
+        }
+        refused = service.call("POST", "/Subscription", system, wanted)
+        assert refused.status_code == 422
+        assert [issue["expression"] for issue in refused.json()["issue"]] == [["Subscription.channel.endpoint"]]
 
 
 # --- API8: what every answer says to a browser

@@ -118,6 +118,10 @@ def _examples(operations: Sequence[Operation]) -> dict[str, Json]:
         "incident-closed": messages.incident_closed(),
         "crew-link": messages.crew_link(),
         "AuditEvent-searchset": messages.log_page(),
+        "Subscription": messages.subscription(),
+        "Subscription-stored": messages.subscription_stored(),
+        "Subscription-searchset": messages.subscriptions(),
+        "Subscription-status": messages.subscription_status(),
     }
     for kind, resource in sorted(examples().items()):
         if kind in created:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from fhir_profiles.r4 import CLIENTS_OWN_TYPES
 from security.scopes import ACTIONS
 from service.api.metadata import CONDITIONAL_CREATE
 from service.api.negotiation import FHIR_JSON
 from service.api.openapi.parameters import SEARCH_WORDS, header_refs, parameter_ref, search_parameter
 from service.api.openapi.refusals import failed_ref, refusal_ref
 from service.api.openapi.schemas import schema_ref
-from service.api.openapi.shapes import RECORDED, SHAPES, Content, Shape
+from service.api.openapi.shapes import OF_CLIENTS_OWN, RECORDED, SHAPES, Content, Shape
 from service.api.routing import Operation
 from service.record import directory
 
@@ -29,8 +30,9 @@ _MEANINGS = {200: "Done.", 201: "Made.", 204: "Deleted."}
 
 def described(operation: Operation, operation_id: str) -> Json:
     """Return the Operation Object of a FHIR route."""
-    shape = SHAPES[operation.interaction]
     kind = operation.resource_type
+    shape = (OF_CLIENTS_OWN if kind in CLIENTS_OWN_TYPES else SHAPES).get(operation.interaction)
+    shape = SHAPES[operation.interaction] if shape is None else shape
     answered: Json = {
         "tags": [kind or "Operations"],
         "summary": operation.summary,

@@ -12,9 +12,12 @@ from fhir_profiles.sections import section_of
 from security.audit import AuditEntry, EventKind, Outcome
 from security.audit_event import numbered
 from security.audit_words import for_the_person
+from service.api.negotiation import FHIR_JSON
 from service.api.openapi.examples import NHS_NUMBER, RECORDED, SUBJECT, examples, identifier_of, stored
 from service.plan.lines import plan_lines
 from service.plan.summary import Wording, compose
+from service.sync.subscribed import FILTER_CRITERIA, PAYLOAD_CONTENT, TOPIC
+from service.sync.subscriptions import Kind, Standing, status_of
 
 Json = dict[str, Any]
 
@@ -53,6 +56,42 @@ def log_page() -> Json:
     ]
     shown = {"fullUrl": f"{address}/{event['id']}", "resource": event, "search": {"mode": "match"}}
     return {"resourceType": "Bundle", "type": "searchset", "link": links, "entry": [shown]}
+
+
+def subscription() -> Json:
+    """Return a Subscription as a client sends it: told of one person, by references alone."""
+    filtered = {"url": FILTER_CRITERIA, "valueString": f"Observation?patient={SUBJECT['reference']}"}
+    return {
+        "resourceType": "Subscription",
+        "status": "requested",
+        "reason": "The ward round wants to know of changed decisions",
+        "criteria": TOPIC,
+        "_criteria": {"extension": [filtered]},
+        "channel": {
+            "type": "rest-hook",
+            "endpoint": "https://ward.example.org/notified",
+            "payload": FHIR_JSON,
+            "_payload": {"extension": [{"url": PAYLOAD_CONTENT, "valueCode": "id-only"}]},
+            "header": ["Authorization: Bearer a-word-of-your-own"],
+        },
+    }
+
+
+def subscription_stored() -> Json:
+    """Return the same as the service answers it."""
+    return stored(subscription())
+
+
+def subscriptions() -> Json:
+    """Return the answer to a search of one's own."""
+    return searchset(subscription())
+
+
+def subscription_status() -> Json:
+    """Return how it stands."""
+    standing = Standing(f"Subscription/{identifier_of('Subscription')}", "active", 17)
+    entry = {"resource": status_of(standing, Kind.QUERY_STATUS, FHIR_BASE), "search": {"mode": "match"}}
+    return _answered("searchset", f"{FHIR_BASE}/Subscription/$status", entry)
 
 
 def history(resource: Json) -> Json:

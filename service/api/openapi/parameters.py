@@ -20,6 +20,7 @@ SEARCH_WORDS = {
     "date": "A date or time, after eq, ne, gt, lt, ge, le, sa or eb.",
     "entity": "Patient/[id]: whose log is asked for.",
     "_count": "Entries on a page, 1 to 100.",
+    "url": "The endpoint, in full.",
 }
 
 PARAMETERS: dict[str, Json] = {

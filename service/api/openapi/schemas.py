@@ -14,7 +14,7 @@ import msgspec
 
 from fhir_profiles.definitions import DIRECTORY, SCHEMA
 from fhir_profiles.errors import DefinitionsNotBuilt
-from fhir_profiles.r4 import ANSWERED_TYPES, MESSAGE_TYPES, SUPPORTED_TYPES
+from fhir_profiles.r4 import ANSWERED_TYPES, CLIENTS_OWN_TYPES, MESSAGE_TYPES, SUPPORTED_TYPES
 
 Json = dict[str, Any]
 
@@ -35,7 +35,7 @@ def component_schemas() -> dict[str, Json]:
     """Return the schema of every type that is sent or answered, and of all that they are made of."""
     definitions = _definitions()
     described: dict[str, Json] = {"OperationOutcome": _operation_outcome()}
-    waiting = [*SUPPORTED_TYPES, *ANSWERED_TYPES, *MESSAGE_TYPES, "CodeableConcept"]
+    waiting = [*SUPPORTED_TYPES, *ANSWERED_TYPES, *MESSAGE_TYPES, *CLIENTS_OWN_TYPES, "CodeableConcept"]
     while waiting:
         name = waiting.pop(0)
         if name in described:

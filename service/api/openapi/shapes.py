@@ -165,6 +165,15 @@ SHAPES: Mapping[str, Shape] = {
             "organisation that the incident names."
         ),
     ),
+    "$status": Shape(
+        200,
+        Content("Subscription-status", "Bundle"),
+        refusals=(400, 404),
+        words=(
+            "Of one, or of all of yours: a Bundle (searchset) with one Parameters for each, as notifications have it. "
+            "`id` and `status` choose among them."
+        ),
+    ),
     "$refused-text": Shape(
         200,
         Content("Observation"),
@@ -174,3 +183,34 @@ SHAPES: Mapping[str, Shape] = {
     ),
 }
 """Every interaction and operation that is routed."""
+
+_OWN_WRITE = (400, 404, 413, 415, 422)
+
+OF_CLIENTS_OWN: Mapping[str, Shape] = {
+    "read": Shape(200, _STORED, parameters=("Id",), headers=RECORDED, refusals=(404,), page="read"),
+    "create": Shape(
+        201,
+        _STORED,
+        Content("{}"),
+        parameters=("Prefer",),
+        headers=(*RECORDED, "Location"),
+        refusals=_OWN_WRITE,
+        page="create",
+        words=(
+            "By a system, with a token that names no person. It is `requested` until its endpoint has taken a "
+            "handshake, a quarter of a minute later."
+        ),
+    ),
+    "update": Shape(
+        200,
+        _STORED,
+        _STORED,
+        parameters=("Id", "IfMatch", "Prefer"),
+        headers=RECORDED,
+        refusals=(*_OWN_WRITE, 412, 428),
+        page="update",
+        words="It is `requested` again, or `off` if that is what is sent.",
+    ),
+    "delete": Shape(204, parameters=("Id",), refusals=(404,), page="delete"),
+}
+"""The same of what belongs to a client, where it differs from what belongs to a person's record."""

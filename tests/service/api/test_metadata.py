@@ -13,7 +13,7 @@ from fhir_profiles.build_definitions.bindings import ValueSets
 from fhir_profiles.build_definitions.schema import SchemaBuilder
 from fhir_profiles.r4 import SUPPORTED_TYPES
 from service import VERSION
-from service.api.metadata import BASE_R4_ONLY, CONDITIONAL_CREATE, LOG, SEARCH_TYPES, capability_statement
+from service.api.metadata import BASE_R4_ONLY, CONDITIONAL_CREATE, LOG, SEARCH_TYPES, SUBSCRIPTION, capability_statement
 from service.api.routes import operations
 from service.api.routing import FhirRoute
 from service.record.search_parameters import parameters_of
@@ -54,8 +54,8 @@ def codes(items: list[Json]) -> list[str]:
 
 def test_every_type_states_exactly_what_is_routed() -> None:
     statement = stated()
-    assert {one["type"] for one in statement["rest"][0]["resource"]} == {*SUPPORTED_TYPES, LOG}
-    for kind in (*SUPPORTED_TYPES, LOG):
+    assert {one["type"] for one in statement["rest"][0]["resource"]} == {*SUPPORTED_TYPES, LOG, SUBSCRIPTION}
+    for kind in (*SUPPORTED_TYPES, LOG, SUBSCRIPTION):
         routed = {one.interaction for one in operations() if one.resource_type == kind and "$" not in one.interaction}
         said = codes(resource(statement, kind)["interaction"])
         assert set(said) == routed
@@ -107,7 +107,7 @@ def test_routes_of_other_kinds_say_nothing() -> None:
 def test_versions_and_writes_are_stated_as_they_work() -> None:
     for one in stated()["rest"][0]["resource"]:
         assert one["versioning"] == ("no-version" if one["type"] == LOG else "versioned-update")
-        assert one["readHistory"] is (one["type"] != LOG)
+        assert one["readHistory"] is (one["type"] not in (LOG, SUBSCRIPTION))
         assert one["updateCreate"] is False
         assert one["conditionalUpdate"] is False
         assert one["conditionalCreate"] is (one["type"] in CONDITIONAL_CREATE)
@@ -138,6 +138,9 @@ def test_operations_stand_where_they_are_called() -> None:
         "refused-text",
     }
     assert codes(rest["interaction"]) == ["transaction"]
+    (status,) = resource(statement, SUBSCRIPTION)["operation"]
+    assert status["definition"].endswith("/subscriptions-backport/OperationDefinition/backport-subscription-status")
+    assert status["documentation"].startswith("GET or POST."), "four routes, one operation"
 
 
 def test_uk_core_is_named_where_it_has_a_profile_and_base_r4_where_not() -> None:
