@@ -34,7 +34,8 @@ from service.record.pointers import is_open
 from service.record.records import OpenRecord
 from service.record.select import held_deletion, whole
 from service.sync.due import Due
-from service.sync.give import SENT, Overtaken
+from service.sync.give import SENT
+from service.sync.give import Overtaken as LeaseLost
 from service.sync.members import ISSUER
 from service.sync.outbox import Outbox, Outboxes, Pending
 from service.sync.subscribed import Kept, SubscriptionPage
@@ -82,7 +83,7 @@ class Notify:
     ) -> list[bytes]:
         """Tell what waits, or the first of it; return the deliveries that are settled.
 
-        `turn` and `still_ours` are the lease's. Raise an OutsideError, Overtaken, Stopped, or outbox.Overtaken.
+        `turn` and `still_ours` are the lease's. Raise an OutsideError, LeaseLost, Stopped, or outbox.Overtaken.
         """
         box = await self.outboxes.read(kept.id)
         if not box.covered:
@@ -161,7 +162,7 @@ class Notify:
             raise Stopped
         client_of(self.registry, kept)
         if not still_ours():
-            raise Overtaken
+            raise LeaseLost
         await hook.send(body)
 
     async def _person(self, kept: Kept, record_id: bytes) -> OnePerson | None:

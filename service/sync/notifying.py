@@ -25,7 +25,7 @@ from service import logs
 from service.record.errors import Problem
 from service.store.errors import StoreError
 from service.sync.due import Due
-from service.sync.give import Overtaken
+from service.sync.give import Overtaken as LeaseLost
 from service.sync.lease import Lease
 from service.sync.notify import Notify, Stopped
 from service.sync.outbox import Outbox, Overtaken
@@ -101,7 +101,7 @@ class Notifying:
             await what()
         except OutsideError as error:
             await self._failed(error)
-        except (Overtaken, Overtaken, Stopped):
+        except (LeaseLost, Overtaken, Stopped):
             self.retry_at = self.seconds() + _OUR_PAUSE  # by then it is known what became of it
         except (StoreError, KeyUnavailable, Problem):
             self.retry_at = self.seconds() + _OUR_PAUSE

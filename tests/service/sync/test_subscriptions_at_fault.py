@@ -56,7 +56,7 @@ async def test_a_name_that_leads_elsewhere_the_second_time_is_not_followed(
         await changed_medicine(opened, 21)
         assert len(asked) == 2, "it is looked up at every sending"
         stands = await opened.status(kept)
-        assert (stands.status, stands.error) == ("error", "The address is not one that is sent to.")
+        assert (stands.status, stands.error) == ("error", "The partner's address is not one that may be sent to.")
         assert len(endpoint.received) == 1
 
 
