@@ -7,6 +7,7 @@ by a clock of the bench: what it costs is counted, not waited for.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import resource
 import sys
 import tempfile
@@ -172,7 +173,7 @@ async def healthy(found: Measured, folder: Path, people: int) -> None:
             await opened.change(patient, 2 if number < 100 else 1)
         waiting = await world.waiting()
         await world.engine.board.resume("hospice", "the bench", opened.world.house.opened.clock())
-        while world.relay.servings["hospice"].paused:
+        while world.relay.servings["hospice"].paused:  # noqa: ASYNC110 - the engine has no event for it
             await asyncio.sleep(0.01)
         begun, before = time.perf_counter(), opened.receiver.has().removals
         world.time.now = opened.world.house.opened.clock()
@@ -222,11 +223,7 @@ async def away(found: Measured, folder: Path, changes: int) -> None:
         found.problems += has.problems
         ordered = [line.split()[2] for line in (folder / "journal").read_text().splitlines()][before:]
         place = {patient: number for number, patient in enumerate(opened.people)}
-        late = sum(
-            place[one] > place[two]
-            for one, two in zip(ordered, ordered[1:], strict=False)
-            if place[one] - place[two] > PARALLEL * 4
-        )
+        late = sum(place[one] - place[two] > PARALLEL * 4 for one, two in itertools.pairwise(ordered))
         found.rows.append(
             Row("of these out of the order of their commits by more than what is sent at once", [late], "")
         )

@@ -6,7 +6,8 @@ sent. What is closed is not told apart from what is not there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 
 from fhir_profiles import json
 from fhir_profiles.sections import Section
@@ -20,12 +21,17 @@ from service.record.select import whole
 from service.sync.differences import Wanted, digest_of
 from service.sync.members import Member
 
+MOST_DIGESTS = 50_000
+"""Digests that are remembered: some 10 MB."""
+
 
 @dataclass(frozen=True, slots=True)
 class SharedWith:
     """Decides and releases for partners."""
 
     access: Access
+    _digests: dict[bytes, bytes] = field(default_factory=dict, repr=False)
+    """Digests of contents by a hash of their very bytes: most of a record is what it was at the last delivery."""
 
     async def decide(self, caller: Caller, record: OpenRecord | None) -> Decision | None:
         """Return the decision on sending anything of a record; None where there is no record (any more)."""
@@ -42,9 +48,18 @@ class SharedWith:
             held += await whole(self.access.records, record, entry, body, decision)
         found = []
         for item in release(decision, held).items:
-            reference, resource = f"{item.type}/{item.id}", json.decode(item.body)
-            found.append(Wanted(reference, resource, digest_of(resource), record.entries[reference].points_at))
+            reference = f"{item.type}/{item.id}"
+            found.append(Wanted(reference, item.body, self._digest(item.body), record.entries[reference].points_at))
         return found
+
+    def _digest(self, body: bytes) -> bytes:
+        key = hashlib.blake2b(body, digest_size=16).digest()
+        digest = self._digests.get(key)
+        if digest is None:
+            if len(self._digests) >= MOST_DIGESTS:
+                self._digests.clear()
+            digest = self._digests[key] = digest_of(json.decode(body))
+        return digest
 
 
 def _carried(member: Member, entry: Entry) -> bool:

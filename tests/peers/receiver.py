@@ -114,7 +114,7 @@ async def main(journal: Path) -> None:
         config = uvicorn.Config(Receiver(file), port=0, log_level="error", lifespan="off")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0.01)
         sys.stdout.write(f"{server.servers[0].sockets[0].getsockname()[1]}\n")
         sys.stdout.flush()
