@@ -92,6 +92,8 @@ class Receiver:
         body, more = b"", True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return  # whoever sent it died in the middle of it
             body += message.get("body", b"")
             more = message.get("more_body", False)
         status, answer = 200, b"{}"
