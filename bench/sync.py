@@ -20,22 +20,20 @@ from pathlib import Path
 from adapters.http import HttpClient
 from bench.report import table
 from bench.targets import Limit, Row
-from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
 from service.app import services_of
-from service.people import invented
 from service.record.alerts import Alerts
 from service.sync.engine import Engine, told
 from service.sync.members import Member
 from service.syncing import dues_of
 from tests.peers.posting import Posting, RunningReceiver, receiving
-from tests.service.record.house import House, Json, house, person, update
+from tests.service.record.house import House, house, person, update
 from tests.service.sync.consents import refusal
 from tests.service.sync.partner import member
+from tests.service.sync.small import small
 from tests.service.sync.world import Time, World
 
 PEOPLE = 5_000
 AWAY = 10_000
-FIRST = 300_000
 DAY = 86_400.0
 PARALLEL = 16
 
@@ -79,35 +77,6 @@ class Bench:
         said = await self.world.house.read(patient)
         said["telecom"] = [{"system": "phone", "value": f"01632 96{version:04d}"}]
         await self.world.house.write(update(patient, version, said))
-
-
-def small(index: int) -> Json:
-    """Return a person with nothing but a team at the partner."""
-    urn = "urn:uuid:00000000-0000-4000-8000-000000000001"
-    patient = {
-        "resourceType": "Patient",
-        "identifier": [{"system": NHS_NUMBER_SYSTEM, "value": invented.nhs_number(FIRST + index)}],
-        "name": [{"use": "official", "family": f"Testley{index}", "given": ["Ada"]}],
-        "birthDate": "1940-05-06",
-    }
-    team = {
-        "resourceType": "CareTeam",
-        "status": "active",
-        "subject": {"reference": urn},
-        "managingOrganization": [{"identifier": {"system": ODS_SYSTEM, "value": "ZZHSP1"}}],
-    }
-    return {
-        "resourceType": "Bundle",
-        "type": "transaction",
-        "entry": [
-            {"fullUrl": urn, "resource": patient, "request": {"method": "POST", "url": "Patient"}},
-            {
-                "fullUrl": urn[:-1] + "2",
-                "resource": team,
-                "request": {"method": "POST", "url": "CareTeam"},
-            },
-        ],
-    }
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ from service.record.search import SearchRecords
 from service.record.subscribers import Subscribers
 from service.record.write import WriteRecord
 from service.settings import Settings
-from service.syncing import engine_of, partners_told
+from service.syncing import Busy, engine_of, partners_told
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
 from service.web.assets import StyleSheet
@@ -182,7 +182,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         officers.append(privacy_of(opened, services, pages))
         exporter = exporter_of(opened)
         owed = owed_of(opened, services)
-        engine = engine_of(opened, services)
+        engine = engine_of(opened, services, Busy(lambda: metrics.emergencies))
         work = (opened.watch_registry(), opened.tidy_store(), exporter.run(), owed.run(), engine.run())
         beside = [asyncio.create_task(one) for one in work]
         logs.event("started", environment=settings.environment, address=settings.base_url)
@@ -216,7 +216,9 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
     app.add_exception_handler(404, _not_routed)
     app.add_exception_handler(405, _not_routed)
     emergency = fhir_routes[0]
-    app.express = {(emergency.operation.method, emergency.operation.path): Surround(emergency.app, metrics)}
+    app.express = {
+        (emergency.operation.method, emergency.operation.path): Surround(emergency.app, metrics, emergency=True)
+    }
     return app
 
 
