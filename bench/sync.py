@@ -17,8 +17,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import uvloop
+
 from adapters.http import HttpClient
 from bench.report import table
+from bench.sync_beside import beside
 from bench.targets import Limit, Row
 from service.app import services_of
 from service.record.alerts import Alerts
@@ -154,8 +157,10 @@ async def healthy(found: Measured, folder: Path, people: int) -> None:
             told_after = time.perf_counter() - begun if has.removals > before else told_after
         name = f"withdrawal at the partner, {waiting:,} routine deliveries waiting"
         found.rows.append(Row(name, [told_after], "s", Limit(1, 0.3, True)))
-        remaining, begun = len(world.relay.servings["hospice"].lanes), time.perf_counter()
+        remaining, used = len(world.relay.servings["hospice"].lanes), time.process_time()
         took = await opened.wait_until_sent()
+        each = (time.process_time() - used) / remaining * 1000
+        found.rows.append(Row("CPU time of a delivery, sender's side", [each], "ms"))
         found.rows.append(Row("deliveries, one process", [remaining / took], "/s", Limit(200, 400), 0))
         found.rows.append(Row("people written meanwhile to be sent", [made], "/s", None, 0))
         found.problems += (await asyncio.to_thread(opened.receiver.has)).problems
@@ -205,14 +210,16 @@ async def main(people: int, changes: int) -> Measured:
         await healthy(found, Path(folder), people)
     with tempfile.TemporaryDirectory() as folder:
         await away(found, Path(folder), changes)
+    # of this process, in which the writers are too
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found.rows.append(Row("most resident memory, writers included", [most], "MiB", Limit(250, 200, True), 0))
+    found.rows += beside()
     return found
 
 
 if __name__ == "__main__":
     people = int(sys.argv[1]) if len(sys.argv) > 1 else PEOPLE
     changes = int(sys.argv[2]) if len(sys.argv) > 2 else AWAY
-    result = asyncio.run(main(people, changes))
+    result = uvloop.run(main(people, changes))  # as the program runs
     print(table(result.rows))
     print("\n".join(result.problems) or "the receiver saw nothing wrong")
