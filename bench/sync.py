@@ -1,6 +1,7 @@
 """Sync against its targets: `python -m bench.sync [PEOPLE]`. One process serves; the partner is a process beside it.
 
-What is measured is the engine as the program runs it, on a SQLite file, over real connections. The day-long outage goes
+It ends with the emergency answers of the real program while a partner catches up (`bench.sync_beside`). What is measured
+before that is the engine as the program runs it, on a SQLite file, over real connections. The day-long outage goes
 by a clock of the bench: what it costs is counted, not waited for.
 """
 

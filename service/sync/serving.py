@@ -29,7 +29,7 @@ _BROKEN = "Our own record of this person could not be opened; see `epaccs verify
 _FAULT = "A fault of this program: it did not know what to do."
 _SILENT = timedelta(seconds=30)
 """How old the board may be while nothing happens: by that people see that somebody serves the partner."""
-_NOW_AND_THEN = 0.1
+_NOW_AND_THEN = 0.2
 """Seconds between routine deliveries while the process is busy with emergency answers."""
 _OUR_PAUSE = 2.0
 """Seconds until it is tried again where our own store or keys do not answer."""
@@ -89,12 +89,12 @@ class Serving:
 
     def dispatch(self) -> None:
         """Send as much as may be sent now: each lane by itself, as many at once as the partner bears."""
-        most = self.member.description.limits.parallel
+        most, busy = self.member.description.limits.parallel, self.gives_way()
         while len(self.running) < most and not self.paused and self.still_ours():
             now = self.seconds()
             if not self.circuit.lets_through(now):
                 return
-            lane = self.lanes.next(now, urgent_only=now < self.next_routine and self.gives_way())
+            lane = self.lanes.next(now, urgent_only=busy and now < self.next_routine)
             if lane is None:
                 return
             self.next_routine = now + _NOW_AND_THEN

@@ -26,7 +26,7 @@ def test_a_process_is_busy_by_how_many_it_gives_in_a_second() -> None:
 
 
 async def test_what_is_urgent_does_not_give_way(keys_home: Path, tmp_path: Path) -> None:
-    """One routine delivery goes in a tenth of a second, so that nothing waits for ever."""
+    """One routine delivery goes in a fifth of a second, so that nothing waits for ever."""
     async with world(keys_home, tmp_path, member()) as opened:
         people = []
         for index in range(90, 95):
@@ -43,7 +43,7 @@ async def test_what_is_urgent_does_not_give_way(keys_home: Path, tmp_path: Path)
         await opened.house.write(await refusal(opened, people[0], "ZZHSP1"))
         await opened.run()
         assert [parcel.cause for parcel in place.parcels[sent:]] == [Cause.WITHDRAWAL]
-        opened.time.forward(0.11)
+        opened.time.forward(0.21)
         await opened.run()
         assert [parcel.cause for parcel in place.parcels[sent + 1 :]] == [Cause.CHANGE]
         serving.gives_way = lambda: False
