@@ -59,7 +59,7 @@ from service.sync.measures import SyncMeasures
 from service.sync.outbox import Outboxes
 from service.sync.removal_requests import RemovalRequests
 from service.sync.subscriptions import Subscriptions
-from service.syncing import engine_of, measures_of, operating_of, partners_told
+from service.syncing import Busy, engine_of, measures_of, operating_of, partners_told
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
 from service.web.assets import StyleSheet
@@ -216,7 +216,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         measures.append(measures_of(opened))
         exporter = exporter_of(opened)
         owed = owed_of(opened, services)
-        engine = engine_of(opened, services)
+        engine = engine_of(opened, services, Busy(lambda: metrics.emergencies))
         work = (opened.watch_registry(), opened.tidy_store(), exporter.run(), owed.run(), engine.run())
         beside = [asyncio.create_task(one) for one in work]
         logs.event("started", environment=settings.environment, address=settings.base_url)
@@ -255,7 +255,9 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
     app.add_exception_handler(404, _not_routed)
     app.add_exception_handler(405, _not_routed)
     emergency = fhir_routes[0]
-    app.express = {(emergency.operation.method, emergency.operation.path): Surround(emergency.app, metrics)}
+    app.express = {
+        (emergency.operation.method, emergency.operation.path): Surround(emergency.app, metrics, emergency=True)
+    }
     return app
 
 

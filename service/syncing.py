@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from adapters.http import Guard
 from adapters.surroundings import Surroundings
@@ -15,9 +17,13 @@ from service.record.alerts import Alerts
 from service.record.subscribers import Subscribers
 from service.sync.board import Board
 from service.sync.due import Dues
-from service.sync.engine import Engine, Hooks, adapters_of, told
+from service.sync.engine import Engine, Hooks, adapters_of, never, told
 from service.sync.measures import SyncMeasures
 from service.sync.operating import Operating
+
+BUSY_FROM = 200.0
+"""Emergency answers a second of one process from which on deliveries give way: a tenth of what it can give."""
+_LOOKED_EVERY = 0.25
 
 
 def dues_of(opened: Opened) -> Dues:
@@ -30,8 +36,34 @@ def partners_told(opened: Opened) -> Subscribers:
     return told(opened.members, dues_of(opened), opened.policies, opened.clock, opened.subscriptions)
 
 
-def engine_of(opened: Opened, services: Services) -> Engine:
-    """Return the engine of this process, with the adapters of all partners open."""
+@dataclass(slots=True)
+class Busy:
+    """Says whether this process gives so many emergency answers that what is routine has to wait. `given` counts them.
+
+    At full speed deliveries take as much of a process as answers do; a crew must not notice that a partner catches up.
+    """
+
+    given: Callable[[], int]
+    seconds: Callable[[], float] = time.monotonic
+    _since: float = float("-inf")
+    _counted: int = 0
+    _busy: bool = False
+
+    def __call__(self) -> bool:
+        """Say so, by the last quarter of a second or a little more."""
+        now = self.seconds()
+        if now - self._since >= _LOOKED_EVERY:
+            counted = self.given()
+            self._busy = counted - self._counted >= BUSY_FROM * (now - self._since)
+            self._since, self._counted = now, counted
+        return self._busy
+
+
+def engine_of(opened: Opened, services: Services, gives_way: Callable[[], bool] = never) -> Engine:
+    """Return the engine of this process, with the adapters of all partners open.
+
+    `gives_way` says whether the process has something more urgent to do than what is routine.
+    """
     settings, write = opened.settings, services.interactions.write_record
     surroundings = Surroundings(
         opened.clock, settings.fhir_base, opened.keys.issuer_pem.encode(), private_addresses=settings.has_demo_doors
@@ -42,7 +74,7 @@ def engine_of(opened: Opened, services: Services) -> Engine:
     guard = Guard(settings.subscription_hosts, settings.has_demo_doors)
     hooks = Hooks(opened.subscriptions, opened.registry, settings.fhir_base, guard)
     adapters = adapters_of(opened.members, surroundings)
-    return Engine.of(write.access, write, alerts, log, sources, dues, adapters, hooks=hooks)
+    return Engine.of(write.access, write, alerts, log, sources, dues, adapters, hooks=hooks, gives_way=gives_way)
 
 
 def measures_of(opened: Opened) -> SyncMeasures:

@@ -41,6 +41,8 @@ class Metrics:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.5, 5),
             registry=self.registry,
         )
+        self.emergencies = 0
+        """Emergency answers that this process began to give: when they are many, other work waits."""
         self._known: dict[tuple[str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
 
@@ -55,11 +57,12 @@ class Metrics:
 
 
 class Surround:
-    """The middleware; see the module."""
+    """The middleware; see the module. `emergency`: round the emergency answer alone."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, *, emergency: bool = False) -> None:
         self._app = app
         self._metrics = metrics
+        self._emergency = emergency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -82,6 +85,7 @@ class Surround:
                 headers.extend(pair for pair in _HEADERS if pair[0] not in own)
             await send(message)
 
+        self._metrics.emergencies += self._emergency
         try:
             with tracing.span("request") as span:
                 try:

@@ -16,12 +16,17 @@ _OUR_META = ("versionId", "lastUpdated")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A resource that a partner shall hold: as released for it, with its digest, and what it points at."""
+    """A resource that a partner shall hold: its JSON as released for it, with its digest, and what it points at."""
 
     reference: str
-    resource: dict[str, Any] = field(repr=False)
+    body: bytes = field(repr=False)
     digest: bytes
     points_at: Sequence[str] = ()
+
+    @property
+    def resource(self) -> dict[str, Any]:
+        """The resource; of most that a partner shall hold nobody asks for more than the digest."""
+        return json.decode(self.body)
 
 
 def digest_of(resource: Mapping[str, Any]) -> bytes:

@@ -60,6 +60,11 @@ def members(folder: Path | None, registry: ClientRegistry, policies: Policies) -
     return [] if folder is None else members_of(load_partners(folder), registry, policies)
 
 
+def never() -> bool:
+    """Say that there is nothing more urgent to do."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Hooks:
     """What FHIR Subscriptions need besides. `base` is our FHIR base, `guard` says where endpoints may be."""
@@ -101,6 +106,7 @@ class Engine:
         hooks: Hooks | None = None,
         seconds: Callable[[], float] = time.monotonic,
         part: Callable[[], float] = random.random,
+        gives_way: Callable[[], bool] = never,
     ) -> Engine:
         """Wire the engine over the use cases of a service; `adapters` are the partners', by their names.
 
@@ -115,7 +121,7 @@ class Engine:
 
         def serving(member: Member, adapter: Adapter) -> Serving:
             polling = Polling(member, adapter, take_in, inbox, board, clock, seconds)
-            return Serving(member, adapter, give, polling, board, dues, store, clock, seconds, part)
+            return Serving(member, adapter, give, polling, board, dues, store, clock, seconds, part, gives_way)
 
         servings = {name: serving(*one) for name, one in adapters.items()}
         overdue = {name: Overdue(member, dues, alerts, clock) for name, (member, _) in adapters.items()}

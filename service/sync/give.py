@@ -28,6 +28,7 @@ from service.sync.differences import Difference, Wanted, difference
 from service.sync.due import Due, Dues
 from service.sync.held import LaneState, LaneStates
 from service.sync.members import Member
+from service.sync.naming import name_whom
 from service.sync.shared_with import SharedWith
 
 SENT = "$sync-send"
@@ -88,6 +89,7 @@ class GiveToPartner:
             wanted = await self.shared_with.wanted(member, record, decision)
         held = _adopted(member, wanted, state) | state.held
         change = difference(wanted, held, _its_own(member, record), state.begun)
+        name_whom(change.puts, wanted)
         permitted = decision is not None and decision.permitted
         whom = None
         if permitted and record is not None:

@@ -89,14 +89,14 @@ class Lanes:
             self._queue(lane)
         return True
 
-    def next(self, now: float) -> Lane | None:
-        """Return the lane to send in now, marked as busy; None when there is none."""
+    def next(self, now: float, *, urgent_only: bool = False) -> Lane | None:
+        """Return the lane to send in now, marked as busy; None when there is none, or (`urgent_only`) no urgent one."""
         while self._later and self._later[0][0] <= now:
             _, lane_id = heapq.heappop(self._later)
             lane = self._lanes.get(lane_id)
             if lane is not None and lane.retry_at <= now:
                 self._queue(lane)
-        while self._ready:
+        while self._ready and not (urgent_only and self._ready[0][0][0] > 0):
             place, lane_id = heapq.heappop(self._ready)
             lane = self._lanes.get(lane_id)
             if lane is None or lane.busy or lane.stopped or place != lane.place or lane.retry_at > now:

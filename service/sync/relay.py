@@ -31,7 +31,7 @@ from service.sync.subscribing import Subscribing
 
 LEASE = timedelta(seconds=60)
 _RENEWED_EVERY = 10.0
-_SAFE = 25.0
+SAFE = 25.0
 """Seconds after renewing for which the lease is surely ours, with the time of a request to spare."""
 _TICK = 0.05
 _WRITTEN_EVERY = 1.0
@@ -116,7 +116,7 @@ class Relay:
         self._renewed[name] = now
         turn = await self.store.lease(self._lease(name), self.holder, self.clock() + LEASE)
         before, serving.turn = serving.turn, turn or 0
-        serving.held_until = now + _SAFE if turn else 0.0
+        serving.held_until = now + SAFE if turn else 0.0
         if turn and not before:
             await self._take_over(serving)
 

@@ -30,6 +30,8 @@ _BROKEN = "Our own record of this person could not be opened; see `epaccs verify
 _FAULT = "A fault of this program: it did not know what to do."
 _SILENT = timedelta(seconds=30)
 """How old the board may be while nothing happens: by that people see that somebody serves the partner."""
+_NOW_AND_THEN = 0.2
+"""Seconds between routine deliveries while the process is busy with emergency answers."""
 _OUR_PAUSE = 2.0
 """Seconds until it is tried again where our own store or keys do not answer."""
 
@@ -52,7 +54,8 @@ class Serving:
 
     `turn` is that of the lease, 0 without one; `held_until` is in those seconds: until then nobody else can have it.
     `stopped` are lanes that are on the list of what a person has to look at; `replays` are ids of parked messages to be
-    translated again, '' for all.
+    translated again, '' for all. `gives_way` says that the process is busy with emergency answers: what is urgent is
+    sent all the same, the rest now and then.
     """
 
     member: Member
@@ -65,6 +68,7 @@ class Serving:
     clock: Clock
     seconds: Callable[[], float]
     part: Callable[[], float]
+    gives_way: Callable[[], bool]
     lanes: Lanes = field(default_factory=Lanes)
     turn: int = 0
     held_until: float = 0.0
@@ -72,6 +76,7 @@ class Serving:
     tally: Tally = field(default_factory=Tally)
     stopped: set[bytes] = field(default_factory=set)
     replays: set[str] = field(default_factory=set)
+    next_routine: float = 0.0
     running: set[asyncio.Task[None]] = field(default_factory=set)
     asking: asyncio.Task[None] | None = None
     circuit: Circuit = field(init=False)
@@ -85,15 +90,25 @@ class Serving:
 
     def dispatch(self) -> None:
         """Send as much as may be sent now: each lane by itself, as many at once as the partner bears."""
-        most = self.member.description.limits.parallel
+        most, busy = self.member.description.limits.parallel, self.gives_way()
         while len(self.running) < most and not self.paused and self.still_ours():
             now = self.seconds()
-            if not self.circuit.lets_through(now) or (lane := self.lanes.next(now)) is None:
+            if not self.circuit.lets_through(now):
                 return
+            lane = self.lanes.next(now, urgent_only=busy and now < self.next_routine)
+            if lane is None:
+                return
+            self.next_routine = now + _NOW_AND_THEN
             self.circuit.begun()
             task = asyncio.create_task(self._send(lane))
             self.running.add(task)
-            task.add_done_callback(self.running.discard)
+            task.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        """One thing was sent, or not; the next has its turn at once."""
+        self.running.discard(task)
+        if not task.cancelled() and task.exception() is None:
+            self.dispatch()
 
     def ask(self) -> None:
         """Ask the partner for what it has, and replay what somebody ordered, if it is time and nothing of it runs."""

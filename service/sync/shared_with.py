@@ -6,26 +6,23 @@ sent. What is closed is not told apart from what is not there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+from dataclasses import dataclass, field
 
 from fhir_profiles import json
 from fhir_profiles.sections import Section
 from security.decision import Decision
 from security.release import Held, release
-from service.plan.elements import person_name
 from service.record.access import Access
 from service.record.caller import Caller
-from service.record.derive import pointers_in
 from service.record.manifest import SECTIONS, Entry, RecordKind
 from service.record.records import OpenRecord
 from service.record.select import whole
 from service.sync.differences import Wanted, digest_of
 from service.sync.members import Member
 
-Resource = dict[str, Any]
-_NAMED = frozenset({"Practitioner", "PractitionerRole", "Organization", "HealthcareService", "Location"})
+MOST_DIGESTS = 50_000
+"""Digests that are remembered: some 10 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +30,8 @@ class SharedWith:
     """Decides and releases for partners."""
 
     access: Access
+    _digests: dict[bytes, bytes] = field(default_factory=dict, repr=False)
+    """Digests of contents by a hash of their very bytes: most of a record is what it was at the last delivery."""
 
     async def decide(self, caller: Caller, record: OpenRecord | None) -> Decision | None:
         """Return the decision on sending anything of a record; None where there is no record (any more)."""
@@ -47,33 +46,20 @@ class SharedWith:
         for entry in entries:
             body = record.slice(entry.offset, entry.length)
             held += await whole(self.access.records, record, entry, body, decision)
-        shared = {f"{item.type}/{item.id}": json.decode(item.body) for item in release(decision, held).items}
-        for resource in shared.values():
-            name_whom(resource, shared)
-        return [
-            Wanted(reference, resource, digest_of(resource), record.entries[reference].points_at)
-            for reference, resource in shared.items()
-        ]
+        found = []
+        for item in release(decision, held).items:
+            reference = f"{item.type}/{item.id}"
+            found.append(Wanted(reference, item.body, self._digest(item.body), record.entries[reference].points_at))
+        return found
 
-
-def name_whom(resource: Resource, shared: Mapping[str, Resource]) -> None:
-    """Let each reference to a person or place of care say also who that is, as far as they are shared.
-
-    Many systems keep no Practitioner of ours: to them a reference is what it says besides.
-    """
-    for pointer in pointers_in(resource):
-        target = shared.get(pointer["reference"])
-        if target is None or target["resourceType"] not in _NAMED:
-            continue
-        whom = target
-        if target["resourceType"] == "PractitionerRole":
-            whom = shared.get(target.get("practitioner", {}).get("reference", ""), target)
-        name = whom.get("name")
-        if words := name if isinstance(name, str) else person_name(name):
-            pointer.setdefault("display", words)
-        if identifier := next(iter(whom.get("identifier", ())), None):
-            pointer.setdefault("identifier", identifier)
-            pointer.setdefault("type", target["resourceType"])
+    def _digest(self, body: bytes) -> bytes:
+        key = hashlib.blake2b(body, digest_size=16).digest()
+        digest = self._digests.get(key)
+        if digest is None:
+            if len(self._digests) >= MOST_DIGESTS:
+                self._digests.clear()
+            digest = self._digests[key] = digest_of(json.decode(body))
+        return digest
 
 
 def _carried(member: Member, entry: Entry) -> bool:

@@ -4,7 +4,7 @@
 `deliveries_of(n)` deliveries and one audit entry. Now and then a writer forgets a delivery that waits.
 
 The rounds over HTTP have deliveries too, by a subscriber of the tests. Here they are also done while commits go on,
-which only a relay could do there, and there is none yet.
+faster than a relay would.
 """
 
 from __future__ import annotations

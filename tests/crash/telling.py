@@ -1,7 +1,7 @@
 """The subscriber of the crash tests: every changed resource is told to one partner or to two, in words a test can read.
 
-There is no sync yet, so nothing else causes deliveries. What one delivery says names record, commit, person and
-version, so that whoever looks at what waits can tell of each whether it belongs to a commit, and which.
+These tests run without partners, so nothing else causes deliveries. What one delivery says names record, commit, person
+and version, so that whoever looks at what waits can tell of each whether it belongs to a commit, and which.
 """
 
 from __future__ import annotations

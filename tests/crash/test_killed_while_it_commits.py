@@ -1,7 +1,7 @@
 """A process that commits is killed: each commit is there with all its deliveries and its audit entry, or is not there.
 
-It asks the store itself, for nothing that reaches people through HTTP gets deliveries done yet; that those of the use
-cases are there is checked in the rounds (`rounds.py`).
+It asks the store itself; that the deliveries of the use cases are there is checked in the rounds (`rounds.py`), and
+that a partner gets what they are for in those of sync (`sync_rounds.py`).
 """
 
 from __future__ import annotations

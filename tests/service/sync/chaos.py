@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from adapters.base import Message
+from adapters.base import Message, Put
 from adapters.errors import (
     ContentRefused,
     Faulty,
@@ -35,6 +35,7 @@ from service.sync.differences import digest_of
 from service.sync.due import Dues
 from service.sync.engine import Engine, told
 from service.sync.members import Member
+from service.sync.naming import name_whom
 from service.sync.orders import Command, order
 from service.sync.relay import LEASE
 from service.sync.shared_with import SharedWith
@@ -215,7 +216,10 @@ class Chaos:
         decision = await shared.decide(self.member.caller("looking"), record)
         if decision is None or not decision.permitted:
             return {}
-        return {one.reference: one.digest for one in await shared.wanted(self.member, record, decision)}
+        wanted = await shared.wanted(self.member, record, decision)
+        puts = [Put(one.reference, one.resource, one.digest) for one in wanted]
+        name_whom(puts, wanted)
+        return {put.reference: digest_of(put.resource) for put in puts}
 
     async def _taken_wrong(self, someone: Somebody, record: OpenRecord, permitted: bool) -> list[str]:
         found = []

@@ -36,7 +36,7 @@ def test_what_is_sent_makes_what_is_wanted(
     begun: set[str],
 ) -> None:
     found = difference(
-        [Wanted(reference, {}, digest, points.get(reference, [])) for reference, digest in wanted.items()],
+        [Wanted(reference, b"{}", digest, points.get(reference, [])) for reference, digest in wanted.items()],
         held,
         its_own,
         sorted(begun),
@@ -45,7 +45,7 @@ def test_what_is_sent_makes_what_is_wanted(
         one: b"perhaps" for one in begun if one not in held
     }
     for put in found.puts:
-        assert put.there == held.get(put.reference)
+        assert put.there == held.get(put.reference, HeldThere("", "", b"") if put.reference in begun else None)
         assert there.get(put.reference) != put.digest, "what is there is not sent"
         there[put.reference] = put.digest
     for removal in found.removals:
@@ -70,7 +70,7 @@ def test_nothing_points_at_what_comes_later(edges: list[tuple[int, int]], order:
     points: dict[str, list[str]] = {}
     for one, other in edges:
         points.setdefault(REFERENCES[max(one, other)], []).append(REFERENCES[min(one, other)])
-    wanted = [Wanted(REFERENCES[one], {}, b"new", points.get(REFERENCES[one], [])) for one in order]
+    wanted = [Wanted(REFERENCES[one], b"{}", b"new", points.get(REFERENCES[one], [])) for one in order]
     placed = [put.reference for put in difference(wanted, {}).puts]
     assert sorted(placed) == sorted(REFERENCES)
     for source, targets in points.items():
@@ -79,7 +79,7 @@ def test_nothing_points_at_what_comes_later(edges: list[tuple[int, int]], order:
 
 
 def test_rings_are_sent_all_the_same() -> None:
-    ring = [Wanted("A/1", {}, b"", ["A/2"]), Wanted("A/2", {}, b"", ["A/3"]), Wanted("A/3", {}, b"", ["A/1"])]
+    ring = [Wanted("A/1", b"{}", b"", ["A/2"]), Wanted("A/2", b"{}", b"", ["A/3"]), Wanted("A/3", b"{}", b"", ["A/1"])]
     assert {put.reference for put in difference(ring, {}).puts} == {"A/1", "A/2", "A/3"}
 
 
