@@ -10,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+import msgspec
+
 from security.clock import Clock
+from security.errors import SecurityError
 from service import logs
-from service.record.errors import Problem
+from service.record.errors import Problem, RecordBroken
 from service.store.errors import StoreError
 from service.store.port import RecordStore, StoredDelivery
 from service.sync.arrivals import Arrivals
@@ -69,14 +72,14 @@ class Relay:
     async def step(self) -> None:
         """Do once what is to be done: hold leases, write down how it stands, look for what is new, send."""
         for serving in self.servings.values():
-            await self._hold(serving)
-            await self._write(serving)
-        if await self.removing.step():
+            await _apart(self._hold(serving))
+            await _apart(self._write(serving))
+        if await _apart(self.removing.step()):
             self.arrivals.again()
-        if self.subscribing is not None and await self.subscribing.step():
+        if self.subscribing is not None and await _apart(self.subscribing.step()):
             self.arrivals.again()
         await self.arrivals.look()
-        await self.hearing.look()
+        await _apart(self.hearing.look())
         for serving in self.servings.values():
             serving.dispatch()
             serving.ask()
@@ -88,7 +91,7 @@ class Relay:
             serving.held_until = 0.0
             await serving.finish()
             if held:
-                await self.board.change(name, serving.write)
+                await _apart(self.board.change(name, serving.write))
                 await self.store.release(self._lease(name), self.holder)
         await self.removing.lease.release()
         if self.subscribing is not None:
@@ -154,3 +157,12 @@ class Relay:
 
     def _lease(self, name: str) -> bytes:
         return self.arrivals.dues.index.token("relay", name)[:16]
+
+
+async def _apart(doing: Awaitable[object]) -> bool:
+    """Do something for one partner; what is broken in its own pages keeps no other partner waiting."""
+    try:
+        return bool(await doing)
+    except (RecordBroken, SecurityError, msgspec.MsgspecError) as fault:
+        logs.event("sync-fault", logging.ERROR, reason=type(fault).__name__)
+        return False

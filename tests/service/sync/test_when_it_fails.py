@@ -268,3 +268,23 @@ async def test_a_partner_that_cannot_be_asked_can_still_be_told(keys_home: Path,
         state = await opened.state()
         assert not state.circuit
         assert "not-read" in [event.what for event in state.events]
+
+
+async def test_a_broken_page_of_one_partner_keeps_no_other_waiting(keys_home: Path, tmp_path: Path) -> None:
+    """What cannot be opened of one is logged; the others are served."""
+    partners = (member("broken", "ZZHSP1", limits=FAST), member(limits=FAST))
+    async with world(keys_home, tmp_path, *partners) as opened:
+        await opened.state("broken")
+        page = await opened.house.records.by_claim("sync", "state.broken")
+        assert page is not None
+        opened.house.tamper(
+            lambda connection: connection.execute(
+                "UPDATE heads SET digest = zeroblob(length(digest)) WHERE number = "
+                "(SELECT number FROM records WHERE record_id = ?)",
+                (page.record_id,),
+            )
+        )
+        _, medicine = await given(opened, 19)
+        await say(opened, medicine, 1, "served all the same")
+        await opened.run(forward=3)
+        assert await is_there(opened, medicine, "served all the same")
