@@ -125,6 +125,7 @@ class SyncWorld:
         someone = posted(self.service, next(self.people))
         cpr = someone.cpr()
         until(lambda: all(cpr in side.ours(someone) for side in (self.gp, self.hospice)), "the plan travels")
+        self.service.open_incident(someone.nhs_number)  # from here on the control room may know that something changes
         self.settled()
         return someone
 
@@ -158,14 +159,17 @@ class SyncWorld:
     def settled(self) -> None:
         """Wait until nothing waits for any partner, and nothing needs a person."""
 
+        found: dict[str, Json] = {}
+
         def is_quiet() -> bool:
+            found.update(self.status())
             return all(
                 one["served"] and not any(one["waiting"].values()) and not one["circuit"]["open"]
-                for one in self.status().values()
+                for one in found.values()
             )
 
         until(is_quiet, "nothing waits any more")
-        assert [one["troubles"] for one in self.status().values()] == [[], [], []]
+        assert [one["troubles"] for one in found.values()] == [[], [], []]
 
     def right(self) -> None:
         """Nobody saw a request that breaks a rule."""

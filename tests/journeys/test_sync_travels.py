@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.people import Json, Person, gp, keeping_from
+from tests.journeys.people import Json, Person, crew, gp, keeping_from, summary
 from tests.journeys.sync_world import FOR_CPR, Side, SyncWorld, until, world_of
 
 
@@ -76,9 +76,10 @@ def test_a_nurse_may_overrule_and_the_practice_sees_one_decision(world: SyncWorl
     until(lambda: "450475007" in decisions(), "it reaches the practice")
     world.settled()
     assert since(world.hospice, hospice) == {}
-    world.service.open_incident(someone.nhs_number)
-    answer = world.service.emergency(world.service.token("ambulance", "ZZAMB1"), someone.nhs_number)
-    assert "DO NOT ATTEMPT" not in answer.text
+    words = summary(world.service, crew(world.service), someone.nhs_number).words("cpr_decision")
+    assert "ATTEMPT CPR, decided" in words
+    assert "DO NOT ATTEMPT" not in words
+    assert "Sister Tamsin Sample" in words
     world.right()
 
 
