@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
+from fhir_profiles.terminology import SNOMED
 from security.event_signature import signing_key
 from security.keys import open_keys
 from service.standins.config import Config, Sender
@@ -27,8 +28,12 @@ from tests.standins.processes import process_of
 
 DEADLINE = 60.0
 LIMITS = {"timeout": 5, "retry_base": 0.05, "retry_cap": 0.5, "poll_every": 0.3}
-FOR_CPR = {"coding": [{"system": "http://snomed.info/sct", "code": "450475007"}]}
 PEOPLE = range(9_000, 9_016)
+
+
+def concept(code: str) -> Json:
+    """Return a SNOMED CT concept."""
+    return {"coding": [{"system": SNOMED, "code": code}]}
 
 
 def until(seen: Callable[[], Any], what: str) -> None:
@@ -206,20 +211,22 @@ class Place:
     port: int
     sides: Mapping[str, Side]
     people: Iterator[Person]
-    more: Mapping[str, str]
+    store: str
 
     @contextmanager
     def serving(self, *arguments: str) -> Iterator[SyncWorld]:
         """Run the service until the block ends; what the partners hold stays."""
-        settings = {"EPACCS_PORT": str(self.port), "EPACCS_PARTNERS": str(self.partners), **self.more}
-        with running(self.home, *arguments, **settings) as service:
+        port, partners = str(self.port), str(self.partners)
+        with running(
+            self.home, *arguments, EPACCS_PORT=port, EPACCS_PARTNERS=partners, EPACCS_STORE=self.store
+        ) as service:
             for side in self.sides.values():
                 side.base = service.settings.fhir_base
             yield SyncWorld(service, self.sides["gp"], self.sides["hospice"], self.sides["room"], self.people)
 
 
 @contextmanager
-def place_of(folder: Path, **more: str) -> Iterator[Place]:
+def place_of(folder: Path, store: str = "") -> Iterator[Place]:
     """Start the partners, and describe them."""
     partners = folder / "partners"
     partners.mkdir()
@@ -227,7 +234,7 @@ def place_of(folder: Path, **more: str) -> Iterator[Place]:
     key.touch(mode=0o600)
     key.write_text(json.dumps(KEY.as_dict(private=True)))
     home, port = folder / "home", free_port()
-    published = signing_key(open_keys(demo_settings(home, port, **more).keys).issuer_pem)
+    published = signing_key(open_keys(demo_settings(home, port).keys).issuer_pem)
     (partners / "jwks").write_text(json.dumps({"keys": [published.as_dict(private=False)]}))
     people = [person(index, place="hospice") for index in PEOPLE]
     known = tuple(_identity(one) for one in people)
@@ -251,13 +258,13 @@ def place_of(folder: Path, **more: str) -> Iterator[Place]:
         sides = {name: Side(name, stack.enter_context(process_of(one)), http) for name, one in configs.items()}
         for name, side in sides.items():
             (partners / f"{name}.json").write_text(json.dumps(_described(name, side.addresses)))
-        yield Place(home, partners, port, sides, iter(people), more)
+        yield Place(home, partners, port, sides, iter(people), store or f"sqlite:///{home}/records.sqlite")
 
 
 @contextmanager
-def world_of(folder: Path, *arguments: str, **more: str) -> Iterator[SyncWorld]:
+def world_of(folder: Path, *arguments: str, store: str = "") -> Iterator[SyncWorld]:
     """Run everything."""
-    with place_of(folder, **more) as place, place.serving(*arguments) as world:
+    with place_of(folder, store) as place, place.serving(*arguments) as world:
         yield world
 
 

@@ -18,6 +18,6 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """One service with its partners, on one server of a kind."""
     with (
         MongoServer(request.param, tmp_path_factory.mktemp("server")) as server,
-        world_of(tmp_path_factory.mktemp("sync"), EPACCS_STORE=server.url("records")) as found,
+        world_of(tmp_path_factory.mktemp("sync"), store=server.url("records")) as found,
     ):
         yield found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.journeys.sync_world import FOR_CPR, place_of, until
+from fhir_profiles.terminology import FOR_CPR
+from tests.journeys.sync_world import concept, place_of, until
 from tests.journeys.test_sync_travels import since
 
 
@@ -14,7 +15,7 @@ def test_what_waits_and_what_was_written_meanwhile_arrive_after_a_restart(tmp_pa
             someone = world.admitted()
             hospice = world.hospice.counts()
             world.hospice.say("DOWN", how="refused")
-            world.changes(someone, someone.cpr(), valueCodeableConcept=FOR_CPR)
+            world.changes(someone, someone.cpr(), valueCodeableConcept=concept(FOR_CPR))
             allergy = world.adds(someone, "Nickel")
             until(lambda: allergy in world.gp.ours(someone), "it reaches the practice")
             practice = world.gp.counts()

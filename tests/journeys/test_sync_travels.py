@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from functools import partial
 
-import pytest
-
+from fhir_profiles.terminology import FOR_CPR
 from tests.journeys.people import Json, Person, crew, gp, keeping_from, summary
-from tests.journeys.sync_world import FOR_CPR, Side, SyncWorld, until, world_of
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SyncWorld]:
-    """One service with its partners."""
-    with world_of(tmp_path_factory.mktemp("sync")) as found:
-        yield found
+from tests.journeys.sync_world import Side, SyncWorld, concept, until
 
 
 def since(side: Side, before: dict[str, int]) -> dict[str, int]:
     """Return what took effect at a partner since it was counted before."""
     return dict(Counter(side.counts()) - Counter(before))
+
+
+def shows(side: Side, someone: Person) -> bool:
+    """Say whether a partner has the new CPR decision."""
+    return side.code_of(someone, someone.cpr()) == FOR_CPR
 
 
 def first_choice(resource: Json) -> bool:
@@ -34,10 +31,10 @@ def test_a_change_of_the_practice_reaches_the_hospice_the_practice_and_the_contr
     someone = world.admitted()
     hospice, practice, room = world.hospice.counts(), world.gp.counts(), world.room.causes()
 
-    world.changes(someone, someone.cpr(), valueCodeableConcept=FOR_CPR)
+    world.changes(someone, someone.cpr(), valueCodeableConcept=concept(FOR_CPR))
 
     for side in (world.hospice, world.gp):
-        until(lambda side=side: side.code_of(someone, someone.cpr()) == "450475007", f"it reaches the {side.name}")
+        until(partial(shows, side, someone), f"it reaches the {side.name}")
     world.settled()
     assert since(world.hospice, hospice) == {"update": 1}
     assert since(world.gp, practice) == {"update": 1, "create": 1}, "the change, and a note that says what it was"
@@ -92,8 +89,8 @@ def test_whoever_is_refused_loses_what_it_got_from_us_and_gets_no_more(world: Sy
     until(lambda: world.hospice.ours(someone) == {}, "what the hospice got from us is taken back")
     world.settled()
     hospice = world.hospice.counts()
-    world.changes(someone, someone.cpr(), valueCodeableConcept=FOR_CPR)
-    until(lambda: world.gp.code_of(someone, someone.cpr()) == "450475007", "it reaches the practice")
+    world.changes(someone, someone.cpr(), valueCodeableConcept=concept(FOR_CPR))
+    until(lambda: world.gp.code_of(someone, someone.cpr()) == FOR_CPR, "it reaches the practice")
     world.settled()
     assert since(world.hospice, hospice) == {}
     assert world.hospice.ours(someone) == {}
