@@ -14,7 +14,8 @@ from pathlib import Path
 
 from adapters.base import Resource
 from adapters.conformance_csv import CSV, CsvSight
-from adapters.conformance_fhir import FHIR, FhirSight
+from adapters.conformance_fhir import FHIR
+from adapters.conformance_fhir_sight import FhirSight
 from adapters.conformance_rules import Checks, Result, Verdict, judged, said
 from adapters.conformance_seam import SEAM
 from adapters.conformance_trial import DEFAULT_PERSON, Sight, Trial, problem_of
