@@ -42,7 +42,7 @@ def refuse(answer: Answer) -> NoReturn:
     if answer.status < 400:
         raise Unintelligible("the answer is a redirect")
     kind = _REFUSALS.get(answer.status, Faulty if answer.status >= 500 else ContentRefused)
-    raise kind(_issues(answer.body), answer.body, _seconds(answer.headers))
+    raise kind(_issues(answer.body), answer.body, _seconds(answer.headers), answer.status)
 
 
 def _issues(body: bytes) -> tuple[ReportedIssue, ...]:

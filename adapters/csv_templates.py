@@ -110,6 +110,8 @@ def _object_back(template: dict[str, Any], value: dict[str, Any], reading: Readi
         return None
     found: Bound | None = bound
     for name, part in template.items():
+        if name == "display" and "code" in template and not list(slots(part)):
+            continue  # each system words its codes in its own way
         if name in value:
             more = name in _MORE_ALLOWED or part in [[f"${{{slot}}}"] for slot in reading.several]
             found = read_back(part, value[name], reading, bound, more=more)

@@ -48,16 +48,24 @@ class ReportedIssue:
 
 
 class Refused(OutsideError):
-    """The answer says no. `outcome` is the body as received, for whoever may see it; it is not part of the message."""
+    """The answer says no. `outcome` is the body as received, for whoever may see it; it is not part of the message.
+
+    `status` is the HTTP status, 0 where there was none.
+    """
 
     def __init__(
-        self, issues: tuple[ReportedIssue, ...] = (), outcome: bytes = b"", retry_after: float | None = None
+        self,
+        issues: tuple[ReportedIssue, ...] = (),
+        outcome: bytes = b"",
+        retry_after: float | None = None,
+        status: int = 0,
     ) -> None:
         named = "; ".join(f"{issue.code} at {', '.join(issue.expression) or 'the whole'}" for issue in issues)
         super().__init__(f"{type(self).__name__}: {named}" if named else type(self).__name__)
         self.issues = issues
         self.outcome = outcome
         self.retry_after = retry_after
+        self.status = status
 
 
 class NotAuthorised(Refused):

@@ -159,6 +159,12 @@ class Asking:
         return fetched.resources[reference]
 
 
+def cursor_from(types: Sequence[str], moment: datetime) -> str:
+    """Return the cursor that asks for what was changed from a moment on."""
+    second = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _written(dict.fromkeys(types, second))
+
+
 def _is_companion(reference: str) -> bool:
     return reference.partition("/")[0] in _COMPANIONS
 

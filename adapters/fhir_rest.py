@@ -70,6 +70,10 @@ class FhirClient:
         }
         return await self._send("DELETE", f"{kind}/{_id(resource_id)}", None, extra)
 
+    async def capabilities(self) -> FhirAnswer:
+        """Read the CapabilityStatement."""
+        return await self._send("GET", "metadata")
+
     async def search(self, kind: str, parameters: Mapping[str, str]) -> FhirAnswer:
         """Search by POST; the answer's resource is a searchset Bundle."""
         extra = {"Content-Type": "application/x-www-form-urlencoded"}

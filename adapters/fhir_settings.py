@@ -97,7 +97,7 @@ def dialect_of(partner: Partner) -> Dialect:
 def client_of(partner: Partner, settings: FhirSettings, clock: Clock) -> tuple[HttpClient, FhirClient]:
     """Return the connections to a partner without problems, and the FHIR client that speaks through them."""
     auth, headers = _auth(partner, settings.auth, clock) if settings.auth is not None else (None, {})
-    http = HttpClient(auth=auth, tls=_context(partner, settings))
+    http = HttpClient(auth=auth, tls=tls_of(partner, settings))
     return http, FhirClient(http, settings.base, headers, within=partner.description.limits.timeout)
 
 
@@ -177,7 +177,7 @@ def _tls(partner: Partner, settings: FhirSettings) -> Iterator[str]:
     if not (settings.ca_file or settings.certificate_file):
         return
     try:
-        _context(partner, settings)
+        tls_of(partner, settings)
     except (OSError, ssl.SSLError):
         yield "`settings.ca_file`, `certificate_file` and `key_file` are PEM files that belong together"
 
@@ -189,7 +189,8 @@ def _mapping(partner: Partner) -> Iterator[str]:
         yield from (f"`mapping`: {problem}" for problem in error.problems)
 
 
-def _context(partner: Partner, settings: FhirSettings) -> ssl.SSLContext:
+def tls_of(partner: Partner, settings: FhirSettings) -> ssl.SSLContext:
+    """Return the TLS by which a partner is spoken to; raise OSError for files that do not belong together."""
     context = strict_tls(str(partner.file(settings.ca_file)) if settings.ca_file else None)
     if settings.certificate_file:
         context.load_cert_chain(partner.file(settings.certificate_file), partner.file(settings.key_file))

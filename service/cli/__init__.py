@@ -6,6 +6,7 @@ import click
 
 from service import VERSION
 from service.cli.backup import backup, restore
+from service.cli.conformance import conformance
 from service.cli.crew import crew_link
 from service.cli.doors import clock, decide, token
 from service.cli.keys import keys
@@ -25,6 +26,6 @@ def main() -> None:
 
 for command in (
     *(serve, demo, keys, token, crew_link, load, clock, decide, verify, backup, restore),
-    *(sync, partners, openapi),
+    *(sync, partners, conformance, openapi),
 ):
     main.add_command(command)

@@ -1,5 +1,8 @@
 """A receiver of webhooks: CloudEvents 1.0 in structured mode over HTTP, each signed, in order for each subject.
 
+What comes after something newer of the same subject is answered as taken, and is not: docs/webhooks.md asks that of
+receivers. That it came is kept among the violations.
+
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md and http-webhook.md. An event that was heard before
 (same source and id) changes nothing and is answered as the first time.
 """
@@ -106,7 +109,10 @@ class Receiver:
             raise Refusal(409, "conflict", "This source and id came before with another content.", "event-id")
         last = self._ledger.sequence(subject)
         if last is not None and sequence < last:
-            raise Refusal(409, "conflict", "The sequence of a subject went backwards.", "sequence")
+            # too late to be taken, and not the sender's to send again: http-webhook.md knows no other yes
+            self._ledger.violated("sequence", "POST events", 204, "The sequence of a subject went backwards.")
+            self._known[known] = digest
+            return Response(status_code=204)
         self._known[known] = digest
         data = event.get("data")
         cause = str(data["cause"]) if isinstance(data, dict) and "cause" in data else event["type"].rpartition(".")[2]

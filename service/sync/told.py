@@ -21,7 +21,8 @@ class PartnersTold:
     """Names, for each commit, the partners that may be concerned. Whether they get anything is decided at sending.
 
     A partner is concerned if it was before or is after the commit: what ends has to reach whoever it ends for. The
-    system that wrote it is left out, for it knows; not the others of its organisation.
+    system that wrote it is left out, for it knows; not the others of its organisation, and not when it takes the person
+    on by what it wrote: then it knows nothing of what is here.
     """
 
     members: Sequence[Member]
@@ -47,9 +48,10 @@ class PartnersTold:
             )
 
     def _concerns(self, member: Member, committing: Committing) -> bool:
-        if not member.description.gets or committing.author.client == member.client.client_id:
+        before, after = self._related(member, committing.before), self._related(member, committing.after)
+        if not member.description.gets or (before and committing.author.client == member.client.client_id):
             return False
-        return self._related(member, committing.before) or self._related(member, committing.after)
+        return before or after
 
     def _related(self, member: Member, record: OpenRecord) -> bool:
         if member.description.people == "related":

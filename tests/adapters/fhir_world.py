@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters.base import Cause, HeldThere, Parcel, Put, Receipt, Removal
+from adapters.base import Adapter, Cause, HeldThere, Parcel, Put, Receipt, Removal
 from adapters.fhir_partner import FhirPartner
 from adapters.partners import Description, Owner, Partner
 from adapters.registry import kind_of
@@ -99,7 +99,7 @@ class Ledger:
         for one in parcel.puts:
             self.held.setdefault(one.reference, HeldThere("", "", b""))
 
-    async def give(self, partner: FhirPartner, parcel: Parcel) -> list[Receipt]:
+    async def give(self, partner: Adapter, parcel: Parcel) -> list[Receipt]:
         """Let the partner carry a parcel, and remember what it confirms as it confirms it."""
         receipts = []
         async for receipt in partner.give(parcel):

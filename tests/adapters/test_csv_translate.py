@@ -229,6 +229,8 @@ def test_what_became_something_else_does_not_stay_as_what_it_was():
     "changes",
     [
         {"effectiveDateTime": "2026-11-02"},
+        {"code": {"coding": [{"system": "http://snomed.info/sct", "code": "304251008"}]}},
+        {"code": {"coding": [{"system": "http://snomed.info/sct", "code": "304251008", "display": "Other words"}]}},
         {"performer": [{"reference": "Practitioner/a"}, {"reference": "Practitioner/b"}]},
         {
             "valueCodeableConcept": {
@@ -248,7 +250,14 @@ def test_what_became_something_else_does_not_stay_as_what_it_was():
             ]
         },
     ],
-    ids=["a day alone", "two clinicians", "another coding", "what the mapping may lose"],
+    ids=[
+        "a day alone",
+        "no display",
+        "another display",
+        "two clinicians",
+        "another coding",
+        "what the mapping may lose",
+    ],
 )
 def test_what_changes_nothing_in_the_decision_goes_out(changes):
     (row,) = cells(put(resource(CPR, **changes)))

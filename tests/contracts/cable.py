@@ -8,7 +8,12 @@ import threading
 
 
 class Cable:
-    """Forwards from `port` on loopback to another port on loopback until it is closed."""
+    """Forwards from `port` on loopback to another port on loopback until it is closed.
+
+    `lose_answers`: what is sent arrives, and whatever comes back is lost together with the connection.
+    """
+
+    lose_answers = False
 
     def __init__(self, to: int) -> None:
         self._to = to
@@ -48,16 +53,15 @@ class Cable:
                 return
             with self._lock:
                 self._ends |= {near, far}
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=_copy, args=(one, other), daemon=True).start()
+            for one, other, answers in ((near, far, False), (far, near, True)):
+                threading.Thread(target=self._copy, args=(one, other, answers), daemon=True).start()
 
-
-def _copy(one: socket.socket, other: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while some := one.recv(65536):
-            other.sendall(some)
-    _shut(one)
-    _shut(other)
+    def _copy(self, one: socket.socket, other: socket.socket, answers: bool) -> None:
+        with contextlib.suppress(OSError):
+            while (some := one.recv(65536)) and not (answers and self.lose_answers):
+                other.sendall(some)
+        _shut(one)
+        _shut(other)
 
 
 def _shut(end: socket.socket) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from security.principal import Role
+from service.record.changes import Change, Method
 from service.record.derive import references_in
-from tests.service.record.house import delete, person, update
+from tests.service.record.house import delete, doctor, person, update
 from tests.service.sync.consents import refusal
+from tests.service.sync.messages import allergy as said
 from tests.service.sync.partner import member
 from tests.service.sync.world import world
 
@@ -110,3 +114,26 @@ async def test_withdrawing_consent_takes_back_what_was_given(keys_home: Path, tm
         assert [effect for effect, _ in place.effects[given:]] == ["remove"] * given
         state = await opened.state()
         assert state.removed == given
+
+
+async def test_a_system_that_takes_a_person_on_is_given_what_is_here(keys_home: Path, tmp_path: Path) -> None:
+    """It wrote the taking on, and knows nothing of the plan; what it writes afterwards it knows."""
+    other = member("elsewhere", "ZZHSP2")
+    async with world(keys_home, tmp_path, other) as opened:
+        number, bundle = person(4, place="home")
+        await opened.house.post(bundle)
+        await opened.run()
+        assert not opened.places["elsewhere"].parcels
+        patient = next(one["resource"] for one in bundle["entry"] if one["resource"]["resourceType"] == "Patient")
+        known = {name: patient[name] for name in ("resourceType", "identifier", "name", "birthDate")}
+        nurse = doctor("ZZHSP2", Role.HOSPICE)
+        own = replace(nurse, principal=replace(nurse.principal, client_id=other.client.client_id))
+        await opened.house.write(Change(Method.CREATE, "Patient", "Patient", known), caller=own)
+        await opened.run()
+        place = opened.places["elsewhere"]
+        assert any(reference.startswith("Observation/") for _, reference in place.effects)
+        before = len(place.effects)
+        allergy = {**said("Nickel"), "patient": {"reference": (await opened.house.record_of(number)).manifest.patient}}
+        await opened.house.write(Change(Method.CREATE, "AllergyIntolerance", "AllergyIntolerance", allergy), caller=own)
+        await opened.run()
+        assert len(place.effects) == before
