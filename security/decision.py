@@ -95,14 +95,15 @@ class Decision(msgspec.Struct, frozen=True):
 DIRECTORY_RULE: Final = "directory"
 REGISTER_RULE: Final = "register"
 OPERATIONS_RULE: Final = "operations"
+NOTICE_RULE: Final = "notice"
 GUESSING_RULE: Final = "12"
 
 
 def impersonal(
-    rule: Literal["directory", "register", "operations"], role: RoleWord, policy: AccessPolicy, id: str
+    rule: Literal["directory", "register", "operations", "notice"], role: RoleWord, policy: AccessPolicy, id: str
 ) -> Decision:
     """Return the decision under which something without a plan is used: the shared directory, the incident register,
-    the traffic with partners as those see it who look after it.
+    the traffic with partners as those see it who look after it, a notice to the person.
 
     It opens no cell, so nothing of a person can be released under it.
     """

@@ -74,8 +74,10 @@ class Standing:
             (Way.OUT, "person's lane is stopped", "people's lanes are stopped"),
             (Way.IN, "message could not be taken in", "messages could not be taken in"),
         ):
-            if count := sum(trouble.way is way for trouble in self.open):
+            if count := sum(trouble.way is way and not trouble.under_way for trouble in self.open):
                 found.append(f"{count} {one if count == 1 else many}.")
+        if late := sum(trouble.under_way for trouble in self.open):
+            found.append(f"{late} {'notice to a person is' if late == 1 else 'notices to people are'} late.")
         if len(self.troubles) >= MOST_TROUBLES:
             found.append("The list of what is stopped or parked is full: there may be more.")
         return found

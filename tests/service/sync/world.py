@@ -87,6 +87,11 @@ class World:
         """Return a privacy officer of an organisation."""
         return doctor(organisation, Role.PRIVACY_OFFICER, Purpose.HCOMPL)
 
+    @property
+    def alerts(self) -> Alerts:
+        """The alerts of the service."""
+        return Alerts.of(self.house.writing.access)
+
     async def waiting(self) -> int:
         """Return how many deliveries wait in the store."""
         return len(await self.house.opened.store.waiting(b"", 10_000))
