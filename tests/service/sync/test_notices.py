@@ -18,6 +18,7 @@ from service.store.errors import StoreUnavailable
 from service.sync.board import Way
 from service.sync.orders import Command, order
 from tests.journeys.canary import flagged
+from tests.security.test_localities import locality
 from tests.service.record.house import create, doctor, note, update
 from tests.service.record.test_access_log import events, the_person, told
 from tests.service.sync.noticed import admitted, entries, gateway, later, not_told, read_in_an_emergency
@@ -220,24 +221,30 @@ async def test_after_a_week_it_is_given_up(keys_home: Path, tmp_path: Path, stop
 async def test_who_may_not_be_told_when_it_is_sent_is_not(keys_home: Path, tmp_path: Path, why: str) -> None:
     """What came up since the read counts: nothing is sent, then or later, nobody is alerted, and the log is silent."""
     async with world(keys_home, tmp_path, gateway()) as opened:
-        place = opened.places["gateway"]
-        place.down = Unreachable("x")
+        place, board = opened.places["gateway"], opened.engine.board
         number, patient = await admitted(opened, 840)
+        await board.pause("gateway", "Engineer Example", opened.time.now)
+        await opened.run(forward=3)
         await read_in_an_emergency(opened, number)
-        await later(opened, 0.1)
-        await came_up(opened, number, patient, why)
+        await came_up(opened, patient, why)
         await later(opened, 24.5)
+        assert await opened.waiting() == 1
+        assert await board.troubles("gateway") == []
         assert await not_told(opened) == []
-        place.down = None
+        await board.resume("gateway", "Engineer Example", opened.time.now)
         await later(opened, 0.5)
         assert place.notices == []
         assert await opened.waiting() == 0
+        if why != "died":  # then nobody reads their own log
+            sentences = told(await events(opened.house, the_person(number)))
+            assert any("emergency summary" in one for one in sentences)
+            assert not any("tell you" in one for one in sentences)
         (entry,) = await entries(opened, "ZZGP01", "$notice-drop")
         assert (entry.record, entry.patient, entry.organisation) == ("", "", "ZZGP01")
         assert (await opened.state("gateway")).given == 0
 
 
-async def came_up(opened: World, number: str, patient: str, why: str) -> None:
+async def came_up(opened: World, patient: str, why: str) -> None:
     """Let something be written by which a person is not to be told."""
     person = await opened.house.read(patient)
     section = {"category": [{"coding": [{"system": code_system("section"), "code": "safeguarding"}]}]}
@@ -294,6 +301,29 @@ async def test_a_gateway_is_told_of_no_plan(keys_home: Path, tmp_path: Path) -> 
         place = opened.places["gateway"]
         assert (place.parcels, len(place.notices)) == ([], 1)
         assert "heliotrope" not in place.notices[0].sentence
+
+
+async def test_each_locality_has_a_gateway_of_its_own(keys_home: Path, tmp_path: Path) -> None:
+    """By the person's place of care; the rest go by that of the deployment, if there is one."""
+    folder = tmp_path / "localities"
+    folder.mkdir()
+    for name, place in (("north", "ZZGP01"), ("south", "ZZGP02")):
+        locality(folder, name, [place])
+    partners = gateway(), gateway("north", "ZZAPP2", locality="north")
+    async with world(keys_home, tmp_path, *partners, localities=folder) as opened:
+        numbers = [
+            (await admitted(opened, 860 + at, generalPractitioner=[practice(code)]))[0]
+            for at, code in enumerate(("ZZGP01", "ZZGP02", "ZZGP09"))
+        ]
+        await read_in_an_emergency(opened, *numbers)
+        await opened.run(forward=2)
+        told_by = {name: sorted(one.nhs_number for one in place.notices) for name, place in opened.places.items()}
+        assert told_by == {"north": numbers[:1], "gateway": sorted(numbers[1:])}
+
+
+def practice(code: str) -> dict[str, Any]:
+    """Return a reference to a practice."""
+    return {"type": "Organization", "identifier": {"system": ODS_SYSTEM, "value": code}}
 
 
 async def test_a_paused_gateway_sends_nothing_and_people_are_told_all_the_same(keys_home: Path, tmp_path: Path) -> None:
