@@ -32,7 +32,7 @@ from service.sync.notice_dues import NoticeDue
 
 DROPPED = "$notice-drop"
 """The interaction of an entry that says that a person was not told, and will not be."""
-_WRITTEN = b"written"
+_DONE = b"done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,9 @@ class TellPerson:
         if not isinstance(due, NoticeDue) or not isinstance(adapter, Notifies):
             raise TypeError("this partner carries notices alone")
         notice, records = due.notice, self.access.records
+        taken = self._mark(member, notice, "taken")
+        if await records.store.leased(taken):
+            return Given(0, 0, permitted=True)  # what waits was read before it was ticked off
         stored = await records.store.fetch(due.record)
         record = None if stored is None else await records.open(stored)
         if record is None or not await self._may_be_told(member, record):
@@ -66,6 +69,7 @@ class TellPerson:
         if not go_on():
             raise Overtaken
         await adapter.notify(told)
+        await self._remember(taken)
         return Given(1, 0, permitted=True)
 
     async def _may_be_told(self, member: Member, record: OpenRecord) -> bool:
@@ -106,8 +110,7 @@ class TellPerson:
 
         It names the entry of the read. A notice that was dropped is an entry about nobody, of the holder's officers.
         """
-        store, key = self.access.records.store, self._key(member, notice)
-        written = self.dues.index.token("notice-written", f"{interaction}|{key}")
+        store, written = self.access.records.store, self._mark(member, notice, interaction)
         if await store.leased(written):
             return
         caller = member.caller(secrets.token_hex(16))
@@ -120,7 +123,15 @@ class TellPerson:
         decision = impersonal(NOTICE_RULE, principal.role, self.access.policy, new_decision_id())
         asked = Asked(interaction, (f"AuditEvent/{notice.audit}",))
         await store.append_audit(self.access.entry(replace(caller, principal=principal), decision, asked, about))
-        await store.lease(written, _WRITTEN, self.access.clock() + 2 * GIVEN_UP_AFTER)
+        await self._remember(written)
+
+    def _mark(self, member: Member, notice: Notice, what: str) -> bytes:
+        """Return what stands in the store for something that was done about a notice."""
+        return self.dues.index.token("notice-mark", f"{what}|{self._key(member, notice)}")
+
+    async def _remember(self, mark: bytes) -> None:
+        """Remember it for longer than a notice is tried: a lease that nobody asks for."""
+        await self.access.records.store.lease(mark, _DONE, self.access.clock() + 2 * GIVEN_UP_AFTER)
 
     def _key(self, member: Member, notice: Notice) -> str:
         return self.dues.index.token("notice", f"{member.name}|{notice.record}|{notice.decision_id}").hex()

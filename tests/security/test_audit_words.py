@@ -97,6 +97,6 @@ def test_a_notice_says_who_read_and_when_and_the_log_who_was_asked_to_tell() -> 
         references=("AuditEvent/untold-7",),
     )
     assert sentence(carried, "Example Messages") == (
-        "On 28 July 2026 at 03:31 a computer system of a health or care service (Example Messages) was asked to tell you "
-        "that your plan was looked at in an emergency."
+        "On 28 July 2026 at 03:31 a computer system of a health or care service (Example Messages) was asked to tell "
+        "you that your plan was looked at in an emergency."
     )

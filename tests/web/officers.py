@@ -24,8 +24,8 @@ RULES = {
     AlertKind.SELF_CLAIM: "3",
     AlertKind.PROTECTED_PERSON: "2.6",
     AlertKind.GUESS_LIMIT: "12",
-    AlertKind.NOT_DELIVERED: "withdrawal",
-    AlertKind.REMOVAL_UNCONFIRMED: "H4",
+    AlertKind.NOT_DELIVERED: "revocation",
+    AlertKind.REMOVAL_UNCONFIRMED: "withdrawal",
     AlertKind.NOT_TOLD: "notice",
 }
 

@@ -11,7 +11,6 @@ from security.clock import LONDON
 from service.app import create_app
 from service.record.alerts import Alert, AlertKind
 from service.settings import Settings
-from service.web.privacy_words import OF_PARTNERS
 from tests.journeys.people import TimeMachine, admitted, crew, gp, person, sharing
 from tests.running import Running
 from tests.web.officers import REASON, broken_glass, new, officer, raised, signed_in
@@ -65,9 +64,10 @@ def test_each_kind_of_alert_says_why_and_names_nobody(service: Running) -> None:
     ):
         assert words in page
         assert words in queue
-        of_partner = one.kind in OF_PARTNERS
-        assert f"zz-ambulance-1{'' if of_partner else ', ambulance crew'}<" in page
-        assert (one.decision_id.partition("-")[0] if of_partner else one.decision_id) in page
+        of_partner = one.kind in (AlertKind.NOT_DELIVERED, AlertKind.REMOVAL_UNCONFIRMED, AlertKind.NOT_TOLD)
+        assert ("zz-ambulance-1, ambulance crew" in page) is not of_partner
+        assert ("<dt>Answers for the partner</dt><dd>zz-ambulance-1</dd>" in page) is of_partner
+        assert (f"<dd>{one.decision_id.partition('-')[0]} <span" if of_partner else one.decision_id) in page
         assert "ab" * 16 not in page, "the record's own id"
 
 

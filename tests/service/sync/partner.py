@@ -75,6 +75,7 @@ class Place:
     mended: bool = True
     down_for_giving: bool = False
     notices: list[PersonNotice] = field(default_factory=list)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def give(self, parcel: Parcel) -> AsyncGenerator[Receipt, None]:
         """Take a parcel over: the same create, sent again, has the effect of one."""
@@ -126,6 +127,7 @@ class Place:
 
     async def notify(self, notice: PersonNotice) -> None:
         """Take a notice to a person: sent again, it is there once more."""
+        self.entered.set()
         if self.gate is not None:
             await self.gate.wait()
         self._fail("before")

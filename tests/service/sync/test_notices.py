@@ -14,7 +14,10 @@ from fhir_profiles.canonical import code_system
 from fhir_profiles.identifiers import ODS_SYSTEM
 from security.clock import instant
 from security.principal import Role
+from service.record.directory import organisation_name
+from service.record.records import Records
 from service.store.errors import StoreUnavailable
+from service.store.port import StoredDelivery
 from service.sync.board import Way
 from service.sync.orders import Command, order
 from tests.journeys.canary import flagged
@@ -117,29 +120,82 @@ async def test_a_lost_answer_repeats_the_same_notice(keys_home: Path, tmp_path: 
         assert another.key != first.key
 
 
-async def test_the_store_that_fails_after_the_answer_repeats_it_too(
-    keys_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("fails", "times"), [("done", 1), ("lease", 2)])
+async def test_a_store_that_fails_after_the_answer(
+    keys_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str, times: int
 ) -> None:
-    """What was taken and not ticked off is found again by whoever comes next."""
+    """What was taken and not ticked off is found by whoever comes next, and sent again only if nothing tells of it."""
     async with world(keys_home, tmp_path, gateway()) as opened:
+        place, store = opened.places["gateway"], type(opened.house.opened.store)
         number, _ = await admitted(opened, 821)
+        await opened.run()
+        place.gate = asyncio.Event()
+        await read_in_an_emergency(opened, number)
+        await opened.relay.step()
+        (task,) = opened.relay.servings["gateway"].running
+        await place.entered.wait()
 
         async def down(*_: Any) -> None:
             raise StoreUnavailable("down")
 
         with monkeypatch.context() as broken:
-            broken.setattr(type(opened.house.opened.store), "done", down)
-            await read_in_an_emergency(opened, number)
-            await opened.relay.step()
-            await asyncio.gather(*opened.relay.servings["gateway"].running)
+            broken.setattr(store, fails, down)
+            place.gate.set()
+            await task
+        assert (len(place.notices), await opened.waiting()) == (1, 1)
         other = opened.another()
         opened.time.forward(61)
         for _ in range(3):
             await step_until_quiet(other)
-        keys = {one.key for one in opened.places["gateway"].notices}
-        assert (len(keys), len(opened.places["gateway"].notices)) == (1, 2)
+        assert [one.key for one in place.notices] == [place.notices[0].key] * times
         assert await opened.waiting() == 0
         await other.relay.finish()
+
+
+async def test_a_process_that_slept_past_its_lease_sends_nothing(
+    keys_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else may be sending the same by then."""
+    async with world(keys_home, tmp_path, gateway()) as opened:
+        number, _ = await admitted(opened, 823)
+        await opened.run()
+
+        async def asleep(records: Records, code: str) -> str:
+            opened.time.forward(30.0)
+            return await organisation_name(records, code)
+
+        await read_in_an_emergency(opened, number)
+        with monkeypatch.context() as slow:
+            slow.setattr("service.sync.tell_person.organisation_name", asleep)
+            await opened.relay.step()
+            await asyncio.gather(*opened.relay.servings["gateway"].running)
+        assert opened.places["gateway"].notices == []
+        await opened.run(forward=2)
+        assert len(opened.places["gateway"].notices) == 1
+
+
+async def test_what_waits_and_was_read_before_it_was_ticked_off_is_not_sent_again(
+    keys_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at what waits takes time, in which a notice may be taken."""
+    async with world(keys_home, tmp_path, gateway()) as opened:
+        store = opened.house.opened.store
+        number, _ = await admitted(opened, 822)
+        await read_in_an_emergency(opened, number)
+        before = await store.waiting(b"", 10)
+        await opened.run()
+        assert await opened.waiting() == 0
+
+        async def slowly(_: object, after: bytes, limit: int) -> list[StoredDelivery]:
+            return before if not after else []
+
+        opened.time.forward(31)
+        with monkeypatch.context() as late:
+            late.setattr(type(store), "waiting", slowly)
+            await step_until_quiet(opened.engine)
+        await opened.run(forward=3)
+        assert len(opened.places["gateway"].notices) == 1
+        assert (await opened.state("gateway")).given == 1
 
 
 async def test_who_is_not_told_in_time_is_shown_to_people_and_told_late(keys_home: Path, tmp_path: Path) -> None:
