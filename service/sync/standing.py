@@ -76,8 +76,8 @@ class Standing:
         ):
             if count := sum(trouble.way is way and not trouble.under_way for trouble in self.open):
                 found.append(f"{count} {one if count == 1 else many}.")
-        if late := sum(trouble.under_way for trouble in self.open):
-            found.append(f"{late} {'notice to a person is' if late == 1 else 'notices to people are'} late.")
+        if untold := sum(trouble.under_way for trouble in self.open):
+            found.append(f"{untold} {'notice to a person is' if untold == 1 else 'notices to people are'} late.")
         if len(self.troubles) >= MOST_TROUBLES:
             found.append("The list of what is stopped or parked is full: there may be more.")
         return found
