@@ -22,7 +22,7 @@ from service.sync.due import Due, Dues
 from service.sync.members import Member
 
 
-class NoticeDue(Due, array_like=True, frozen=True):
+class NoticeDue(Due, array_like=True, frozen=True, kw_only=True):
     """A notice that a partner is to carry. `committed` is when the plan was read; it is never stored in this form."""
 
     notice: Notice
@@ -52,7 +52,7 @@ class NoticeDues:
             return None
         record = bytes.fromhex(notice.record)
         partner = await self._partner(record)
-        return None if partner is None else NoticeDue(partner, record, 0, Cause.NOTICE, notice.time, notice)
+        return None if partner is None else NoticeDue(partner, record, 0, Cause.NOTICE, notice.time, notice=notice)
 
     async def _partner(self, record_id: bytes) -> str | None:
         """Return who carries a person's notices: the partner of their place of care, else that of the deployment.
