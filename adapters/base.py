@@ -32,6 +32,8 @@ class Cause(StrEnum):
     """What may be shared, or with whom, is not what it was: it may be less."""
     DEATH = "death"
     """The person died, or is known not to have died after all."""
+    NOTICE = "notice"
+    """Nothing of the plan changed: the person is to be told of something (`adapters.notice`)."""
 
     @property
     def urgent(self) -> bool:

@@ -53,7 +53,8 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     whose place of care lies in `locality`, or anybody's without one); the decision is made at sending all the same.
     `sections` are the most that it is given; empty: whatever the rules open. `sends`: what it sends is taken in.
     `gets`: it is given changes. `removal_days` is how long it may take to confirm a removal.
-    `person` are elements of the Patient that it may change (`telecom`, `address`, ...).
+    `person` are elements of the Patient that it may change (`telecom`, `address`, ...). `notices`: it carries notices
+    of emergency reads to people, of its `locality` or, without one, of all whom no other carries them to.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Description(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     limits: Limits = Limits()
     removal_days: int = 5
     person: tuple[str, ...] = ()
+    notices: bool = False
     settings: Mapping[str, Any] = {}
 
 
@@ -145,7 +147,9 @@ def _problems(one: Description) -> Iterable[str]:
         "`limits.retry_cap` is `retry_base` to a day": limits.retry_base <= limits.retry_cap <= 86_400,
         "`limits.poll_every` is 0.1 seconds to a day": 0.1 <= limits.poll_every <= 86_400,
         "`removal_days` is 1 to 60": 1 <= one.removal_days <= 60,
-        "it `gets` or `sends`": one.gets or one.sends,
+        "it `gets` or `sends`, or carries `notices`": one.gets or one.sends or one.notices,
+        # It learns NHS numbers, and is told of no plan by the keyed id that stands for the same person.
+        "what carries `notices` neither `gets` nor `sends`": not one.notices or not (one.gets or one.sends),
     }
     yield from (rule for rule, holds in checks.items() if not holds)
     unknown = [name for name in one.person if name not in PERSON_ELEMENTS]

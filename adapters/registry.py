@@ -34,11 +34,18 @@ KINDS: Mapping[str, Kind] = {
 """Every kind by its word."""
 
 
+_CARRY_NOTICES = frozenset({"webhook"})
+"""Kinds whose adapters are `adapters.notice.Notifies`."""
+
+
 def kind_of(partner: Partner) -> Kind:
     """Return the kind of a partner; raise InvalidConfiguration when there is none, or the description does not fit."""
     kind = KINDS.get(partner.description.kind)
     if kind is None:
         raise InvalidConfiguration([f"{partner.name}: `kind` is one of {', '.join(sorted(KINDS))}"])
-    if problems := kind.problems(partner):
+    problems = kind.problems(partner)
+    if partner.description.notices and partner.description.kind not in _CARRY_NOTICES:
+        problems = [*problems, "`notices` is not for this kind"]
+    if problems:
         raise InvalidConfiguration([f"{partner.name}: {problem}" for problem in problems])
     return kind

@@ -2,7 +2,8 @@
 
 Each parcel is one POST of a CloudEvent (`adapters.plan_event`) with our signature over its exact bytes in the header
 `Epaccs-Signature`. A 2xx answer confirms everything in it. Sent again it has the same id, so that a receiver which
-remembers ids takes it once. Where we send is judged at each sending (`adapters.addresses`).
+remembers ids takes it once. Where we send is judged at each sending (`adapters.addresses`). A receiver that carries
+notices to people gets those as events of their own (`adapters.notice`), over TLS also where a sandbox does without.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from adapters.answers import refuse
 from adapters.base import Adapter, Arrived, HeldThere, Message, Parcel, Polled, Receipt, Untranslatable
 from adapters.errors import AddressRefused
 from adapters.http import Guard, HttpClient
+from adapters.notice import PersonNotice, notice_event
 from adapters.partners import Partner
 from adapters.plan_event import CONTENT_TYPE, event_of
 from adapters.settings import read_settings
@@ -49,20 +51,15 @@ class WebhookAdapter:
 
     async def give(self, parcel: Parcel) -> AsyncGenerator[Receipt, None]:
         """POST one event; confirm all of the parcel when the answer is 2xx, and nothing otherwise."""
-        body = event_of(parcel, self._source, full=self._settings.payload == "full")
-        headers = {
-            "Content-Type": CONTENT_TYPE,
-            SIGNATURE_HEADER: self._signer.sign(body, self._settings.address),
-        }
-        answer = await self._http.send(
-            "POST", self._settings.address, headers=headers, content=body, within=self._within
-        )
-        if not 200 <= answer.status < 300:
-            refuse(answer)
+        await self._post(event_of(parcel, self._source, full=self._settings.payload == "full"))
         for put in parcel.puts:
             yield Receipt(put.reference, HeldThere(theirs="", version="", digest=put.digest))
         for removal in parcel.removals:
             yield Receipt(removal.reference, None)
+
+    async def notify(self, notice: PersonNotice) -> None:
+        """POST one notice; return when the answer is 2xx."""
+        await self._post(notice_event(notice, self._source))
 
     async def poll(self, cursor: str) -> Polled:
         """A receiver of webhooks sends nothing."""
@@ -79,6 +76,17 @@ class WebhookAdapter:
         """Let go of connections."""
         await self._http.close()
 
+    async def _post(self, body: bytes) -> None:
+        headers = {
+            "Content-Type": CONTENT_TYPE,
+            SIGNATURE_HEADER: self._signer.sign(body, self._settings.address),
+        }
+        answer = await self._http.send(
+            "POST", self._settings.address, headers=headers, content=body, within=self._within
+        )
+        if not 200 <= answer.status < 300:
+            refuse(answer)
+
 
 class WebhookKind:
     """The kind `webhook` (`docs/webhooks.md`)."""
@@ -94,7 +102,9 @@ class WebhookKind:
         except AddressRefused as error:
             problems = [f"`settings.address`: {error}"]
         else:
-            problems = []
+            # A notice names the person: it never goes in clear, not in a sandbox either.
+            clear = partner.description.notices and not settings.address.startswith("https://")
+            problems = ["`settings.address` is not https, and it carries `notices`"] if clear else []
         if partner.description.sends:
             problems.append("`sends` is false: a receiver of webhooks sends nothing")
         if partner.description.mapping:

@@ -52,27 +52,40 @@ _DEEDS = {
 _EMERGENCY = ("looked at the emergency summary of your plan", "look at the emergency summary of your plan")
 _LOOKED_FOR = ("looked for your plan by what was known of you", "look for your plan by what was known of you")
 _LOG = ("looked at the list of who used your plan", "look at the list of who used your plan")
+_NOTICED = (
+    "was asked to tell you that your plan was looked at in an emergency",
+    "tell you that your plan was looked at in an emergency",
+)
 _XHTML = "http://www.w3.org/1999/xhtml"
 LOG = "AuditEvent"
 """What an entry names in `references` when somebody read the log itself."""
+NOTICE_SENT = "$notice-send"
+"""The interaction of an entry that says that a notice to the person was handed to whoever carries it."""
 
 
 def sentence(entry: AuditEntry, organisation: str) -> str:
     """Return what happened, for the person: when, who, what, why. `organisation` is its name, empty when not shown."""
-    when = parse_instant(entry.time).astimezone(LONDON)
-    who = "you" if entry.role == "patient" else ORGANISATIONS.get(entry.role, _SOMEBODY)
-    if organisation and entry.role != "patient":
-        who += f" ({organisation})"
+    who = "you" if entry.role == "patient" else organisation_words(entry.role, organisation)
     done, tried = _deed(entry)
-    why = _PURPOSES.get(entry.purpose, "")
+    why = "" if entry.interaction == NOTICE_SENT else _PURPOSES.get(entry.purpose, "")
     refused = entry.permitted is False or entry.outcome is Outcome.REFUSED
     did = f"asked to {tried} and did not get it" if refused else done
-    told = f"On {when.day} {when:%B %Y at %H:%M} {who} {did}{f', {why}' if why else ''}."
+    told = f"{_on(entry.time)} {who} {did}{f', {why}' if why else ''}."
     if entry.break_glass_basis:
         told += " They used emergency access, which is checked by their privacy officer."
     elif entry.self_claim_reason:
         told += " They said that they were caring for you, which is checked by their privacy officer."
     return told
+
+
+def organisation_words(role: str, name: str) -> str:
+    """Return which organisation acted, by the role in it; `name` is its name, empty when not shown."""
+    return ORGANISATIONS.get(role, _SOMEBODY) + (f" ({name})" if name else "")
+
+
+def notice_sentence(time: str, role: str, name: str) -> str:
+    """Return what a notice of an emergency read tells, as `sentence` does, with nothing of what was read or why."""
+    return f"{_on(time)} {organisation_words(role, name)} looked at your plan in an emergency."
 
 
 def for_the_person(entry: AuditEntry, server: str, name: str, *, hidden: bool) -> Json:
@@ -114,11 +127,18 @@ def for_the_person(entry: AuditEntry, server: str, name: str, *, hidden: bool) -
     return {"resourceType": LOG, "text": text, **event}
 
 
+def _on(time: str) -> str:
+    when = parse_instant(time).astimezone(LONDON)
+    return f"On {when.day} {when:%B %Y at %H:%M}"
+
+
 def _deed(entry: AuditEntry) -> tuple[str, str]:
     if LOG in entry.references:
         return _LOG
     if entry.interaction == "$emergency-summary":
         return _EMERGENCY
+    if entry.interaction == NOTICE_SENT:
+        return _NOTICED
     if entry.interaction == "$match":
         return _LOOKED_FOR
     return _DEEDS.get(entry.kind, _DEEDS[EventKind.READ])

@@ -95,15 +95,19 @@ class Decision(msgspec.Struct, frozen=True):
 DIRECTORY_RULE: Final = "directory"
 REGISTER_RULE: Final = "register"
 OPERATIONS_RULE: Final = "operations"
+NOTICE_RULE: Final = "notice"
 SUBSCRIPTION_RULE: Final = "subscription"
 GUESSING_RULE: Final = "12"
 
 
 def impersonal(
-    rule: Literal["directory", "register", "operations", "subscription"], role: RoleWord, policy: AccessPolicy, id: str
+    rule: Literal["directory", "register", "operations", "subscription", "notice"],
+    role: RoleWord,
+    policy: AccessPolicy,
+    id: str,
 ) -> Decision:
     """Return the decision under which something without a plan is used: the shared directory, the incident register,
-    the traffic with partners as those see it who look after it, a client's own Subscriptions.
+    the traffic with partners as those see it who look after it, a client's own Subscriptions, a notice to the person.
 
     It opens no cell, so nothing of a person can be released under it.
     """

@@ -141,6 +141,12 @@ def check() -> None:
     for file, member in found.items():
         click.echo(f"{file}: {member.name}, {member.description.title}")
     click.echo("Nothing is wrong." if found else "There are no partners.")
+    carried = {member.description.locality for member in found.values() if member.description.notices}
+    if not carried:
+        click.echo("No partner carries notices of emergency reads to people: they wait, and nobody is told.")
+    elif "" not in carried:
+        named = ", ".join(sorted(carried))
+        click.echo(f"Notices of emergency reads are carried to people of {named} alone: those of others wait.")
 
 
 def judged(settings: Settings) -> tuple[dict[str, Member], list[str]]:

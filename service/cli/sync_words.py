@@ -26,7 +26,8 @@ def lines(one: Standing) -> Iterator[str]:
     if state.paused:
         yield _row("paused", f"by {state.paused_by}, {ago(state.paused, now)}")
     for trouble in (*one.open, *one.parked):
-        yield _row("put aside" if trouble.parked else _WAYS[trouble.way], _trouble(trouble, one))
+        word = "late" if trouble.under_way else _WAYS[trouble.way]
+        yield _row("put aside" if trouble.parked else word, _trouble(trouble, one))
     if one.removals:
         yield _row("removals", removals(one))
     for need in one.needs:
@@ -66,6 +67,7 @@ def as_json(one: Standing) -> dict[str, Any]:
                 "last": trouble.last,
                 "tries": trouble.tries,
                 "urgent": trouble.urgent,
+                "underWay": trouble.under_way,
                 "parked": trouble.parked,
             }
             for trouble in (*one.open, *one.parked)

@@ -20,7 +20,6 @@ from typing import Any
 
 import msgspec
 
-from fhir_profiles.identifiers import ODS_SYSTEM
 from security.access_request import new_decision_id
 from security.audit import AuditEntry
 from security.audit_event import numbered, to_audit_event
@@ -33,7 +32,7 @@ from security.oversight import Scope, decide_oversight, own_organisation
 from security.principal import Principal, Role
 from security.service_seal import ServiceSeal
 from service.record.access import Access, Asked, Caller, Refused
-from service.record.directory import by_identifier, name_of
+from service.record.directory import organisation_name
 from service.record.errors import InvalidSearch
 from service.record.manifest import RecordKind
 from service.record.owed import audit_id
@@ -141,7 +140,7 @@ class AccessLog:
         hidden = decision.masks_location or record.manifest.sflag not in _OPEN_LOCATION
 
         async def shown(entry: AuditEntry) -> Json:
-            name = "" if hidden else await self._name(entry.organisation)
+            name = "" if hidden else await organisation_name(access.records, entry.organisation)
             return for_the_person(entry, self.server, name, hidden=hidden)
 
         spans = self._months(whose, question, caller.at or access.clock())
@@ -257,11 +256,6 @@ class AccessLog:
         for back in range((last.date() - first.date()).days + 1):
             day = (last - timedelta(days=back)).date().isoformat()
             yield [token for organisation in organisations for token in of_organisation(index, organisation, day)]
-
-    async def _name(self, organisation: str) -> str:
-        """Return what the shared directory calls an organisation, or its code."""
-        found = await by_identifier(self.access.records, "Organization", ODS_SYSTEM, organisation)
-        return organisation if found is None else name_of(found) or organisation
 
     def _whose(self, principal: Principal) -> bytes:
         user = "" if principal.user is None else principal.user.id

@@ -47,6 +47,8 @@ class AlertKind(StrEnum):
     """A revocation, withdrawal or death has not reached a partner: `rule` says which, `user_id` who answers for it."""
     REMOVAL_UNCONFIRMED = "removal-unconfirmed"
     """An organisation that may hold a copy has not confirmed that it removed it, or cannot be asked by a system."""
+    NOT_TOLD = "not-told"
+    """A person was not told within 24 hours that their plan was read in an emergency."""
 
 
 class AlertState(StrEnum):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from fhir_profiles.identifiers import ODS_SYSTEM
 from fhir_profiles.issues import error
 from fhir_profiles.sections import section_of
 from fhir_profiles.validation import validate
@@ -174,6 +175,12 @@ def name_of(record: OpenRecord) -> str:
     """Return the name of a directory entry, empty where it has none."""
     name = decode_slice(record, _entry(record)).get("name")
     return name if isinstance(name, str) else ""
+
+
+async def organisation_name(records: Records, code: str) -> str:
+    """Return what the directory calls the organisation with an ODS code, or the code."""
+    found = await by_identifier(records, "Organization", ODS_SYSTEM, code)
+    return code if found is None else name_of(found) or code
 
 
 def decision(access: Access, principal: Principal) -> Decision:

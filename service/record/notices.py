@@ -29,6 +29,8 @@ from service.store.port import Delivery
 
 WITHIN = timedelta(hours=20)
 """How long after the read a notice is due; whoever sends has the rest of the 24 hours for what may go wrong."""
+PROMISED = timedelta(hours=24)
+"""How long after the read the person should know (sharing rules, section 8)."""
 COVERS = timedelta(hours=24)
 _FILED_LATE = timedelta(hours=1)
 """A read that came this much before the one that a notice tells of is covered: the notice is in time for it."""

@@ -126,6 +126,7 @@ class WriteRecord:
         record = await self._find(caller, prepared, asked)
         if record is None:
             return await self._apply(caller, prepared, asked, idempotency, await self._new(caller))
+        await self._check_refused(caller, prepared, asked, record)
         records, clock = self.access.records, self.access.clock
         async with (
             self.locks.hold(record.record_id) as queued,
@@ -156,7 +157,8 @@ class WriteRecord:
         for reference in sorted(named - created):
             record = await records.by_reference(reference)
             if record is None or record.manifest.kind is not RecordKind.PERSON:
-                await self.access.refuse(caller, await self.access.decide(caller, None), asked, None)
+                absent = await self.access.decide(caller, None, by_reference=True)
+                await self.access.refuse(caller, absent, asked, None)
             found[record.record_id] = record
         if len(found) > 1:
             for record in found.values():
@@ -183,6 +185,15 @@ class WriteRecord:
                 [error("business-rule", "", "Nothing says whose record this belongs to: reference the Patient.")]
             )
         return next(iter(found.values()), None)
+
+    async def _check_refused(self, caller: Caller, prepared: Prepared, asked: Asked, record: OpenRecord) -> None:
+        """Refuse whoever may not know of a record as it was found: to queue for it and open it again takes time, by
+        which they would know that there is one (I3). Who passes is decided on again when it is their turn."""
+        if prepared.new_patient is not None or caller.break_glass is not None:
+            return  # the write itself may make the relationship, or what was granted counts
+        decision = await self.access.weigh(caller, record)
+        if not decision.permitted:
+            await self.access.refuse(caller, decision, asked, record)
 
     async def _check_taking_on(self, caller: Caller, asked: Asked) -> None:
         """Refuse who takes nobody on before anybody is looked up: the answer must not depend on who is here (5.9a)."""

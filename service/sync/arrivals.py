@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from security.errors import SealBroken
 from service.store.port import RecordStore, StoredDelivery
 from service.sync.due import Due, Dues
+from service.sync.notice_dues import NoticeDues, notice_lane
 
 _PAGE = 1_000
 _AGAIN_EVERY = 30.0
@@ -27,6 +28,7 @@ class Arrivals:
 
     store: RecordStore
     dues: Dues
+    notices: NoticeDues
     seconds: Callable[[], float]
     arrived: Callable[[bytes, bytes, Due], None]
     waits: Callable[[StoredDelivery], bool]
@@ -53,7 +55,7 @@ class Arrivals:
                 try:
                     due = self.dues.open(delivery)
                 except SealBroken:
-                    self._foreign.add(delivery.id)  # a notice to a person, which is not for a partner
+                    await self._foreign_or_notice(delivery)
                     continue
                 self.arrived(delivery.id, delivery.lane, due)
             self._seen = found[-1].id
@@ -61,3 +63,11 @@ class Arrivals:
                 break
         if not self.store.deliveries_in_order:
             self._next = now + 10 * (self.seconds() - now)
+
+    async def _foreign_or_notice(self, delivery: StoredDelivery) -> None:
+        """Tell of a notice to a person that a partner carries; what else it may be is nothing to sync."""
+        notice = await self.notices.open(delivery)
+        if notice is None:
+            self._foreign.add(delivery.id)
+        else:
+            self.arrived(delivery.id, notice_lane(delivery.id), notice)

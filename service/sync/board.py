@@ -103,7 +103,9 @@ class Trouble(msgspec.Struct, array_like=True, frozen=True):
     """Something that a person has to look at: a lane that is stopped, or a message that is parked.
 
     `id` is the lane's or the message's, hexadecimal; `subject` the person's keyed id, if it is known; `reason`
-    a plain sentence without content; `since` and `last` FHIR instants. `parked`: somebody put it aside.
+    a plain sentence without content; `since` and `last` FHIR instants. `parked`: somebody put it aside. `under_way`: it
+    is late and goes on being tried, so its lane is not stopped. The order of fields is the stored form: append only,
+    with a default.
     """
 
     id: str
@@ -116,6 +118,7 @@ class Trouble(msgspec.Struct, array_like=True, frozen=True):
     tries: int = 1
     parked: bool = False
     urgent: bool = False
+    under_way: bool = False
 
 
 Audited = Callable[[OpenRecord], SealedEntry]

@@ -60,7 +60,8 @@ class Dues:
         return Delivery(lane, self.seal.seal(_KIND, lane, _encode(due), bucket))
 
     def open(self, delivery: StoredDelivery) -> Due:
-        """Return what waits. Raise SealBroken for what is no such delivery: a notice to a person, for instance."""
+        """Return what waits. Raise SealBroken for what is no such delivery: a notice to a person, for instance
+        (`notice_dues`)."""
         return _decode(self.seal.open(_KIND, delivery.lane, delivery.sealed))
 
     def lane(self, partner: str, record: bytes) -> bytes:

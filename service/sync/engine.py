@@ -32,16 +32,18 @@ from service.sync.arrivals import Arrivals
 from service.sync.board import Board
 from service.sync.due import REMOVALS, SUBSCRIPTIONS, Due, Dues
 from service.sync.fan_out import FanOut
-from service.sync.give import GiveToPartner
+from service.sync.give import Give, GiveToPartner
 from service.sync.hearing import Hearing
 from service.sync.held import LaneStates
 from service.sync.inbox import Inbox
+from service.sync.late_notices import LateNotices, NotTold
 from service.sync.lease import Lease
 from service.sync.members import Member, members_of
+from service.sync.notice_dues import NoticeDues
 from service.sync.notify import Notify
 from service.sync.notifying import Notifying
 from service.sync.outbox import Outboxes
-from service.sync.overdue import Overdue
+from service.sync.overdue import Overdue, Watches
 from service.sync.polling import Polling
 from service.sync.relay import Relay
 from service.sync.removals import Removals
@@ -52,6 +54,7 @@ from service.sync.subscribed import Kept, KnownSubscriptions
 from service.sync.subscribing import Subscribing
 from service.sync.subscriptions_told import SubscriptionsTold
 from service.sync.take_in import TakeIn
+from service.sync.tell_person import TellPerson
 from service.sync.told import PartnersTold
 
 
@@ -117,16 +120,27 @@ class Engine:
         shared, inbox = SharedWith(access), Inbox(store, dues, clock)
         locks = KeyedLocks()
         give = GiveToPartner(access, shared, states, dues, locks)
+        named = {name: member for name, (member, _) in adapters.items()}
+        notices = NoticeDues.of(access, dues, named.values())
+        not_told = NotTold(alerts, dues)
+        tell = TellPerson(access, dues, not_told)
         take_in = TakeIn(access, write_record, shared, states, board, inbox, dues, locks)
 
         def serving(member: Member, adapter: Adapter) -> Serving:
             polling = Polling(member, adapter, take_in, inbox, board, clock, seconds)
-            return Serving(member, adapter, give, polling, board, dues, store, clock, seconds, part, gives_way)
+            does: Give = tell if member.description.notices else give
+            return Serving(member, adapter, does, polling, board, dues, store, clock, seconds, part, gives_way)
+
+        def watching(member: Member) -> Watches:
+            if member.description.notices:
+                return LateNotices(member, records, not_told, board, clock)
+            return Overdue(member, dues, alerts, clock)
 
         servings = {name: serving(*one) for name, one in adapters.items()}
-        overdue = {name: Overdue(member, dues, alerts, clock) for name, (member, _) in adapters.items()}
-        arrivals = Arrivals(store, dues, seconds, lambda *one: relay.arrived(*one), lambda one: relay.waits(one))
-        named = {name: member for name, (member, _) in adapters.items()}
+        overdue = {name: watching(member) for name, member in named.items()}
+        arrivals = Arrivals(
+            store, dues, notices, seconds, lambda *one: relay.arrived(*one), lambda one: relay.waits(one)
+        )
         removals = Removals.of(log, alerts, states, dues, named)
         lease = Lease(store, dues.index.token("relay", REMOVALS)[:16], clock, seconds, os.urandom(8))
         removing = Removing(removals, lease, store, seconds)

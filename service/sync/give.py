@@ -13,6 +13,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Protocol
 
 import msgspec
 
@@ -54,6 +55,19 @@ class Given:
     whom: Whom | None = None
 
 
+class Give(Protocol):
+    """Does what a lane waits for. Called for one lane at a time."""
+
+    async def __call__(
+        self, member: Member, adapter: Adapter, due: Due, cause: Cause, turn: int, go_on: Callable[[], bool]
+    ) -> Given:
+        """Do it. Raise an OutsideError, Overtaken, or what the store raises.
+
+        `due` is the newest that waits, `cause` the most urgent. `go_on` says before each effect whether to go on:
+        whether the partner's lease holds, and nothing more urgent waits.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class GiveToPartner:
     """Does it, for one lane at a time. `dues` name subjects."""
@@ -67,11 +81,7 @@ class GiveToPartner:
     async def __call__(
         self, member: Member, adapter: Adapter, due: Due, cause: Cause, turn: int, go_on: Callable[[], bool]
     ) -> Given:
-        """Bring the partner to the newest state of the record. Raise an OutsideError, or Overtaken.
-
-        `due` is the newest that waits, `cause` the most urgent. `go_on` says before each effect whether to go on:
-        whether the partner's lease holds, and nothing more urgent waits.
-        """
+        """Bring the partner to the newest state of the record."""
         async with self.locks.hold(self.dues.lane(member.name, due.record)):
             return await self._give(member, adapter, due, cause, turn, go_on)
 

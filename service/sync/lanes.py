@@ -70,6 +70,10 @@ class Lanes:
         lane = self._lanes.get(lane_id)
         return lane is not None and delivery in lane.waiting
 
+    def waits_in(self, lane_id: bytes) -> bool:
+        """Say whether anything waits in a lane."""
+        return lane_id in self._lanes
+
     def add(self, delivery: bytes, lane_id: bytes, due: Due) -> bool:
         """Let a delivery wait; say whether it is new. A lane that is stopped is tried again for what is new in it."""
         lane = self._lanes.setdefault(lane_id, Lane(lane_id))

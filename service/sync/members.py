@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -84,6 +85,12 @@ def members_of(partners: Iterable[Partner], registry: ClientRegistry, policies: 
         f"{member.name}: `client` is another partner's"
         for member in members
         if clients.count(member.client.client_id) > 1
+    ]
+    carrying = Counter(member.description.locality for member in members if member.description.notices)
+    problems += [
+        f"{member.name}: `notices` are carried by another partner of the same `locality`"
+        for member in members
+        if member.description.notices and carrying[member.description.locality] > 1
     ]
     if problems:
         raise InvalidConfiguration(sorted(set(problems)))

@@ -9,17 +9,25 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 from security.clock import Clock, instant, parse_instant
 from service import logs
 from service.record.alerts import AlertKind, Alerts, NewAlert
 from service.sync.due import Due, Dues
-from service.sync.lanes import Lanes
 from service.sync.members import Member
+from service.sync.serving import Serving
 
 TOLD_AFTER = timedelta(minutes=4)
 """The rest of the five minutes is for telling."""
 _LOOKED_EVERY = timedelta(seconds=15)
+
+
+class Watches(Protocol):
+    """Looks now and then whether people have to be told of what waits for one partner."""
+
+    async def look(self, serving: Serving) -> None:
+        """Look, if it is time to; who serves the partner calls it about once a second."""
 
 
 @dataclass(slots=True)
@@ -33,8 +41,9 @@ class Overdue:
     _told: set[str] = field(default_factory=set)
     _looked: str = ""
 
-    async def look(self, lanes: Lanes) -> None:
+    async def look(self, serving: Serving) -> None:
         """Tell the owner of what is urgent and has waited too long."""
+        lanes = serving.lanes
         now = self.clock()
         if self._looked > instant(now - _LOOKED_EVERY) and self._looked <= instant(now):
             return

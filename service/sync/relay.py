@@ -26,8 +26,9 @@ from service.sync.arrivals import Arrivals
 from service.sync.board import Board, PartnerState, Way
 from service.sync.due import REMOVALS, Due
 from service.sync.hearing import Hearing
+from service.sync.notice_dues import notice_lane
 from service.sync.orders import carry_out
-from service.sync.overdue import Overdue
+from service.sync.overdue import Watches
 from service.sync.removing import Removing
 from service.sync.serving import Serving
 from service.sync.subscribing import Subscribing
@@ -49,7 +50,7 @@ class Relay:
     board: Board
     store: RecordStore
     clock: Clock
-    overdue: Mapping[str, Overdue]
+    overdue: Mapping[str, Watches]
     removing: Removing
     hearing: Hearing
     subscribing: Subscribing | None = None
@@ -109,7 +110,10 @@ class Relay:
 
     def waits(self, delivery: StoredDelivery) -> bool:
         """Say whether a delivery was taken up here already."""
-        return any(serving.lanes.has(delivery.id, delivery.lane) for serving in self.servings.values() if serving.turn)
+        lanes = (delivery.lane, notice_lane(delivery.id))
+        return any(
+            serving.lanes.has(delivery.id, lane) for serving in self.servings.values() if serving.turn for lane in lanes
+        )
 
     async def _hold(self, serving: Serving) -> None:
         name = serving.member.name
@@ -130,7 +134,8 @@ class Relay:
         for trouble in await self.board.troubles(serving.member.name):
             if trouble.way is Way.OUT:
                 lane = bytes.fromhex(trouble.id)
-                if serving.lanes.stop_id(lane):
+                waits = serving.lanes.waits_in(lane) if trouble.under_way else serving.lanes.stop_id(lane)
+                if waits:
                     serving.stopped.add(lane)
                 else:  # it was sent, and whoever served died before taking it off the list
                     await self.board.settled(serving.member.name, trouble.id, Way.OUT)
@@ -144,7 +149,7 @@ class Relay:
         serving.paused = bool(state.paused)
         for command, id in state.orders:
             carry_out(command, id, serving)
-        await self.overdue[name].look(serving.lanes)
+        await self.overdue[name].look(serving)
         if not state.orders and not serving.has_news_for(state):
             return
         done = frozenset(state.orders)

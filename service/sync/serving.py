@@ -20,7 +20,7 @@ from service.sync.absences import follow
 from service.sync.board import MOST_LAGS, Board, Event, PartnerState, Trouble, Way
 from service.sync.circuit import Circuit
 from service.sync.due import Due, Dues
-from service.sync.give import GiveToPartner, Overtaken
+from service.sync.give import Give, Overtaken
 from service.sync.lanes import Lane, Lanes
 from service.sync.members import Member
 from service.sync.polling import Polling
@@ -60,7 +60,7 @@ class Serving:
 
     member: Member
     adapter: Adapter
-    give: GiveToPartner
+    give: Give
     polling: Polling
     board: Board
     dues: Dues

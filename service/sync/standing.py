@@ -81,8 +81,10 @@ class Standing:
             (Way.OUT, "person's lane is stopped", "people's lanes are stopped"),
             (Way.IN, "message could not be taken in", "messages could not be taken in"),
         ):
-            if count := sum(trouble.way is way for trouble in self.open):
+            if count := sum(trouble.way is way and not trouble.under_way for trouble in self.open):
                 found.append(f"{count} {one if count == 1 else many}.")
+        if untold := sum(trouble.under_way for trouble in self.open):
+            found.append(f"{untold} {'notice to a person is' if untold == 1 else 'notices to people are'} late.")
         if late := sum(one.deadline <= instant(self.now) for one in self.unconfirmed):
             found.append(f"{late} removal request{'' if late == 1 else 's'} not confirmed in time.")
         if len(self.troubles) >= MOST_TROUBLES:

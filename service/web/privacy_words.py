@@ -17,6 +17,7 @@ KINDS: Mapping[AlertKind, str] = {
     AlertKind.GUESS_LIMIT: "Too many look-ups in vain",
     AlertKind.NOT_DELIVERED: "Not delivered to a partner",
     AlertKind.REMOVAL_UNCONFIRMED: "Removal not confirmed",
+    AlertKind.NOT_TOLD: "Person not told",
 }
 """Each kind of alert, in the order in which they are offered."""
 
@@ -49,9 +50,14 @@ WHY: Mapping[AlertKind, str] = {
         "An organisation that may hold a copy has not confirmed that it removed it, or no system can ask it to. Ask "
         "who answers for it to see that it is done."
     ),
+    AlertKind.NOT_TOLD: (
+        "A person should have been told within 24 hours that their plan was read in an emergency, and the service that "
+        "carries such notices has not taken it. It is still tried for a week. See that they are told, unless that "
+        "would harm them."
+    ),
 }
 
-OF_PARTNERS = frozenset({AlertKind.NOT_DELIVERED, AlertKind.REMOVAL_UNCONFIRMED})
+OF_PARTNERS = frozenset({AlertKind.NOT_DELIVERED, AlertKind.REMOVAL_UNCONFIRMED, AlertKind.NOT_TOLD})
 """Kinds by which nobody is accused: `user_id` is who answers for the partner, and `rule` why it had to be told."""
 
 WHY_TOLD: Mapping[str, str] = {
@@ -60,6 +66,7 @@ WHY_TOLD: Mapping[str, str] = {
     "death": "The person died, or is known not to have died after all.",
     "decision": "A decision was made or changed.",
     "change": "Something in the plan was changed.",
+    "notice": "The person's plan was read in an emergency.",
 }
 """What a partner had to be told of, by its word."""
 
@@ -147,6 +154,8 @@ DEEDS: Mapping[str, str] = {
     "$sync-replay": "Ordered that messages of a partner are translated again",
     "$sync-park": "Put aside something that a partner could not be given, or that came from it",
     "$sync-take-up": "Took up again what was put aside of a partner",
+    "$notice-send": "Asked a partner to tell the person of an emergency read",
+    "$notice-drop": "Did not tell a person of an emergency read",
     LOG: "Looked at the access log",
 }
 
@@ -168,6 +177,7 @@ RULES: Mapping[str, str] = {
     "12": "Too many look-ups found nobody for the caller.",
     "directory": "The shared directory, which holds no person.",
     "register": "The incident register.",
+    "notice": "The person is told of an emergency read. Nothing of the plan is given.",
     "operations": "The traffic with partners, which names no person.",
 }
 """The deciding rules by number, as docs/sharing-rules.md numbers them."""

@@ -18,6 +18,7 @@ CAUSES: Mapping[str, str] = {
     "withdrawal": "A change of what may be shared",
     "death": "A death",
     "message": "A message",
+    "notice": "A notice to a person",
 }
 """Why something travels, as a reader says it."""
 WAYS: Mapping[Way, str] = {Way.OUT: "to the partner", Way.IN: "from the partner"}
@@ -75,7 +76,7 @@ def partner(one: Standing) -> Told:
         ],
         "troubles": [trouble(entry, one) for entry in open_[:SHOWN_TROUBLES]],
         "put_aside": [trouble(entry, one) for entry in one.parked[:SHOWN_TROUBLES]],
-        "stopped": sum(entry.way is Way.OUT for entry in open_),
+        "stopped": sum(entry.way is Way.OUT and not entry.under_way for entry in open_),
         "unread": sum(entry.way is Way.IN for entry in open_),
         "ordered": [ORDERS[command](id[:12]) for command, id in state.orders if command in ORDERS],
         "events": [

@@ -25,11 +25,12 @@ from adapters.errors import (
     Unintelligible,
     Unreachable,
 )
-from adapters.partners import Description, Owner, Partner
+from adapters.notice import Notifies, PersonNotice
+from adapters.partners import Description, Owner, Partner, read_partner
 from adapters.registry import Surroundings, kind_of
 from adapters.webhook import MAX_ANSWER, WebhookAdapter
 from security.errors import InvalidConfiguration
-from tests.adapters.guides import guide_sample
+from tests.adapters.guides import guide_blocks, guide_sample
 from tests.adapters.parcels import OBSERVATION, PERSON, given_by, parcel, put, removal
 from tests.adapters.receiving import Receiver, receiving
 from tests.running import REPOSITORY
@@ -37,6 +38,7 @@ from tests.running import REPOSITORY
 KEY = ECKey.generate_key("P-256")
 NOW = datetime(2026, 11, 2, 14, 41, tzinfo=UTC)
 BASE = "https://record.test/fhir/R4"
+NOTICE_SCHEMA = jsonschema_rs.validator_for(json.loads((REPOSITORY / "docs/notice-event.schema.json").read_text()))
 SCHEMA = jsonschema_rs.validator_for(json.loads((REPOSITORY / "docs/plan-event.schema.json").read_text()))
 
 
@@ -138,6 +140,7 @@ async def test_a_full_event_has_the_resources_as_they_were_released(hub):
     ("what", "kind"),
     [
         (parcel(), "changed"),
+        (parcel(cause=Cause.DECISION), "decided"),
         (parcel(cause=Cause.REVOCATION), "revoked"),
         (parcel(cause=Cause.WITHDRAWAL, removals=(removal(),)), "withdrawn"),
         (parcel(cause=Cause.DEATH, puts=()), "deceased"),
@@ -239,6 +242,62 @@ async def test_it_sends_nothing_itself(hub):
     assert hub.received == []
 
 
+NOTICE = PersonNotice(
+    "key-9",
+    "keyed-9",
+    "9990000018",
+    "2026-11-02T03:00:00.000Z",
+    "2026-11-03T03:00:00.000Z",
+    "an ambulance service",
+    "On 2 November 2026 at 03:00 an ambulance service looked at your plan in an emergency.",
+)
+
+
+async def test_a_notice_says_whom_to_tell_what_and_nothing_of_a_plan(hub):
+    async with adapting(address(hub)) as adapter:
+        assert isinstance(adapter, Notifies)
+        await adapter.notify(NOTICE)
+        await adapter.notify(NOTICE)
+    first, second = hub.received
+    assert (first.body, first.path) == (second.body, "/events")
+    event = json.loads(first.body)
+    NOTICE_SCHEMA.validate(event)
+    assert event == {
+        "specversion": "1.0",
+        "id": "key-9",
+        "source": BASE,
+        "type": "org.epaccs.notice.emergency-read",
+        "subject": "keyed-9",
+        "time": "2026-11-02T03:00:00.000Z",
+        "dataschema": "https://epaccs.example.org/fhir/schema/notice-event-1",
+        "datacontenttype": "application/json",
+        "data": {
+            "nhsNumber": "9990000018",
+            "read": "2026-11-02T03:00:00.000Z",
+            "tellBy": "2026-11-03T03:00:00.000Z",
+            "organisation": "an ambulance service",
+            "sentence": NOTICE.sentence,
+        },
+    }
+    assert guide_notice()["data"].keys() == event["data"].keys()
+
+
+def guide_notice() -> dict[str, Any]:
+    """Return the sample of the guide, judged by the schema."""
+    (sample,) = (json.loads(one) for one in guide_blocks("webhooks", "json") if "notice.emergency-read" in one)
+    NOTICE_SCHEMA.validate(sample)
+    return dict(sample)
+
+
+@pytest.mark.parametrize(("status", "fact"), [(302, Unintelligible), (400, ContentRefused), (503, Overloaded)])
+async def test_a_notice_is_taken_by_an_answer_of_success_alone(hub, status, fact):
+    hub.answers = [(status, {}, b"9990000018")]
+    async with adapting(address(hub)) as adapter:
+        with pytest.raises(fact) as caught:
+            await adapter.notify(NOTICE)
+    assert "9990000018" not in str(caught.value)
+
+
 GOOD = {"address": "https://hub.test/e", "hosts": ["hub.test"]}
 
 
@@ -246,6 +305,13 @@ GOOD = {"address": "https://hub.test/e", "hosts": ["hub.test"]}
 def test_a_good_description_has_no_problems(settings):
     one = described(settings)
     assert kind_of(one).problems(one) == []
+
+
+@pytest.mark.parametrize("sample", guide_blocks("webhooks", "json")[:1] + guide_blocks("webhooks", "json")[2:3])
+def test_the_descriptions_of_the_guide_are_good(sample, tmp_path):
+    (tmp_path / "one.json").write_text(sample)
+    partner = read_partner(tmp_path / "one.json")
+    assert kind_of(partner).problems(partner) == []
 
 
 @pytest.mark.parametrize(
@@ -260,6 +326,7 @@ def test_a_good_description_has_no_problems(settings):
         (GOOD | {"hosts": "hub.test"}, {}, "hosts"),
         (GOOD, {"sends": True}, "sends"),
         (GOOD, {"mapping": "x.json"}, "mapping"),
+        (GOOD | {"address": "http://hub.test/e"}, {"notices": True, "gets": False}, "not https"),
     ],
 )
 def test_what_is_wrong_with_a_description_is_said(settings, more, said):

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+from urllib.parse import quote
 
 import pytest
 
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from service.people import invented
 from tests.journeys.people import FIRST, Person, admitted, crew, gp, sharing
 from tests.running import Running
@@ -36,6 +38,39 @@ def _read(service: Running, token: str, nhs_number: str, reference: str) -> int:
     return service.call("GET", f"/{reference}", token).status_code
 
 
+def _history(service: Running, token: str, nhs_number: str, reference: str) -> int:
+    return service.call("GET", f"/{reference}/_history", token).status_code
+
+
+def _search(service: Running, token: str, nhs_number: str, reference: str) -> int:
+    """Answer 404 for an empty set: found nobody, as the other questions have it."""
+    answer = service.call("GET", f"/Patient?identifier={quote(f'{NHS_NUMBER_SYSTEM}|{nhs_number}')}", token)
+    return 404 if answer.status_code == 200 and answer.json()["total"] == 0 else answer.status_code
+
+
+def _update(service: Running, token: str, nhs_number: str, reference: str) -> int:
+    resource = {
+        "resourceType": "Patient",
+        "id": reference.removeprefix("Patient/"),
+        "identifier": [{"system": NHS_NUMBER_SYSTEM, "value": nhs_number}],
+        "name": [{"family": "Testley", "given": ["Ada"]}],
+        "birthDate": "1940-05-06",
+    }
+    return service.call("PUT", f"/{reference}", token, resource, {"If-Match": 'W/"1"'}).status_code
+
+
+def _create(service: Running, token: str, nhs_number: str, reference: str) -> int:
+    resource = {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"text": "Comfort"},
+        "subject": {"reference": reference},
+        "effectiveDateTime": "2026-03-01T10:00:00Z",
+        "valueString": "Sleeps well",
+    }
+    return service.call("POST", "/Observation", token, resource).status_code
+
+
 def _computed(service: Running) -> int:
     """Return how long the service's threads have run, in nanoseconds."""
     threads = Path(f"/proc/{service.process.pid}/task").iterdir()
@@ -51,7 +86,7 @@ def people(service: Running) -> list[Person]:
     return found
 
 
-@pytest.mark.parametrize("ask", [_emergency, _read])
+@pytest.mark.parametrize("ask", [_emergency, _read, _history, _search, _update, _create])
 def test_to_refuse_costs_the_same_whether_or_not_there_is_a_plan(
     service: Running, people: list[Person], ask: Ask
 ) -> None:

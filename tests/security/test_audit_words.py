@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fhir_profiles.sections import TIER, Section, Tier
 from security.audit import AuditEntry, EventKind, Outcome
-from security.audit_words import for_the_person
+from security.audit_words import NOTICE_SENT, for_the_person, notice_sentence, organisation_words, sentence
 
 UNTOLD_SECTIONS = tuple(section.value for section in Section if TIER[section] in (Tier.T5, Tier.T6, Tier.T7))
 _NAMED: dict[str, Any] = {
@@ -77,3 +77,26 @@ def test_i17_no_section_no_resource_no_staff_and_where_protected_no_organisation
     assert "untold" not in told
     assert "observation/" not in told
     assert "flag/" not in told
+
+
+def test_a_notice_says_who_read_and_when_and_the_log_who_was_asked_to_tell() -> None:
+    """In London time; neither names what was read, nor why the notice was carried."""
+    said = notice_sentence("2026-07-28T02:30:00.000Z", "ambulance", "Example Ambulance")
+    assert said == (
+        "On 28 July 2026 at 03:30 an ambulance service (Example Ambulance) looked at your plan in an emergency."
+    )
+    assert organisation_words("unheard-of", "") == "a health or care service"
+    carried = AuditEntry(
+        time="2026-07-28T02:31:00.000Z",
+        kind=EventKind.READ,
+        outcome=Outcome.SUCCESS,
+        request_id="r",
+        interaction=NOTICE_SENT,
+        role="system",
+        purpose="PATADMIN",
+        references=("AuditEvent/untold-7",),
+    )
+    assert sentence(carried, "Example Messages") == (
+        "On 28 July 2026 at 03:31 a computer system of a health or care service (Example Messages) was asked to tell "
+        "you that your plan was looked at in an emergency."
+    )

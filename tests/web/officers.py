@@ -26,6 +26,7 @@ RULES = {
     AlertKind.GUESS_LIMIT: "12",
     AlertKind.NOT_DELIVERED: "revocation",
     AlertKind.REMOVAL_UNCONFIRMED: "withdrawal",
+    AlertKind.NOT_TOLD: "notice",
 }
 
 

@@ -58,12 +58,13 @@ def test_each_kind_of_alert_says_why_and_names_nobody(service: Running) -> None:
             "whereabouts are protected",
             "has not been told, within minutes",
             "has not confirmed that it removed it",
+            "should have been told within 24 hours",
         ),
         strict=True,
     ):
         assert words in page
         assert words in queue
-        of_partner = one.kind in (AlertKind.NOT_DELIVERED, AlertKind.REMOVAL_UNCONFIRMED)
+        of_partner = one.kind in (AlertKind.NOT_DELIVERED, AlertKind.REMOVAL_UNCONFIRMED, AlertKind.NOT_TOLD)
         assert ("zz-ambulance-1, ambulance crew" in page) is not of_partner
         assert ("<dt>Answers for the partner</dt><dd>zz-ambulance-1</dd>" in page) is of_partner
         assert (f"<dd>{one.decision_id.partition('-')[0]} <span" if of_partner else one.decision_id) in page

@@ -25,6 +25,7 @@ from tests.journeys.people import Person, admitted
 from tests.peers.mongo_servers import MongoServer, available
 from tests.peers.params import servers
 from tests.running import REPOSITORY, Running, demo_settings
+from tests.security.test_localities import locality
 from tests.service.sync.messages import allergy
 from tests.service.sync.partnered import OWNER, PROGRAM, TITLE, described, partnered
 
@@ -238,3 +239,49 @@ def test_check_names_every_problem_with_its_file(tmp_path: Path) -> None:
         assert line in said
     assert "8 thing(s) are wrong." in said
     assert not (home / "records.sqlite").exists(), "nothing is opened for it"
+
+
+def test_check_says_to_whom_nobody_carries_notices(tmp_path: Path) -> None:
+    """A promise of the rules that no partner keeps is no mistake of a file, and is said all the same."""
+    home, partners, localities = tmp_path / "home", tmp_path / "partners", tmp_path / "localities"
+    for folder in (partners, localities):
+        folder.mkdir()
+    locality(localities, "north", ["ZZGP01"])
+    demo_settings(home, 8000)
+
+    def check(code: int = 0) -> str:
+        ended = _run(home, partners, "check", EPACCS_LOCALITIES=str(localities))
+        assert ended.returncode == code, ended.stderr
+        return ended.stdout + ended.stderr
+
+    assert "No partner carries notices of emergency reads to people" in check()
+    messages("north", "demo-hospice", partners, locality="north")
+    assert "carried to people of north alone: those of others wait" in check()
+    messages("all", "demo-gp", partners)
+    assert "otices" not in check()
+    messages("again", "demo-community", partners)
+    assert "again.json: `notices` are carried by another partner of the same `locality`" in check(2)
+    messages("again", "demo-community", partners, gets=True)
+    assert "again.json: what carries `notices` neither `gets` nor `sends`" in check(2)
+    described(partners, "here", client="demo-community", sends=False, gets=False, notices=True)
+    assert "here.json: `notices` is not for this kind" in check(2)
+    messages("again", "demo-community", partners, locality="north", address="http://messages.example.org/")
+    assert "again.json: `settings.address` is not https, and it carries `notices`" in check(2)
+
+
+def messages(
+    name: str, client: str, folder: Path, address: str = "https://messages.example.org/notices", **more: Any
+) -> None:
+    """Write the description of a partner that carries notices."""
+    said = {
+        "name": name,
+        "kind": "webhook",
+        "title": "Example messages",
+        "client": client,
+        "owner": {"name": OWNER, "organisation": "ZZGP01"},
+        "notices": True,
+        "gets": False,
+        "settings": {"address": address, "hosts": ["messages.example.org"]},
+        **more,
+    }
+    (folder / f"{name}.json").write_text(json.dumps(said))

@@ -13,6 +13,7 @@ import msgspec
 
 from adapters.base import Arrived, HeldThere, Message, Parcel, Polled, Receipt, Untranslatable, Whom
 from adapters.errors import OutsideError, Unreachable
+from adapters.notice import PersonNotice
 from adapters.partners import Description, Limits, Owner, Partner
 from fhir_profiles import json
 from security.registry import RegisteredClient
@@ -74,6 +75,8 @@ class Place:
     closed: bool = False
     mended: bool = True
     down_for_giving: bool = False
+    notices: list[PersonNotice] = field(default_factory=list)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def give(self, parcel: Parcel) -> AsyncGenerator[Receipt, None]:
         """Take a parcel over: the same create, sent again, has the effect of one."""
@@ -124,6 +127,15 @@ class Place:
     async def settled(self, message: Message) -> None:
         """Remember that a message was taken in."""
         self.settled_ids.append(message.id)
+
+    async def notify(self, notice: PersonNotice) -> None:
+        """Take a notice to a person: sent again, it is there once more."""
+        self.entered.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        self._fail("before")
+        self.notices.append(notice)
+        self._fail("after")
 
     async def close(self) -> None:
         """Remember that it was closed."""

@@ -195,9 +195,8 @@ async def test_the_owner_is_told_of_what_must_not_wait(keys_home: Path, tmp_path
 
 async def alerts(opened: World) -> list[Alert]:
     """Return the alerts of the owner's organisation."""
-    overdue = opened.relay.overdue["hospice"]
     caller = opened.officer("ZZGP01")
-    return list(await overdue.alerts.list(caller, opened.time.now.replace(day=1)))
+    return list(await opened.alerts.list(caller, opened.time.now.replace(day=1)))
 
 
 async def test_another_process_takes_over_a_partner(keys_home: Path, tmp_path: Path) -> None:

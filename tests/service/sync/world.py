@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
+from adapters.base import Adapter
+from security.localities import load_policies
 from security.principal import Purpose, Role
 from security.scopes import OPERATIONS_READ
 from service.app import services_of
@@ -74,7 +76,7 @@ class World:
         await self.run()
         return await self.engine.board.state(name)
 
-    def another(self, places: dict[str, Place] | None = None) -> Engine:
+    def another(self, places: Mapping[str, Adapter] | None = None) -> Engine:
         """Return the engine of another process on the same store and partners."""
         return engine(self.house.opened, self.dues, self.members, places or self.places, self.time)
 
@@ -87,6 +89,11 @@ class World:
     def officer(self, organisation: str) -> Caller:
         """Return a privacy officer of an organisation."""
         return doctor(organisation, Role.PRIVACY_OFFICER, Purpose.HCOMPL)
+
+    @property
+    def alerts(self) -> Alerts:
+        """The alerts of the service."""
+        return Alerts.of(self.house.writing.access)
 
     def engineer(self) -> Caller:
         """Return somebody who looks after partners."""
@@ -110,7 +117,7 @@ async def step_until_quiet(one: Engine, steps: int = 60) -> None:
         await asyncio.wait(tasks)
 
 
-def engine(opened: Opened, dues: Dues, members: dict[str, Member], places: dict[str, Place], time: Time) -> Engine:
+def engine(opened: Opened, dues: Dues, members: dict[str, Member], places: Mapping[str, Adapter], time: Time) -> Engine:
     """Return an engine on a service's store."""
     subscribers = told(tuple(members.values()), dues, opened.policies, time.clock)
     services = services_of(opened, subscribers)
@@ -130,11 +137,11 @@ def engine(opened: Opened, dues: Dues, members: dict[str, Member], places: dict[
 
 
 @asynccontextmanager
-async def world(keys: Path, home: Path, *members: Member) -> AsyncIterator[World]:
-    """Open a service with partners."""
+async def world(keys: Path, home: Path, *members: Member, localities: Path | None = None) -> AsyncIterator[World]:
+    """Open a service with partners; `localities` is a folder of locality policies."""
     time = Time()
     async with house(keys, home / "records.sqlite") as plain:
-        opened = replace(plain.opened, clock=time.clock)
+        opened = replace(plain.opened, clock=time.clock, policies=load_policies(localities=localities))
         vars(opened.store)["_clock"] = time.clock  # leases go by the same time as everything else
         dues = dues_of(opened)
         named = {one.name: one for one in members}
