@@ -21,6 +21,11 @@ from tests.running import REPOSITORY
 SECONDS = 60
 
 
+def _hears_ctrl_c() -> None:
+    """Undo what a shell does to a job in its background, which the tests may be: it lets it hear no Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def process_of(config: Config) -> Iterator[Addresses]:
     """Run one stand-in in a process until the block ends."""
@@ -100,6 +105,7 @@ class Home:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
+                preexec_fn=_hears_ctrl_c,
             ) as process,
         ):
             try:
@@ -113,7 +119,11 @@ class Home:
             finally:
                 if process.poll() is None:
                     process.send_signal(signal.SIGINT)
-                process.wait(timeout=SECONDS)
+                try:
+                    process.wait(timeout=SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    raise
 
     @property
     def errors(self) -> str:
