@@ -12,7 +12,7 @@ from adapters.base import HeldThere
 from adapters.errors import (
     OtherPerson,
     PersonUnknown,
-    Unintelligible,
+    Unreachable,
 )
 from tests.adapters.fhir_world import (
     NUMBER,
@@ -186,7 +186,7 @@ async def test_what_changed_is_said_once_for_each_parcel(server: SmallServer) ->
     async with speaking_to(server.base, write_notes=True) as partner:
         await ledger.give(partner, ledger.parcel(observation(), notes=("New: preferences",), key="k1"))
         server.after.append(("POST /fhir/Communication", cut))
-        with pytest.raises(Unintelligible):
+        with pytest.raises(Unreachable):
             await ledger.give(partner, ledger.parcel(notes=("Changed: preferences",), key="k2"))
         await ledger.give(partner, ledger.parcel(notes=("Changed: preferences",), key="k2"))
     first, second = server.of("Communication")
