@@ -37,7 +37,11 @@ def silent(server: MongoServer) -> Iterator[None]:
 
 @pytest.mark.parametrize("fault", [killed, silent])
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.nightly if number else ()) for number, kind in enumerate(available())]
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.nightly if number else ())
+        for number, kind in enumerate(sorted(available(), key=lambda kind: kind == "ferretdb"))  # the slowest
+    ],
 )
 def test_a_server_that_is_away(kind: str, fault: Fault, tmp_path: Path) -> None:
     with (

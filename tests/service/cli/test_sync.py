@@ -104,7 +104,7 @@ def change(service: Running, someone: Person, words: str) -> None:
     assert answer.status_code == 201, answer.text
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.nightly)])
 def test_from_away_to_back_and_what_a_person_does(tmp_path: Path, workers: str) -> None:
     """Down, back, refused, put aside, taken up, tried again, replayed, paused: each beside the service that sends."""
     home, partners = tmp_path / "home", tmp_path / "partners"
