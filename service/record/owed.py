@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -69,6 +70,42 @@ def alert_of(entry: AuditEntry, audit: str) -> NewAlert:
 
 
 @dataclass(slots=True)
+class _Due:
+    """What one sweep has to pay. Of reads of one record by one organisation on one day the first alone is kept: its
+    notice covers the others, and there may be very many.
+    """
+
+    count: int = 0
+    alerts: list[tuple[AuditEntry, FiledEntry]] = field(default_factory=list)
+    notices: dict[tuple[str, str, str], tuple[AuditEntry, FiledEntry]] = field(default_factory=dict)
+    covered: dict[tuple[str, str, str], list[bytes]] = field(default_factory=dict)
+
+    def add(self, owed: Owes, entry: AuditEntry, filed: FiledEntry) -> None:
+        """Take up an entry that owes something."""
+        self.count += 1
+        if owed is Owes.ALERT:
+            self.alerts.append((entry, filed))
+            return
+        key = (entry.record, entry.organisation, entry.time[:10])
+        first = self.notices.get(key)
+        if first is None or entry.time < first[0].time:
+            self.notices[key] = (entry, filed)
+            filed = filed if first is None else first[1]
+        if first is not None:
+            self.covered.setdefault(key, []).append(filed.linked.mac)
+
+    def in_order(self) -> Iterator[tuple[AuditEntry, FiledEntry, list[bytes]]]:
+        """Yield what is to be paid, with the MACs of entries that it covers.
+
+        Alerts first; notices in order of time, for one covers what follows it and not what was before it.
+        """
+        for entry, filed in sorted(self.alerts, key=lambda one: one[0].time):
+            yield entry, filed, []
+        for key, (entry, filed) in sorted(self.notices.items(), key=lambda one: one[1][0].time):
+            yield entry, filed, self.covered.get(key, [])
+
+
+@dataclass(slots=True)
 class Owed:
     """Pays what is owed. One per process."""
 
@@ -96,7 +133,7 @@ class Owed:
             self._since = None  # somebody else sweeps; after them everything is looked at again
             return 0
         first = now - LOOKED_BACK if self._since is None else self._since - _AGAIN
-        unpaid: list[tuple[AuditEntry, FiledEntry]] = []
+        due = _Due()
         whole = True
         for owed in (Owes.ALERT, Owes.NOTICE):
             tokens = of_debts(self.access.records.index, owed, first, now + _AGAIN)
@@ -107,16 +144,18 @@ class Owed:
                         entry = self._opened(filed)
                         whole = whole and entry is not None
                         if entry is not None and owed_by(entry) is owed:
-                            unpaid.append((entry, filed))
+                            due.add(owed, entry, filed)
                 place = page[-1].place
-        # Alerts first; notices in order of time, for one covers what follows it and not what was before it.
-        unpaid.sort(key=lambda one: (owed_by(one[0]) is Owes.NOTICE, one[0].time))
-        for entry, filed in unpaid:
-            whole = await self._pay(entry, filed, now) and whole
-        self._paid = {key: when for key, when in self._paid.items() if when > now - 2 * LOOKED_BACK}
+        for entry, filed, covered in due.in_order():
+            if await self._pay(entry, filed, now):
+                self._paid |= dict.fromkeys(covered, now)
+            else:
+                whole = False
+        # What is older is read by no later sweep; and whoever begins again pays what is paid, which changes nothing.
+        self._paid = {key: when for key, when in self._paid.items() if when > now - 2 * _AGAIN}
         if whole:
             self._since = now
-        return len(unpaid)
+        return due.count
 
     def _opened(self, filed: FiledEntry) -> AuditEntry | None:
         try:
