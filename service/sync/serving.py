@@ -30,7 +30,7 @@ _BROKEN = "Our own record of this person could not be opened; see `epaccs verify
 _FAULT = "A fault of this program: it did not know what to do."
 _SILENT = timedelta(seconds=30)
 """How old the board may be while nothing happens: by that people see that somebody serves the partner."""
-_NOW_AND_THEN = 0.2
+_NOW_AND_THEN = 1.0
 """Seconds between routine deliveries while the process is busy with emergency answers."""
 _OUR_PAUSE = 2.0
 """Seconds until it is tried again where our own store or keys do not answer."""

@@ -43,7 +43,7 @@ async def test_what_is_urgent_does_not_give_way(keys_home: Path, tmp_path: Path)
         await opened.house.write(await refusal(opened, people[0], "ZZHSP1"))
         await opened.run()
         assert [parcel.cause for parcel in place.parcels[sent:]] == [Cause.WITHDRAWAL]
-        opened.time.forward(0.21)
+        opened.time.forward(1.01)
         await opened.run()
         assert [parcel.cause for parcel in place.parcels[sent + 1 :]] == [Cause.CHANGE]
         serving.gives_way = lambda: False
