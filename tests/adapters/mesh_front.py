@@ -49,6 +49,8 @@ class Front:
             return _Cut()
         answer = self.rules.refusal(asked) if self.rules is not None else None
         if answer is None:
+            if self.rules is not None and "mex-to" in asked.headers:
+                asked.headers["mex-to"] = self.rules.address(asked.headers["mex-to"])
             answer = await self.behind.handle_async_request(asked)
             # as it is: what was packed stays packed
             body = b"".join([part async for part in answer.aiter_raw()])
@@ -65,8 +67,6 @@ class Front:
 
     async def _handed_on(self, request: Request) -> httpx.Request:
         headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
-        if self.rules is not None and "mex-to" in headers:
-            headers["mex-to"] = self.rules.address(headers["mex-to"])
         target = f"{self.target}{request.url.path}{'?' if request.url.query else ''}{request.url.query}"
         return httpx.Request(request.method, target, headers=headers, content=await request.body())
 
