@@ -42,12 +42,23 @@ class Outbox:
     """Sends the messages of one mailbox."""
 
     def __init__(
-        self, mailbox: Mailbox, intents: Intents, chunk: int, settled_after: timedelta = SETTLED_AFTER
+        self,
+        mailbox: Mailbox,
+        intents: Intents,
+        chunk: int,
+        *,
+        looks: bool = True,
+        settled_after: timedelta = SETTLED_AFTER,
     ) -> None:
-        """`chunk` is how many bytes travel in one request, before packing."""
+        """`chunk` is how many bytes travel in one request, before packing.
+
+        `looks`: a lost answer is looked for by local id. MESH calls that way of tracking deprecated; without it every
+        lost answer is for a person, since to post again without looking may send twice.
+        """
         self._mailbox = mailbox
         self._intents = intents
         self._chunk = chunk
+        self._looks = looks
         self._settled_after = settled_after
 
     async def send(self, outgoing: Outgoing) -> str:
@@ -70,11 +81,14 @@ class Outbox:
     async def reconcile(self, key: str) -> Intent:
         """Find out whether a message whose answer was lost is there, write it down and return what is known now.
 
-        Raises Unreachable while it is too soon to say, Conflict when MESH knows several messages of its local id.
+        Raises Unreachable while it is too soon to say, Conflict when MESH knows several messages of its local id, or
+        when we do not look.
         """
         intent = await self._intents.held(key)
         if intent is None or intent.step is not Step.POSTING:
             raise ValueError("nothing is open about this message")
+        if not self._looks:
+            raise Conflict((ReportedIssue("error", "answer-lost"),))
         found = await self._find(intent)
         if found is None:
             if self._mailbox.clock() - parse_instant(intent.begun) < self._settled_after:

@@ -33,6 +33,7 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """A mailbox. `base` is the environment's address without a path; `ca_file` '' believes the system's authorities.
 
     `chunk` is how many bytes travel in one request, `largest` how many a message that we receive may have, unpacked.
+    `look_for_lost`: a lost answer is looked for in tracking (`mesh_outbox.Outbox`); else it is for a person.
     """
 
     base: str
@@ -44,6 +45,7 @@ class MeshSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     ca_file: str = ""
     chunk: int = 20_000_000
     largest: int = 64 * 1024 * 1024
+    look_for_lost: bool = True
 
 
 def problems_of(settings: MeshSettings, file: File) -> Iterator[str]:

@@ -20,6 +20,7 @@ from adapters.errors import (
     Unreachable,
 )
 from adapters.mesh_intent import Overtaken, Step
+from adapters.mesh_outbox import Outbox
 from adapters.mesh_outgoing import mark_of
 from adapters.mesh_received import Delivery
 from tests.adapters.mesh_rules import Known
@@ -250,6 +251,19 @@ async def test_several_of_one_local_id_are_for_a_person_who_settles_it(world: Wo
         await world.outbox().settle("there", None)
     with pytest.raises(ValueError, match="nothing is open"):
         await world.outbox().reconcile("never")
+
+
+async def test_where_we_do_not_look_every_lost_answer_is_for_a_person(world: World):
+    outbox = Outbox(world.mailbox, world.intents, 1000, looks=False)
+    world.mesh.faults.append(lost)
+    for fact in (Unreachable, Conflict, Conflict):
+        with pytest.raises(fact):
+            await outbox.send(letter())
+        world.time.pass_by(hours=1)
+    assert world.mesh.lines() == ["POST /outbox"]
+    await outbox.settle("k1", "OUT1")
+    assert await outbox.send(letter()) == "OUT1"
+    assert delivered(world) == [b"<Bundle/>"]
 
 
 async def test_how_a_message_stands_can_be_asked(world: World):
