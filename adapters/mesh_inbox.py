@@ -63,9 +63,12 @@ class Inbox:
         is larger than we take; it stays in the inbox then."""
         path = f"/inbox/{message_id(waiting)}"
         first = await self._part(path)
-        total = ChunkRange.read(first.headers.get("mex-chunk-range", "") if first.status == 206 else "").total
         unpacker = Unpacker(self._largest)
         if first.headers.get("mex-messagetype", "").strip().upper() != Kind.REPORT:
+            begin = ChunkRange.read(first.headers.get("mex-chunk-range", ""))
+            total = begin.total
+            if begin.number != 1 or (first.status == 206) is not (total > 1):
+                raise Unintelligible("the message begins elsewhere than at its beginning")
             _take(unpacker, first)
             for number in range(2, total + 1):
                 part = await self._mailbox.call("GET", f"{path}/{number}", decode=False)

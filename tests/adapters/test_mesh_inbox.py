@@ -125,10 +125,17 @@ async def test_a_message_with_a_hole_is_none(world: World):
     assert world.mesh.lines("PUT") == []
 
 
+def _whole(chunk_range: str = "") -> dict[str, str]:
+    return {"Mex-MessageID": "M1", "Mex-MessageType": "DATA", "Mex-Chunk-Range": chunk_range}
+
+
 @pytest.mark.parametrize(
     ("line", "answer"),
     [
         ("GET /inbox/M1", httpx.Response(206, headers={"Mex-Chunk-Range": "1:4"}, content=b"x")),
+        ("GET /inbox/M1", httpx.Response(206, headers=_whole(), content=b"x")),
+        ("GET /inbox/M1", httpx.Response(200, headers=_whole("1:3"), content=b"x")),
+        ("GET /inbox/M1", httpx.Response(206, headers=_whole("2:3"), content=b"x")),
         ("GET /inbox/M1/2", httpx.Response(206, headers={"Mex-Chunk-Range": "3:3"}, content=b"x")),
         ("GET /inbox/M1/2", httpx.Response(200, headers={"Mex-Chunk-Range": "2:3"}, content=b"x")),
         ("GET /inbox/M1/3", httpx.Response(206, headers={"Mex-Chunk-Range": "3:3"}, content=b"x")),
