@@ -34,8 +34,9 @@ test: setup ## every test but the nightly ones
 	@$(TESTS) -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: peers
-peers: ## servers for the tests of the MongoDB store, in build/peers (needs Go 1.24, or a JDK and Maven)
+peers: ## servers for the tests of the MongoDB store (needs Go 1.24, or a JDK and Maven) and of MESH, in build/peers
 	@scripts/mongo-peers.sh
+	@scripts/mesh-peer.sh
 
 .PHONY: lint
 lint: setup ## format, lint, types, import contracts, openapi.yaml against the app

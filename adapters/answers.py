@@ -41,8 +41,12 @@ def refuse(answer: Answer) -> NoReturn:
     """Raise the fact that an answer outside 200 to 299 is; what its OperationOutcome names goes with it."""
     if answer.status < 400:
         raise Unintelligible("the answer is a redirect")
-    kind = _REFUSALS.get(answer.status, Faulty if answer.status >= 500 else ContentRefused)
-    raise kind(_issues(answer.body), answer.body, _seconds(answer.headers), answer.status)
+    raise kind_of(answer.status)(_issues(answer.body), answer.body, retry_after(answer.headers), answer.status)
+
+
+def kind_of(status: int) -> type[Refused]:
+    """Return the fact that a status from 400 on is."""
+    return _REFUSALS.get(status, Faulty if status >= 500 else ContentRefused)
 
 
 def _issues(body: bytes) -> tuple[ReportedIssue, ...]:
@@ -62,8 +66,8 @@ def _issues(body: bytes) -> tuple[ReportedIssue, ...]:
     )
 
 
-def _seconds(headers: Mapping[str, str]) -> float | None:
-    """Read Retry-After (RFC 9110, 10.2.3): seconds, or a date, which counts from the answer's own `Date`.
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read Retry-After (RFC 9110, 10.2.3) in seconds: a number, or a date, which counts from the answer's own `Date`.
 
     The other side's clock is compared with itself, so that a clock which is wrong there does not matter.
     """

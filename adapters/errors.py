@@ -3,6 +3,7 @@
 OutsideError
 +-- AddressRefused     an address that we do not send to: nothing was sent
 +-- Unreachable        no answer: name, network, TLS or time; whether the request took effect is not known
+|    +-- NotSent           no connection came about, so it is known that nothing was sent
 +-- Unintelligible     an answer that is not what the protocol promises, or too large
 +-- Refused            an answer that says no; `issues` says what about, in codes and paths
      +-- NotAuthorised     our sign-in or its scope is not accepted: a person must look
@@ -32,6 +33,10 @@ class AddressRefused(OutsideError):
 
 class Unreachable(OutsideError):
     """No answer came. Only a request that may be repeated safely should be sent again without looking first."""
+
+
+class NotSent(Unreachable):
+    """No connection came about: nothing was sent, so that sending it again cannot do anything twice."""
 
 
 class Unintelligible(OutsideError):

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from adapters import addresses
-from adapters.errors import AddressRefused, NotAuthorised, ReportedIssue, Unintelligible, Unreachable
+from adapters.errors import AddressRefused, NotAuthorised, NotSent, ReportedIssue, Unintelligible, Unreachable
 from security.errors import TokenRefused
 
 USER_AGENT = "epaccs"
@@ -88,9 +88,11 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
         within: float = 60.0,
+        decode: bool = True,
     ) -> Answer:
         """Send one request and read the answer whole, in at most `within` seconds, signing in first where needed.
 
+        `decode=False` leaves the body in its Content-Encoding, for a protocol that has rules of its own about it.
         Raises Unreachable, Unintelligible, AddressRefused, or NotAuthorised when the token endpoint gives us no token.
         """
         try:
@@ -98,12 +100,14 @@ class HttpClient:
                 asyncio.timeout(within),
                 self._client.stream(method, url, headers=headers, content=content) as response,
             ):
-                return Answer(response.status_code, _headers(response), await self._read(response))
+                return Answer(response.status_code, _headers(response), await self._read(response, decode))
         except (httpx.DecodingError, httpx.RemoteProtocolError) as error:
             if _went_away(error):
                 raise Unreachable(type(error).__name__) from None
             raise Unintelligible("the answer is not HTTP") from None
-        except (httpx.TransportError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL) as error:
+            raise NotSent(type(error).__name__) from None
+        except (httpx.TransportError, TimeoutError) as error:
             raise Unreachable(type(error).__name__) from None
         except TokenRefused as error:
             raise NotAuthorised((ReportedIssue("error", error.error),)) from None
@@ -120,9 +124,9 @@ class HttpClient:
     ) -> None:
         await self.close()
 
-    async def _read(self, response: httpx.Response) -> bytes:
+    async def _read(self, response: httpx.Response, decode: bool) -> bytes:
         body = bytearray()
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_bytes() if decode else response.aiter_raw():
             body += chunk
             if len(body) > self._max_answer:
                 raise Unintelligible("the answer is too large")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
 
 import httpx
 import pytest
 
-from adapters.errors import NotAuthorised, Unintelligible, Unreachable
+from adapters.errors import NotAuthorised, NotSent, Unintelligible, Unreachable
 from adapters.http import MAX_KEY_SET, HttpClient, key_set_fetch, strict_tls
 from security.errors import TokenRefused
 
@@ -50,11 +51,11 @@ async def test_a_redirect_is_not_followed():
 @pytest.mark.parametrize(
     ("failure", "fact"),
     [
-        (httpx.ConnectError("10.0.0.1"), Unreachable),
-        (httpx.ConnectTimeout("late"), Unreachable),
+        (httpx.ConnectError("10.0.0.1"), NotSent),
+        (httpx.ConnectTimeout("late"), NotSent),
         (httpx.ReadTimeout("late"), Unreachable),
         (httpx.WriteError("cut"), Unreachable),
-        (httpx.PoolTimeout("busy"), Unreachable),
+        (httpx.PoolTimeout("busy"), NotSent),
         (httpx.RemoteProtocolError("9990000018"), Unintelligible),
         (TokenRefused("invalid_client"), NotAuthorised),
     ],
@@ -66,6 +67,7 @@ async def test_a_failure_is_a_fact_without_content(failure, fact):
     async with client(handler) as http:
         with pytest.raises(fact) as caught:
             await http.send("GET", "https://partner.test/")
+    assert type(caught.value) is fact  # NotSent lets a request be sent again without looking
     assert "9990000018" not in str(caught.value)
     assert "10.0.0.1" not in str(caught.value)
 
@@ -84,6 +86,20 @@ async def test_an_answer_that_is_too_large_is_not_read_to_its_end():
     async with client(lambda _: httpx.Response(200, content=b"x" * 11), max_answer=10) as http:
         with pytest.raises(Unintelligible):
             await http.send("GET", "https://partner.test/")
+
+
+async def test_a_body_may_be_left_as_it_was_packed():
+    packed = gzip.compress(b"a plan")
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Chunks(packed[:5], packed[5:]))
+
+    async with client(handler, max_answer=len(packed)) as http:
+        assert (await http.send("GET", "https://partner.test/")).body == b"a plan"
+        assert (await http.send("GET", "https://partner.test/", decode=False)).body == packed
+    async with client(handler, max_answer=len(packed) - 1) as http:
+        with pytest.raises(Unintelligible):
+            await http.send("GET", "https://partner.test/", decode=False)
 
 
 async def test_an_answer_in_a_broken_encoding_is_unintelligible():

@@ -1,7 +1,10 @@
-"""Without any server its tests are not collected: tests/peers/test_there_is_a_server.py says so once."""
+"""Without a server its tests are not collected: tests/peers/test_there_is_a_server.py says so once."""
 
 from __future__ import annotations
 
-from tests.peers.mongo_servers import available
+from tests.peers import mesh_sandbox, mongo_servers
 
-collect_ignore = [] if available() else ["test_mongo_servers.py"]
+collect_ignore = [
+    *([] if mongo_servers.available() else ["test_mongo_servers.py"]),
+    *([] if mesh_sandbox.available() else ["test_mesh_sandbox.py"]),
+]

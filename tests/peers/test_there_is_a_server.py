@@ -1,14 +1,21 @@
-"""The MongoDB store is tested against real servers, or the run says that it was not."""
+"""What is tested against real servers says so when there is none."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.peers.mongo_servers import HOW_TO_GET, available, required
+from tests.peers import mesh_sandbox, mongo_servers
 
 
 def test_there_is_a_server() -> None:
-    if not available():
-        if required():
-            pytest.fail(HOW_TO_GET)
-        pytest.skip(HOW_TO_GET)
+    if not mongo_servers.available():
+        if mongo_servers.required():
+            pytest.fail(mongo_servers.HOW_TO_GET)
+        pytest.skip(mongo_servers.HOW_TO_GET)
+
+
+def test_there_is_a_mesh() -> None:
+    if not mesh_sandbox.available():
+        if mesh_sandbox.required():
+            pytest.fail(mesh_sandbox.HOW_TO_GET)
+        pytest.skip(mesh_sandbox.HOW_TO_GET)
