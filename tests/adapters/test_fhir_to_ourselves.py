@@ -82,7 +82,7 @@ def first(resources: dict[str, Json], kind: str, code: str = "") -> Json:
 async def test_a_plan_reaches_it_changes_there_and_is_taken_back(
     service: Running, front: tuple[int, Authority], tmp_path: Path
 ) -> None:
-    someone = person(7_410)
+    someone = person(9_841)
     plan = of_hospice(resources_of(someone))
     patient, place, allergy = (first(plan, *what) for what in (("Patient",), ("Observation", "395091006"),
                                                                ("AllergyIntolerance",)))  # fmt: skip
@@ -90,7 +90,7 @@ async def test_a_plan_reaches_it_changes_there_and_is_taken_back(
                                                          ("PractitionerRole",)))  # fmt: skip
     surgery = first(plan, "Organization")
     cpr["performer"] = [{"reference": f"PractitionerRole/{role['id']}", "display": "Dr Invented"}]
-    ledger = Ledger(subject="person-7410")
+    ledger = Ledger(subject="person-9841")
     async with speaking_to(folder=tmp_path, our_base=OURS, **settings(service, *front, tmp_path)) as partner:
         parcel = ledger.parcel(patient, surgery, doctor, role, place, allergy, cpr, patient=patient)
         await ledger.give(partner, parcel)
@@ -117,7 +117,7 @@ async def test_a_plan_reaches_it_changes_there_and_is_taken_back(
 async def test_a_person_known_there_is_found_and_what_is_there_of_them_is_read(
     service: Running, front: tuple[int, Authority], tmp_path: Path
 ) -> None:
-    someone = person(7_411)
+    someone = person(9_842)
     plan = of_hospice(resources_of(someone))
     patient, place = first(plan, "Patient"), first(plan, "Observation", "395091006")
     whom = Whom(someone.nhs_number, patient["name"][0]["family"], patient["birthDate"])
@@ -150,7 +150,7 @@ async def test_a_person_known_there_is_found_and_what_is_there_of_them_is_read(
 async def test_what_breaks_its_rules_is_refused_by_place_and_without_content(
     service: Running, front: tuple[int, Authority], tmp_path: Path
 ) -> None:
-    someone = person(7_412)
+    someone = person(9_843)
     plan = of_hospice(resources_of(someone))
     patient, place = first(plan, "Patient"), first(plan, "Observation", "395091006")
     async with speaking_to(folder=tmp_path, our_base=OURS, **settings(service, *front, tmp_path)) as partner:
@@ -180,7 +180,7 @@ async def test_without_the_right_certificates_or_sign_in_nothing_is_sent(
 
 
 async def _ask(partner: FhirPartner) -> None:
-    await partner.of_person(Whom(person(7_413).nhs_number, "Invented", "1941-05-02"))
+    await partner.of_person(Whom(person(9_844).nhs_number, "Invented", "1941-05-02"))
 
 
 def _name(resource: Json) -> str:
