@@ -27,6 +27,8 @@ class Lane:
     waiting: dict[bytes, Due] = field(default_factory=dict)
     place: Place = (9, 0)
     attempts: int = 0
+    faults: int = 0
+    """Failures of the kind that is tried only so often, since something last came through."""
     retry_at: float = 0.0
     busy: bool = False
     stopped: bool = False
@@ -85,8 +87,8 @@ class Lanes:
         place = (due.cause.rank, self._arrivals)
         if lane.stopped or due.cause.urgent:
             # What is new may be what mends it; and what is urgent waits for no pause.
-            lane.stopped, lane.retry_at = False, 0.0
-            lane.place = min(lane.place, place) if lane.waiting else place
+            lane.stopped, lane.faults, lane.retry_at = False, 0, 0.0
+            lane.place = min(lane.place, place)
             self._queue(lane)
         elif place < lane.place:
             lane.place = place
@@ -116,12 +118,13 @@ class Lanes:
     def settled(self, lane: Lane, deliveries: list[bytes]) -> None:
         """What was sent is done; whatever came meanwhile has its turn."""
         self._forget(lane, deliveries)
-        lane.busy, lane.attempts, lane.retry_at = False, 0, 0.0
+        lane.busy, lane.attempts, lane.faults, lane.retry_at = False, 0, 0, 0.0
         self._again(lane)
 
-    def failed(self, lane: Lane, retry_at: float) -> None:
-        """It did not arrive: not before `retry_at`."""
+    def failed(self, lane: Lane, retry_at: float, *, fault: bool = False) -> None:
+        """It did not arrive: not before `retry_at`. `fault`: by a failure of the kind that is tried only so often."""
         lane.busy, lane.attempts, lane.retry_at = False, lane.attempts + 1, retry_at
+        lane.faults += fault
         self._again(lane)
 
     def put_back(self, lane: Lane) -> None:
@@ -150,7 +153,7 @@ class Lanes:
         lane = self._lanes.get(lane_id)
         if lane is None:
             return False
-        lane.stopped, lane.attempts, lane.retry_at = False, 0, 0.0
+        lane.stopped, lane.attempts, lane.faults, lane.retry_at = False, 0, 0, 0.0
         if not lane.busy:
             self._queue(lane)
         return True

@@ -222,10 +222,11 @@ class Serving:
             self.lanes.put_back(lane)
         elif what is Class.BACK_OFF:
             self._pause(lane, reason, retry_after_of(error))
-        elif what is Class.BOUNDED and lane.attempts + 1 < MOST_TRIES:
+        elif what is Class.BOUNDED and lane.faults + 1 < MOST_TRIES:
+            # Counted apart: how often the partner was away before says nothing of this message.
             self._back()
             limits = self.member.description.limits
-            self.lanes.failed(lane, self.seconds() + pause(lane.attempts + 1, limits, None, self.part))
+            self.lanes.failed(lane, self.seconds() + pause(lane.faults + 1, limits, None, self.part), fault=True)
         else:
             self._back()
             await self._stop(lane, urgent, reason)

@@ -102,6 +102,21 @@ async def test_what_is_bounded_is_tried_three_times_and_then_shown(
         assert await opened.engine.board.troubles("hospice") == []
 
 
+async def test_having_been_away_does_not_use_up_the_tries_of_a_message(keys_home: Path, tmp_path: Path) -> None:
+    """After a long absence one answer that cannot be understood is one of three, and not the last."""
+    async with world(keys_home, tmp_path, member(limits=FAST)) as opened:
+        _, medicine = await given(opened, 20)
+        place = opened.places["hospice"]
+        place.down = Unreachable("x")
+        await say(opened, medicine, 1, "after all")
+        await opened.run(forward=120)
+        place.down = None
+        place.faults.extend([("before", Unintelligible("x"))] * 2)
+        await opened.run(forward=120)
+        assert await opened.engine.board.troubles("hospice") == []
+        assert await is_there(opened, medicine, "after all")
+
+
 async def is_there(opened: World, reference: str, words: str) -> bool:
     """Say whether the partner has a note in a resource."""
     return bool(opened.places["hospice"].now(reference).get("note") == [{"text": words}])
