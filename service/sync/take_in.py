@@ -123,10 +123,10 @@ class TakeIn:
             for attempt in range(_TRIES):
                 state = await self.states.read(lane)
                 outcome = outcome_before(arrived, state)
+                if outcome is Outcome.LATE or (outcome is None and attempt == 0):
+                    await self.inbox.keep(member.name, message)
                 if outcome is not None:
                     return outcome
-                if attempt == 0:
-                    await self.inbox.keep(member.name, message)
                 try:
                     return await self._write(member, message, arrived, record, state, lane, turn)
                 except VersionConflict:

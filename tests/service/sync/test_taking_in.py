@@ -90,6 +90,10 @@ async def test_newer_is_the_next_version_and_older_is_history(keys_home: Path, t
         assert [version for version, _ in await opened.house.history(reference)] == [2, 1]
         state = await opened.state()
         assert [event.what for event in state.events] == ["late"]
+        inbox = opened.relay.servings["hospice"].polling.inbox
+        kept = await inbox.open(inbox.id_of("hospice", two))
+        assert kept is not None
+        assert kept.original == two.original
 
 
 async def test_a_deletion_there_is_a_deletion_here(keys_home: Path, tmp_path: Path) -> None:
