@@ -19,6 +19,21 @@ ISSUER = "epaccs sync"
 """The issuer that audit entries of the engine name: nobody signed in."""
 
 
+def system_caller(client: RegisteredClient, organisation: str, request_id: str) -> Caller:
+    """Return a client as a caller of the engine's making: its own system, for one of its organisations, nobody named."""
+    principal = Principal(
+        client_id=client.client_id,
+        organisation=organisation,
+        role=Role.SYSTEM,
+        purpose=Purpose.TREAT,
+        registered_roles=client.roles,
+        scopes=client.scopes,
+        token_id=request_id,
+        issuer=ISSUER,
+    )
+    return Caller(principal, request_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
     """A partner that takes part. What it is given and what it sends is judged as its own system's, nobody named."""
@@ -43,18 +58,7 @@ class Member:
 
     def caller(self, request_id: str) -> Caller:
         """Return the partner as a caller: role `system`, which opens no more than any clinician there may see (I7)."""
-        client = self.client
-        principal = Principal(
-            client_id=client.client_id,
-            organisation=client.organisation,
-            role=Role.SYSTEM,
-            purpose=Purpose.TREAT,
-            registered_roles=client.roles,
-            scopes=client.scopes,
-            token_id=request_id,
-            issuer=ISSUER,
-        )
-        return Caller(principal, request_id)
+        return system_caller(self.client, self.organisation, request_id)
 
     def carries(self, section: Section) -> bool:
         """Say whether the description lets anything of a section be sent."""

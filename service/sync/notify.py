@@ -21,7 +21,7 @@ from fhir_profiles import json
 from security.clock import instant
 from security.decision import Decision
 from security.errors import KeyUnavailable, SecurityError
-from security.principal import Principal, Purpose, Role
+from security.principal import Role
 from security.registry import ClientRegistry, RegisteredClient
 from security.release import Held, release
 from security.scopes import permits
@@ -36,7 +36,7 @@ from service.record.select import held_deletion, whole
 from service.sync.due import Due
 from service.sync.give import SENT
 from service.sync.give import Overtaken as LeaseLost
-from service.sync.members import ISSUER
+from service.sync.members import system_caller
 from service.sync.outbox import Outbox, Outboxes, Pending
 from service.sync.subscribed import Kept, SubscriptionPage
 
@@ -219,15 +219,4 @@ def client_of(registry: ClientRegistry, kept: Kept) -> RegisteredClient:
 
 def caller_of(client: RegisteredClient, kept: Kept) -> Caller:
     """Return a subscription's client as a caller: its own system, nobody named."""
-    request_id = secrets.token_hex(16)
-    principal = Principal(
-        client_id=client.client_id,
-        organisation=kept.organisation,
-        role=Role.SYSTEM,
-        purpose=Purpose.TREAT,
-        registered_roles=client.roles,
-        scopes=client.scopes,
-        token_id=request_id,
-        issuer=ISSUER,
-    )
-    return Caller(principal, request_id)
+    return system_caller(client, kept.organisation, secrets.token_hex(16))
