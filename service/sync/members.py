@@ -20,7 +20,7 @@ ISSUER = "epaccs sync"
 
 
 def system_caller(client: RegisteredClient, organisation: str, request_id: str) -> Caller:
-    """Return a client as a caller of the engine's making: its own system, for one of its organisations, nobody named."""
+    """Return a client as a caller of the engine's making: its system, for one of its organisations, nobody named."""
     principal = Principal(
         client_id=client.client_id,
         organisation=organisation,
