@@ -13,7 +13,7 @@ from service.plan.summary import enclose, sections
 from service.record.manifest import places
 from service.record.pointers import closed_names
 from service.record.read import Answered
-from service.record.select import opened_whole
+from service.record.select import opened_whole, written_whole
 from service.record.sources import Sources
 from service.record.urgent import WITHHELD_WHEN_MASKED, Style, document_entry
 
@@ -63,13 +63,17 @@ def document(
 
 
 def _heard(answered: Answered, sources: Sources | None) -> bytes:
-    """Return when the systems of those who care for the person were heard from.
+    """Return when the systems of those who wrote what is shown were heard from.
 
-    Who cares for somebody tells where they are: nothing of it to whom that is not to be told (5.6).
+    Of nobody else: that an organisation cares for somebody can be as private as what it wrote (5.5). Nor anything to
+    whom it is not to be told where the person is, which that tells (5.6).
     """
+    released, record = answered.released, answered.record
     if sources is None or answered.decision.masks_location:
         return b""
-    return sources.of(answered.record.manifest.relations)
+    if released.whole is not None:
+        return sources.of(written_whole(released.whole))
+    return sources.of(sorted({record.entries[f"{one.type}/{one.id}"].author.organisation for one in released.items}))
 
 
 def _withheld(answered: Answered) -> frozenset[Section]:

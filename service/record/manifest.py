@@ -158,7 +158,7 @@ class Ready(msgspec.Struct, array_like=True, frozen=True, gc=False):
     `style` stands for what else went into the bytes (our address, the locality's words). `sections` and `entries` are
     the lengths of the two parts that lie in front of everything else; the rest is as in `plan.summary.Sections`.
     `named`: what its lines point at that takes more than `requires`: a reference, the cells that must all be open, and
-    those of which one must be; it is cut out where they are not.
+    those of which one must be; it is cut out where they are not. `authors` are the organisations that wrote it.
     """
 
     requires: bytes
@@ -170,6 +170,7 @@ class Ready(msgspec.Struct, array_like=True, frozen=True, gc=False):
     since: float
     until: float
     named: tuple[tuple[str, bytes, bytes], ...] = ()
+    authors: tuple[str, ...] = ()
 
 
 class Identity(msgspec.Struct, array_like=True, frozen=True):

@@ -94,6 +94,12 @@ def _is_open_in(opened: int, needs: int, grants: int) -> bool:
     return opened & needs == needs and bool(opened & grants)
 
 
+def written_whole(whole: HeldWhole) -> tuple[str, ...]:
+    """Return the organisations that wrote what `held_whole` packed, in order."""
+    ready: Ready = whole.content[0]
+    return ready.authors
+
+
 def held_deletion(record: OpenRecord, entry: Entry, decision: Decision) -> Held:
     """Return the deletion of a resource, as held for release: an OperationOutcome that says by whom and why."""
     masks = decision.masks_location

@@ -1,7 +1,8 @@
 """When the systems that send what they know were last heard from: said in every emergency answer (hazard H5).
 
 Known to each process in memory, and brought up to date beside the answers: it is of systems, not of persons, and costs
-an answer nothing but the bytes. Whose systems are told of follows from whom the person's plan names.
+an answer nothing but the bytes. Told of are the systems of those who
+wrote what is shown.
 """
 
 from __future__ import annotations

@@ -132,6 +132,7 @@ def ready_of(
     requires, forbids = _ALWAYS, cells.NONE
     lines: list[SummaryLine] = []
     bodies: list[bytes] = []
+    authors: set[str] = set()
     for one in urgent:
         seen = [place for place in one.grants if place[1] not in _UNSEEN]
         if not seen:
@@ -157,6 +158,7 @@ def ready_of(
             forbids |= _cells((part.section, part.tier) for part in one.parts if part not in shown)
             body = join_parts(body, one.parts, shown, one.large)
         bodies.append(document_entry(style.base, one.type, one.id, body))
+        authors.add(entries[f"{one.type}/{one.id}"].author.organisation)
         for line in one.lines:
             if line.tier in _UNSEEN:
                 forbids |= _cells([(line.section, line.tier)])
@@ -175,6 +177,7 @@ def ready_of(
         worded.since,
         worded.until,
         tuple(_named(lines, entries, requires)),
+        tuple(sorted(authors)),
     )
     return ready, bytes(worded.json) + joined
 

@@ -19,13 +19,14 @@ from service.opening import Opened
 from service.record.alerts import Alerts
 from service.record.caller import Caller
 from service.record.emergency import document
+from service.record.urgent import Style
 from service.sync.board import PartnerState
 from service.sync.due import Dues
 from service.sync.engine import Engine, told
 from service.sync.members import Member
 from service.sync.relay import Relay
 from service.syncing import dues_of
-from tests.service.record.house import NOW, House, doctor, house
+from tests.service.record.house import NOW, OTHER_STYLE, House, doctor, house
 from tests.service.sync.partner import Place
 
 
@@ -80,9 +81,9 @@ class World:
         """Return the engine of another process on the same store and partners."""
         return engine(self.house.opened, self.dues, self.members, places or self.places, self.time)
 
-    async def emergency_composition(self, number: str) -> str:
+    async def emergency_composition(self, number: str, style: Style = OTHER_STYLE) -> str:
         """Return the emergency answer of the practice's doctor, as text."""
-        answered = await self.house.ask_in_emergency(number)
+        answered = await self.house.ask_in_emergency(number, style=style)
         first, _ = document(answered, self.house.services.operations.style, self.time.now, self.engine.hearing.sources)
         return first.decode()
 
