@@ -246,7 +246,10 @@ async def _spends_nothing(token: bytes, expires: Any) -> bool:
 
 
 def _people(settings: Settings) -> dict[str, tuple[dict[str, Any], ...]]:
-    """Return whom each stand-in knows from the start: those of the demo whose plan names its organisation."""
+    """Return whom each stand-in knows from the start: those of the demo whose plan names its organisation.
+
+    The practice's system knows them all, for it is in its name that the demo writes every plan.
+    """
     known: dict[str, list[dict[str, Any]]] = {name: [] for name in NAMES}
     for one in demo_people(clock_of(settings)()):
         resources = [entry["resource"] for entry in one.bundle["entry"]]
@@ -259,6 +262,6 @@ def _people(settings: Settings) -> dict[str, tuple[dict[str, Any], ...]]:
         }
         person = next(resource for resource in resources if resource["resourceType"] == "Patient")
         for name in NAMES:
-            if _ORGANISATIONS[name] in named:
+            if name == "gp" or _ORGANISATIONS[name] in named:
                 known[name].append({member: person[member] for member in _IDENTITY if member in person})
     return {name: tuple(people) for name, people in known.items()}

@@ -203,7 +203,21 @@ def test_the_demo_starts_them_too_and_ends_them(home: Home) -> None:
     with home.running("demo", until="Stop the demo with Ctrl-C"):
         assert all(answers(port) for port in ports)
         assert httpx.get(f"http://127.0.0.1:{home.more['EPACCS_PORT']}/health/ready").status_code == 200
+        assert until_all_arrived(home) == {"ambulance": [], "gp": [], "hospice": []}, "a fresh demo needs nobody"
     until_silent(ports)
+
+
+def until_all_arrived(home: Home) -> dict[str, list[object]]:
+    """Wait until nothing waits for the GP and the hospice; return what needs a person, by partner."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        found = json.loads(home.run("sync", "status", "--json").stdout)
+        if all(
+            one["lastSuccess"] and not any(one["waiting"].values()) for one in found if one["partner"] != "ambulance"
+        ):
+            return {one["partner"]: one["troubles"] for one in found}
+        time.sleep(0.2)  # other processes are sending; nothing is measured or decided by it
+    raise AssertionError("what the demo wrote did not arrive")
 
 
 def test_a_taken_port_does_not_stop_the_demo(home: Home) -> None:
