@@ -149,10 +149,10 @@ def _search(kind: str, whom: Whom) -> str:
 @pytest.fixture(scope="module")
 def two(service: Running) -> tuple[Whom, Whom]:
     """Somebody who refuses to share, and nobody."""
-    someone = admitted(service, 8_700, advance_decision=True, alert="Large dog in the house")
+    someone = admitted(service, 8_650, advance_decision=True, alert="Large dog in the house")
     assert service.call("POST", "/Consent", gp(service), sharing(someone, "deny")).status_code == 201
     there = known(someone)
-    return there, unlike(there, invented.nhs_number(FIRST + 8_701))
+    return there, unlike(there, invented.nhs_number(FIRST + 8_651))
 
 
 @pytest.mark.parametrize("claims", [False, True], ids=["", "claiming"])
