@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from random import Random
+from uuid import UUID
 
 from fhir_profiles import json
 from fhir_profiles.sections import section_of
@@ -25,9 +26,16 @@ from service.record.urgent import Style
 from service.store.port import StoredRecord
 
 
+_MORE = 12
+"""Allergies that it has more than an ordinary plan: to open them takes as long as to fetch the row of one who is there,
+which nothing does for who is not."""
+
+
 async def make_decoy(records: Records, fhir_base: str, style: Style, now: datetime) -> StoredRecord:
     """Return a fresh decoy. Its practice and people are those of the synthetic plans, whom no client can be."""
     bundle = json.decode(json.encode(plan(Random(0), invented.nhs_number(0), Traits(), now)))  # noqa: S311 - a plan, not a secret
+    said = [entry for entry in bundle["entry"] if entry["resource"]["resourceType"] == "AllergyIntolerance"]
+    bundle["entry"] += [entry | {"fullUrl": f"urn:uuid:{UUID(int=number)}"} for number in range(_MORE) for entry in said]
     prepared, _ = prepare(changes_of(bundle), fhir_base, {})
     record = await records.new(empty_manifest(RecordKind.PERSON, holder=""))
     draft = Draft(record)

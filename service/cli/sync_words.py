@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from service.sync.board import Trouble, Way
+from service.sync.board import PartnerState, Trouble, Way
 from service.sync.spans import ago, at
 from service.sync.standing import Standing, removals
 
@@ -24,7 +24,8 @@ def lines(one: Standing) -> Iterator[str]:
     yield _row("waiting", f"{waiting}{f'; the oldest from {ago(state.oldest, now)}' if state.oldest else ''}")
     yield _row("circuit", f"open, since {at(state.circuit_since)}: {state.circuit}" if state.circuit else "closed")
     if state.paused:
-        yield _row("paused", f"by {state.paused_by}, {ago(state.paused, now)}")
+        begins = "" if state.still == state.paused else "; what is under way still ends"
+        yield _row("paused", f"by {state.paused_by}, {ago(state.paused, now)}{begins}")
     for trouble in (*one.open, *one.parked):
         word = "late" if trouble.under_way else _WAYS[trouble.way]
         yield _row("put aside" if trouble.parked else word, _trouble(trouble, one))
@@ -55,7 +56,7 @@ def as_json(one: Standing) -> dict[str, Any]:
         "removed": state.removed,
         "taken": state.taken,
         "circuit": {"open": bool(state.circuit), "since": state.circuit_since or None, "reason": state.circuit or None},
-        "paused": {"since": state.paused, "by": state.paused_by} if state.paused else None,
+        "paused": _paused(state),
         "troubles": [
             {
                 "id": trouble.id,
@@ -74,6 +75,12 @@ def as_json(one: Standing) -> dict[str, Any]:
         ],
         "needs": one.needs,
     }
+
+
+def _paused(state: PartnerState) -> dict[str, Any] | None:
+    if not state.paused:
+        return None
+    return {"since": state.paused, "by": state.paused_by, "still": state.still == state.paused}
 
 
 def _trouble(trouble: Trouble, one: Standing) -> str:

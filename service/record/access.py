@@ -268,7 +268,8 @@ class Access:
         record = await self.records.open(self.decoy)
         if looked_into:
             record.entry(record.manifest.patient)
-        record.register = SeenRegister(b"", None)
+        else:  # by number, the register is looked up in the same breath as the record
+            record.register = SeenRegister(b"", None)
         found = await self._relationship(caller, record, now)
         request = msgspec.structs.replace(
             admitted or self.request_of(caller), relationship=found.kind, by_incident=found.by_incident

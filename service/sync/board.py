@@ -54,8 +54,9 @@ class PartnerState(msgspec.Struct, array_like=True):
     `paused` and `orders` are people's, the rest is the serving process's. `circuit` is '' while it is closed, else the
     sentence why it is open. `waiting` counts by rank; `oldest` is the commit of the oldest that waits. `given` and
     `taken` count effects since the beginning. `oldest_urgent` is the oldest that waits of what overtakes
-    everything; `absences` are the last times away, oldest first (`service.sync.absences`). The order of fields is the
-    stored form: append only, with a default.
+    everything; `absences` are the last times away, oldest first (`service.sync.absences`). `still` is the pause that is
+    kept, with nothing under way any more: a pause is ordered first, and the serving process hears of it within a second
+    or two. The order of fields is the stored form: append only, with a default.
     """
 
     paused: str = ""
@@ -77,6 +78,7 @@ class PartnerState(msgspec.Struct, array_like=True):
     events: list[Event] = []
     oldest_urgent: str = ""
     absences: list[Absence] = []
+    still: str = ""
 
     def lag(self, part: float) -> float | None:
         """Return a quantile (0 to 1) of the last lags, None where there are none."""

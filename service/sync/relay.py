@@ -146,7 +146,7 @@ class Relay:
             return
         self._written[name] = now
         state = await self.board.state(name)
-        serving.paused = bool(state.paused)
+        serving.paused = state.paused
         for command, id in state.orders:
             carry_out(command, id, serving)
         await self.overdue[name].look(serving)

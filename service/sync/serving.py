@@ -52,7 +52,7 @@ class Tally:
 class Serving:
     """See the module. `seconds` only goes forward, `part` is random from 0 to 1.
 
-    `turn` is that of the lease, 0 without one; `held_until` is in those seconds: until then nobody else can have it.
+    `turn` is that of the lease, 0 without one; `paused` is since when somebody keeps it from sending, '' if nobody does; `held_until` is in those seconds: until then nobody else can have it.
     `stopped` are lanes that are on the list of what a person has to look at; `replays` are ids of parked messages to be
     translated again, '' for all. `gives_way` says that the process is busy with emergency answers: what is urgent is
     sent all the same, the rest now and then.
@@ -72,7 +72,7 @@ class Serving:
     lanes: Lanes = field(default_factory=Lanes)
     turn: int = 0
     held_until: float = 0.0
-    paused: bool = False
+    paused: str = ""
     tally: Tally = field(default_factory=Tally)
     stopped: set[bytes] = field(default_factory=set)
     replays: set[str] = field(default_factory=set)
@@ -269,13 +269,18 @@ class Serving:
     def _event(self, what: str, words: str, now: datetime) -> None:
         self.tally.events.append(Event(instant(now), what, words))
 
+    def _still(self) -> str:
+        """Return the pause that is kept: nothing leaves, and nothing that had begun is under way any more."""
+        under_way = self.running or (self.asking is not None and not self.asking.done())
+        return "" if under_way else self.paused
+
     def has_news_for(self, state: PartnerState) -> bool:
         """Say whether the board would say something else if it were written now, or has been silent for long."""
         tally = self.tally
-        told = (state.waiting, state.circuit)
+        told = (state.waiting, state.circuit, state.still)
         silent = not state.as_of or self.clock() - parse_instant(state.as_of) > _SILENT
         return bool(tally.given or tally.removed or tally.lags or tally.events or tally.last_failure) or (
-            silent or told != (self.lanes.ranks, self.circuit.reason)
+            silent or told != (self.lanes.ranks, self.circuit.reason, self._still())
         )
 
     def write(self, state: PartnerState) -> None:
@@ -291,6 +296,7 @@ class Serving:
             state.circuit_since = state.as_of if self.circuit.reason else ""
         state.circuit = self.circuit.reason
         state.waiting = self.lanes.ranks
+        state.still = self._still()
         state.oldest = min((due.committed for lane in self.lanes.lanes() for due in lane.waiting.values()), default="")
         state.oldest_urgent = min(
             (due.committed for lane in self.lanes.lanes() for due in lane.waiting.values() if due.cause.urgent),

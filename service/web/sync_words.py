@@ -91,7 +91,7 @@ def condition(one: Standing) -> str:
     if not one.served:
         return "Not served"
     if one.state.paused:
-        return "Paused"
+        return "Paused" if one.state.still == one.state.paused else "Pausing"
     if one.state.circuit:
         return "Away"
     return "Needs somebody" if one.needs else "Running"

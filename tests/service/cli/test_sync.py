@@ -151,7 +151,7 @@ def test_from_away_to_back_and_what_a_person_does(tmp_path: Path, workers: str) 
         desk("park", "hospice", message["id"], "--way", "in")
 
         desk("pause", "hospice", "--as", "Wenna Fictive")
-        paused = desk.status()["paused"]
+        paused = desk.until(lambda said: said["paused"]["still"])["paused"]
         assert paused["by"] == "Wenna Fictive"
         change(service, someone, "third heliotrope umbrella")
         desk.until(lambda said: said["waiting"]["routine"] == 1)
@@ -186,6 +186,7 @@ def test_with_records_in_mongodb(tmp_path: Path, kind: str) -> None:
             someone = admitted(service, 3110)
             desk.until(lambda said: said["given"] > 0)
             desk("pause", "hospice", "--as", "Wenna Fictive")
+            desk.until(lambda said: said["paused"]["still"])
             change(service, someone, "heliotrope umbrella")
             desk.until(lambda said: said["waiting"]["routine"] == 1)
             assert "paused          by Wenna Fictive" in desk("status")

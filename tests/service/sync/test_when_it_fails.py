@@ -242,7 +242,8 @@ async def test_pausing_a_partner_keeps_what_waits(keys_home: Path, tmp_path: Pat
     async with world(keys_home, tmp_path, member(limits=FAST)) as opened:
         _, medicine = await given(opened, 16)
         await opened.engine.board.pause("hospice", "Engineer Example", opened.time.now)
-        await opened.state()
+        state = await opened.state()
+        assert state.still == state.paused != "", "nothing is under way any more"
         await say(opened, medicine, 1, "while it rests")
         await opened.run(forward=5)
         assert not await is_there(opened, medicine, "while it rests")
@@ -251,6 +252,7 @@ async def test_pausing_a_partner_keeps_what_waits(keys_home: Path, tmp_path: Pat
         await opened.state()
         assert await is_there(opened, medicine, "while it rests")
         state = await opened.state()
+        assert state.still == ""
         assert [event.what for event in state.events] == ["paused", "resumed"]
 
 
