@@ -35,7 +35,9 @@ async def make_decoy(records: Records, fhir_base: str, style: Style, now: dateti
     """Return a fresh decoy. Its practice and people are those of the synthetic plans, whom no client can be."""
     bundle = json.decode(json.encode(plan(Random(0), invented.nhs_number(0), Traits(), now)))  # noqa: S311 - a plan, not a secret
     said = [entry for entry in bundle["entry"] if entry["resource"]["resourceType"] == "AllergyIntolerance"]
-    bundle["entry"] += [entry | {"fullUrl": f"urn:uuid:{UUID(int=number)}"} for number in range(_MORE) for entry in said]
+    bundle["entry"] += [
+        entry | {"fullUrl": f"urn:uuid:{UUID(int=number)}"} for number in range(_MORE) for entry in said
+    ]
     prepared, _ = prepare(changes_of(bundle), fhir_base, {})
     record = await records.new(empty_manifest(RecordKind.PERSON, holder=""))
     draft = Draft(record)

@@ -52,7 +52,8 @@ class Tally:
 class Serving:
     """See the module. `seconds` only goes forward, `part` is random from 0 to 1.
 
-    `turn` is that of the lease, 0 without one; `paused` is since when somebody keeps it from sending, '' if nobody does; `held_until` is in those seconds: until then nobody else can have it.
+    `turn` is that of the lease, 0 without one; `held_until` is in those seconds: until then nobody else can have it.
+    `paused` is since when somebody keeps it from sending, '' if nobody does.
     `stopped` are lanes that are on the list of what a person has to look at; `replays` are ids of parked messages to be
     translated again, '' for all. `gives_way` says that the process is busy with emergency answers: what is urgent is
     sent all the same, the rest now and then.
