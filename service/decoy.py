@@ -25,7 +25,6 @@ from service.record.transaction import changes_of
 from service.record.urgent import Style
 from service.store.port import StoredRecord
 
-
 _MORE = 12
 """Allergies that it has more than an ordinary plan: to open them takes as long as to fetch the row of one who is there,
 which nothing does for who is not."""
