@@ -109,6 +109,11 @@ _TEXT_ITEM = "An item that standards record as text; the question needs a code t
 
 REVIEWED: tuple[Concept, ...] = (
     Concept(
+        "came-late",
+        "Earlier version that came late",
+        "Marks, as a tag, a past version that was never current here; FHIR has no tag for that.",
+    ),
+    Concept(
         "decision-review",
         "Review of a decision",
         "A review task points at one decision; public codes review whole plans.",

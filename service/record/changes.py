@@ -32,7 +32,8 @@ class Change:
     """One resource to create, update or delete.
 
     `at` is the FHIRPath of the resource in the request, for issues. `if_match` is the version the writer read. `id`
-    is given for update and delete, and made here for a create.
+    is given for update and delete, and made here for a create. `late` is said of an update with an earlier version that
+    arrives only now: it becomes a past version, and what is current stays what it is.
     """
 
     method: Method
@@ -44,6 +45,7 @@ class Change:
     if_none_exist: str = ""
     full_url: str = ""
     reason: str = ""
+    late: bool = False
     reference: str = field(default="", init=False)
     """The relative reference `Type/id`."""
     _pointers: list[Resource] | None = field(default=None, init=False, repr=False, compare=False)

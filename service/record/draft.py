@@ -7,6 +7,9 @@ from copy import copy
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
+from fhir_profiles import json
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
 from fhir_profiles.sections import TIER, Section
 from security.clock import instant
@@ -56,6 +59,7 @@ class Draft:
         self._sflag = record.manifest.sflag
         self._changed: set[str] = set()
         self._former: list[Places] = []
+        self._elements: list[tuple[Piece, bytes]] = []
 
     @property
     def record(self) -> OpenRecord:
@@ -126,6 +130,26 @@ class Draft:
         self._sliced[reference] = sliced
         return entry
 
+    def put_late(self, change: Change, section: Section | None, author: Author, now: str) -> Entry:
+        """File an earlier version that arrives only now as a past one, and return its entry.
+
+        What is current says what it said since when it said it, as the version after it: numbers never go back, and the
+        highest is current. Only for what lies in one piece (`lies_whole`).
+        """
+        reference = change.reference
+        current, resource = self._entries[reference], self.resource(reference)
+        received_text = self._record.slice(*current.received_text)
+        late = self.put(change, section, author, now)
+        self._elements += self._sliced[reference].elements
+        self._supersede(reference)
+        version = self._next_version(late)
+        again = msgspec.structs.replace(current, version=version, superseded=self._past(late))
+        meta = {**resource["meta"], "versionId": str(version)}
+        self._entries[reference] = again
+        self._decoded[reference] = {**resource, "meta": meta}
+        self._sliced[reference] = Sliced(json.encode(self._decoded[reference]), received_text, [], [], [])
+        return late
+
     def delete(self, change: Change, author: Author, now: str) -> Entry:
         """Mark the resource of a change as deleted; its past stays readable."""
         before = self._supersede(change.reference)
@@ -157,7 +181,7 @@ class Draft:
         `style` is that of the emergency answer; None for a record that has none.
         """
         body = bytearray()
-        elements: list[tuple[Piece, bytes]] = []
+        elements = self._elements
         for reference, entry in self._entries.items():
             elements += self._lay(reference, entry, body)
         entries = list(self._entries.values())
@@ -256,9 +280,10 @@ class Draft:
                 # Whoever is protected later is protected from what was told of them before.
                 told = places_in([self.resource(reference)])
                 self._former += [told] if told != Places() else []
-            self._replaced.append(
-                Superseded(copy(entry), record.slice(entry.offset, entry.length), record.slice(*entry.received_text))
-            )
+            new = self._sliced.get(reference)  # what this very commit puts before it
+            body = record.slice(entry.offset, entry.length) if new is None else new.body
+            text = record.slice(*entry.received_text) if new is None else new.received_text
+            self._replaced.append(Superseded(copy(entry), body, text))
         return entry
 
     def _next_version(self, before: Entry) -> int:

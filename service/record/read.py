@@ -207,8 +207,8 @@ class ReadHistory:
             versions = [held_deletion(record, entry, decision)]
         else:
             versions = await whole(records, record, entry, record.slice(entry.offset, entry.length), decision)
-        for sequence in reversed(entry.superseded):
-            for version in await records.superseded(record, sequence):
+        for sequence in reversed(dict.fromkeys(entry.superseded)):
+            for version in reversed(await records.superseded(record, sequence)):
                 if version.entry.reference == entry.reference:
                     versions += await whole(records, record, version.entry, version.body, decision)
         return versions

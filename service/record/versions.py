@@ -58,7 +58,7 @@ async def _changed_since(
     if replaced_in is None:
         return []
     for version in await records.superseded(record, replaced_in):
-        if version.entry.reference == entry.reference:
+        if (version.entry.reference, version.entry.version) == (entry.reference, named):
             before = as_seen(record, version.entry, decode_version(version), decision) or {}
             current = as_seen(record, entry, decode_slice(record, entry), decision) or {}
             names = (before.keys() | current.keys()) - _OURS

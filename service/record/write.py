@@ -17,6 +17,7 @@ import msgspec
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from fhir_profiles.issues import Issue, error
+from fhir_profiles.sections import section_of
 from fhir_profiles.validation import validate
 from security.clock import instant
 from security.decision import Decision
@@ -229,6 +230,9 @@ class WriteRecord:
             if change.method is Method.DELETE:
                 entry = draft.delete(change, author, now)
                 results.append(Result(change.reference, entry.version, 204, now))
+            elif change.late:
+                entry = draft.put_late(change, section_of(change.resource or {}), author, now)
+                results.append(Result(change.reference, entry.version, 200, now))
             else:
                 entry = draft.put(change, sections[change.reference], author, now)
                 results.append(Result(change.reference, entry.version, 201 if entry.version == 1 else 200, now))

@@ -72,9 +72,11 @@ def check_size(state: NewState, limits: Limits) -> None:
 
 
 def _after(changes: Sequence[Change], draft: Draft) -> dict[str, Resource]:
-    """Return the record's resources as they would be."""
+    """Return the record's resources as they would be. What comes late changes none of them."""
     after = draft.resources()
     for change in changes:
+        if change.late:
+            continue
         if change.method is Method.DELETE:
             after.pop(change.reference, None)
         else:
@@ -111,13 +113,13 @@ def _check_content(
     sections: dict[str, Section | None],
     known_roles: frozenset[RoleWord],
 ) -> None:
-    issues = consent_rules.problems(changes, after, known_roles)
+    issues = consent_rules.problems([change for change in changes if not change.late], after, known_roles)
     for change in changes:
         if change.method is Method.DELETE:
             if change.type == "Patient":
                 issues.append(error("business-rule", change.at, "A person is not deleted; the record is closed."))
             continue
-        resource = after[change.reference]
+        resource = (change.resource or {}) if change.late else after[change.reference]
         issues += [error("business-rule", f"{change.at}.meta.security", text) for text in label_problems(resource)]
         if (
             change.type == "Flag"
@@ -149,8 +151,9 @@ def _check_authority(
     for change in changes:
         reference = change.reference
         before = draft.entry(reference)
-        resource = after.get(reference) or draft.resource(reference)
-        section = sections[reference] if reference in sections else section_of(resource)
+        resource = (change.resource or {}) if change.late else after.get(reference) or draft.resource(reference)
+        known = reference in sections and not change.late
+        section = sections[reference] if known else section_of(resource)
         touched = {section} if before is None or before.follows else {section, SECTIONS[before.section]}
         if any(asks_who(section, policy) for section in touched):
             authorship = authors.of(resource, change.method.value)
@@ -221,6 +224,8 @@ def _check_decisions(changes: Sequence[Change], after: dict[str, Resource], deci
     context = PlanContext.of(after.values())
     decided = {name: item for name in kinds if (item := context.decision(after[name])) is not None}
     for change in deciding:
+        if change.late:
+            continue
         others = [other for name, other in decided.items() if name != change.reference]
         found = rivals(decided[change.reference], others)
         if found:

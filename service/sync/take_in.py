@@ -9,6 +9,7 @@ caller tells the partner that a message is settled only after this returned.
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,6 +45,7 @@ from service.sync.due import Dues
 from service.sync.earlier import Outcome, newer, ours_of, outcome_before
 from service.sync.held import LaneState, LaneStates, Taken
 from service.sync.inbox import Inbox
+from service.sync.late import LateVersion
 from service.sync.members import Member
 from service.sync.shared_with import SharedWith
 
@@ -125,9 +127,11 @@ class TakeIn:
                 outcome = outcome_before(arrived, state)
                 if outcome is Outcome.LATE or (outcome is None and attempt == 0):
                     await self.inbox.keep(member.name, message)
-                if outcome is not None:
-                    return outcome
                 try:
+                    if outcome is Outcome.LATE:
+                        return await self._file(member, message, arrived, record, state)
+                    if outcome is not None:
+                        return outcome
                     return await self._write(member, message, arrived, record, state, lane, turn)
                 except VersionConflict:
                     stored = await self.access.records.store.fetch(record.record_id)
@@ -160,9 +164,7 @@ class TakeIn:
             ]
             digest = b""
         else:
-            known = {taken_ref: taken.ours for taken_ref, taken in state.taken.items() if taken.ours}
-            known |= {there.theirs: one for one, there in state.held.items() if there.theirs}
-            prepared = ours.translated(arrived, member.name, record.manifest.patient, known)
+            prepared = ours.translated(arrived, member.name, record.manifest.patient, _known(state))
             digest = digest_of(arrived.resource)
             taken = state.taken.get(arrived.theirs)
             if taken is not None and taken.digest == digest:
@@ -172,6 +174,21 @@ class TakeIn:
         written = await self._written(member, message, arrived, changes, record)
         await self._remember_written(member, arrived, written, digest, lane, turn)
         return Outcome.TAKEN
+
+    async def _file(
+        self, member: Member, message: Message, arrived: Arrived, record: OpenRecord, state: LaneState
+    ) -> Outcome:
+        """File what came late among the past versions, where there is a place for it; it is in the inbox besides."""
+        entry = record.entry(ours_of(arrived, member.name, state, record))
+        late = None if entry is None else LateVersion(arrived, entry)
+        if late is None or not late.has_a_place:
+            return Outcome.LATE
+        change = late.change(member.name, record, _known(state))
+        if await late.was_here(self.access.records, record, change):
+            return Outcome.SEEN
+        with suppress(Parked):
+            await self._written(member, message, arrived, [change], record)
+        return Outcome.LATE
 
     async def _change(
         self,
@@ -334,6 +351,12 @@ class TakeIn:
         now = instant(self.access.clock())
         await self.board.trouble(member.name, Trouble(id, Way.IN, subject, "message", why, now, now))
         return Outcome.PARKED
+
+
+def _known(state: LaneState) -> dict[str, str]:
+    """Return our references by the partner's."""
+    taken = {theirs: one.ours for theirs, one in state.taken.items() if one.ours}
+    return taken | {there.theirs: one for one, there in state.held.items() if there.theirs}
 
 
 def _idempotency(message: Message, arrived: Arrived) -> Idempotency:

@@ -14,8 +14,17 @@ from tests.service.record.house import person, update
 from tests.service.sync.messages import allergy, cpr, message, preferred_place, whom
 from tests.service.sync.partner import member
 from tests.service.sync.world import World, world
+from tests.service.verify.conftest import Verifier
 
 HOSPICE: dict[str, Any] = {"sends": True, "limits": {"poll_every": 5.0}}
+
+
+def _at(hour: int) -> str:
+    return f"2026-03-01T{hour}:00:00Z"
+
+
+def _bare(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in one.items() if name != "meta"} for one in resources]
 
 
 async def written(opened: World, index: int) -> tuple[str, dict[str, Any], list[str]]:
@@ -77,7 +86,7 @@ async def test_the_same_again_changes_nothing(keys_home: Path, tmp_path: Path) -
 
 
 async def test_newer_is_the_next_version_and_older_is_history(keys_home: Path, tmp_path: Path) -> None:
-    """What comes late, older than what came before, changes nothing and is said to be history."""
+    """What comes late, older than what came before, becomes a past version marked so; what is current stays."""
     async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
         number, known, _ = await written(opened, 33)
         one = message(known, "Observation/77", "1", preferred_place("At home"), "2026-03-01T10:00:00Z")
@@ -87,13 +96,74 @@ async def test_newer_is_the_next_version_and_older_is_history(keys_home: Path, t
         await sends(opened, three, two)
         ((reference, resource),) = await here(opened, number, "Observation/77")
         assert resource["valueCodeableConcept"]["text"] == "With her sister"
-        assert [version for version, _ in await opened.house.history(reference)] == [2, 1]
+        versions = await opened.house.history(reference)
+        assert [version for version, _ in versions] == [4, 3, 2, 1]
+        places = [(one["valueCodeableConcept"]["text"], "tag" in one["meta"]) for _, one in versions]
+        mine = [("With her sister", False), ("At the hospice", True), ("With her sister", False), ("At home", False)]
+        assert places == mine
+        assert versions[1][1]["meta"]["tag"][0]["code"] == "came-late"
+        assert versions[0][1]["meta"]["lastUpdated"] == versions[2][1]["meta"]["lastUpdated"]
+        before = (await opened.house.record_of(number)).sequence
+        await sends(opened, two, one)
+        assert (await opened.house.record_of(number)).sequence == before, "to say it again changes nothing"
         state = await opened.state()
         assert [event.what for event in state.events] == ["late"]
         inbox = opened.relay.servings["hospice"].polling.inbox
         kept = await inbox.open(inbox.id_of("hospice", two))
         assert kept is not None
         assert kept.original == two.original
+
+
+async def test_a_late_decision_changes_nothing_but_the_past(keys_home: Path, tmp_path: Path) -> None:
+    """Taken back before it arrived: nobody is told of it as a decision, no rival is made, every reader finds it."""
+    both = member(**HOSPICE), member("surgery", "ZZGP01", "gp")
+    async with world(keys_home, tmp_path, *both) as opened:
+        number, bundle = person(42, place="hospice", cpr="none")
+        await opened.house.post(bundle)
+        await opened.run()
+        known = whom(bundle, number)
+        decided = cpr(FOR_CPR, "2026-02-01T10:00:00Z")
+        taken_back = message(known, "Observation/9", "2", {**decided, "status": "entered-in-error"}, _at(12))
+        await sends(opened, taken_back)
+        before, told = await opened.house.record_of(number), await opened.house.emergency(number)
+        parcels = len(opened.places["surgery"].parcels)
+        await sends(opened, message(known, "Observation/9", "1", decided, _at(10)))
+        after = await opened.house.record_of(number)
+        assert after.sequence == before.sequence + 1
+        assert _bare(await opened.house.emergency(number)) == _bare(told), "the emergency answer is what it was"
+        assert len(opened.places["surgery"].parcels) == parcels
+        assert await opened.engine.board.troubles("hospice") == []
+        ((reference, _),) = await here(opened, number, "Observation/9")
+        assert [one["status"] for _, one in await opened.house.history(reference)] == [
+            "entered-in-error",
+            "final",
+            "entered-in-error",
+        ]
+        third = message(known, "Observation/9", "3", {**decided, "status": "cancelled"}, _at(13))
+        await sends(opened, third)
+        assert [version for version, _ in await opened.house.history(reference)] == [4, 3, 2, 1]
+        assert await Verifier(opened.house, tmp_path).findings() == []
+
+
+async def test_what_comes_late_and_may_not_be_written_stays_in_the_inbox(keys_home: Path, tmp_path: Path) -> None:
+    """So does what has no place among past versions: of something deleted, or of the person."""
+    async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
+        number, known, _ = await written(opened, 43)
+        await sends(opened, message(known, "AllergyIntolerance/5", "2", allergy("Latex"), _at(12)))
+        broken = message(known, "AllergyIntolerance/5", "1", {**allergy("Latex"), "recordedDate": "yesterday"}, _at(10))
+        await sends(opened, broken)
+        await sends(opened, message(known, "AllergyIntolerance/5", "3", None, _at(13)))
+        gone = message(known, "AllergyIntolerance/5", "1b", allergy("Rubber"), _at(11))
+        sequence = (await opened.house.record_of(number)).sequence
+        await sends(opened, gone)
+        assert (await opened.house.record_of(number)).sequence == sequence
+        inbox = opened.relay.servings["hospice"].polling.inbox
+        for one in (broken, gone):
+            kept = await inbox.open(inbox.id_of("hospice", one))
+            assert kept is not None
+            assert kept.original == one.original
+        assert [event.what for event in (await opened.state()).events] == ["late"]
+        assert await opened.engine.board.troubles("hospice") == []
 
 
 async def test_a_deletion_there_is_a_deletion_here(keys_home: Path, tmp_path: Path) -> None:
