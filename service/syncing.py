@@ -20,6 +20,7 @@ from service.sync.due import Dues
 from service.sync.engine import Engine, Hooks, adapters_of, never, told
 from service.sync.measures import SyncMeasures
 from service.sync.operating import Operating
+from service.sync.subscribed import SubscriptionPage
 
 BUSY_FROM = 200.0
 """Emergency answers a second of one process from which on deliveries give way: a tenth of what it can give."""
@@ -80,7 +81,8 @@ def engine_of(opened: Opened, services: Services, gives_way: Callable[[], bool] 
 def measures_of(opened: Opened) -> SyncMeasures:
     """Return the numbers of all partners, for whoever scrapes this process."""
     members = {member.name: member for member in opened.members}
-    return SyncMeasures(members, Board.of(opened.records), opened.clock, time.monotonic)
+    board, subscriptions = Board.of(opened.records), SubscriptionPage.of(opened.records)
+    return SyncMeasures(members, board, subscriptions, opened.clock, time.monotonic)
 
 
 def operating_of(opened: Opened, access: Access) -> Operating:

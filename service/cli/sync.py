@@ -24,7 +24,7 @@ from security.registry import ClientRegistry
 from security.scopes import OPERATIONS_READ, OPERATIONS_WRITE
 from service.app import services_of
 from service.cli.common import fail, plain_errors, read_settings
-from service.cli.sync_words import as_json, lines
+from service.cli.sync_words import as_json, lines, subscription_as_json, subscription_lines
 from service.opening import open_service
 from service.record.caller import Caller
 from service.record.errors import NotHere, TooBusy
@@ -81,6 +81,21 @@ def status(partner: str | None, json: bool) -> None:
         return any(one.needs for one in found)
 
     if _with(partner or "", _who(None), look):
+        sys.exit(1)
+
+
+@sync.command()
+@click.option("--json", "json", is_flag=True, help="Say it as JSON.")
+@plain_errors
+def subscriptions(json: bool) -> None:
+    """Say how FHIR Subscriptions stand; end with 1 when somebody has to do something."""
+    found = _with("", _who(None), lambda operating, caller: operating.subscriptions(caller))
+    if json:
+        said = [subscription_as_json(one) for one in found]
+        click.echo(msgspec.json.format(msgspec.json.encode(said), indent=2))
+    else:
+        click.echo("\n\n".join("\n".join(subscription_lines(one)) for one in found) or "There are no Subscriptions.")
+    if any(one.need for one in found):
         sys.exit(1)
 
 

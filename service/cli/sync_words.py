@@ -8,6 +8,7 @@ from typing import Any
 from service.sync.board import PartnerState, Trouble, Way
 from service.sync.spans import ago, at
 from service.sync.standing import Standing, removals
+from service.sync.subscription_standing import SubscriptionStanding
 
 _WAYS = {Way.OUT: "stopped", Way.IN: "not taken in"}
 
@@ -74,6 +75,31 @@ def as_json(one: Standing) -> dict[str, Any]:
             for trouble in (*one.open, *one.parked)
         ],
         "needs": one.needs,
+    }
+
+
+def subscription_lines(one: SubscriptionStanding) -> Iterator[str]:
+    """Yield what a terminal shows of a Subscription."""
+    yield f"Subscription/{one.id}"
+    yield _row("client", f"{one.client}, {one.organisation}")
+    yield _row("told at", one.host)
+    yield _row("status", f"{one.status}, since {at(one.updated)}{f': {one.error}' if one.error else ''}")
+    if one.need:
+        yield _row("SEE TO IT", one.need)
+
+
+def subscription_as_json(one: SubscriptionStanding) -> dict[str, Any]:
+    """Return a Subscription as JSON: times as FHIR instants, null where there is nothing."""
+    return {
+        "id": one.id,
+        "client": one.client,
+        "organisation": one.organisation,
+        "host": one.host,
+        "status": one.status,
+        "updated": one.updated,
+        "failing": one.failing or None,
+        "error": one.error or None,
+        "need": one.need or None,
     }
 
 

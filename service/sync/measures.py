@@ -7,6 +7,7 @@ partner. Several who ask at once get one reading.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ from service.store.errors import StoreError
 from service.sync.board import Board, Way
 from service.sync.members import Member
 from service.sync.standing import Standing
+from service.sync.subscribed import SubscriptionPage
 
 FRESH_SECONDS = 2.0
 """For how long a reading is given again; the board itself is written once a second at most."""
@@ -34,10 +36,12 @@ class SyncMeasures(Collector):
 
     members: Mapping[str, Member]
     board: Board
+    subscriptions: SubscriptionPage
     clock: Clock
     seconds: Callable[[], float]
     registry: CollectorRegistry = field(default_factory=lambda: CollectorRegistry(auto_describe=False))
     _standings: list[Standing] = field(default_factory=list)
+    _subscribed: Counter[str] = field(default_factory=Counter)
     _readable: bool = True
     _read: float = float("-inf")
     _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -53,13 +57,19 @@ class SyncMeasures(Collector):
             try:
                 async with asyncio.timeout(_WITHIN_SECONDS):
                     self._standings = [await self._standing(member) for member in self.members.values()]
+                    self._subscribed = Counter(one.status for one in await self.subscriptions.all())
                 self._readable = True
             except (StoreError, Problem, RecordBroken, SecurityError, TimeoutError):
-                self._standings, self._readable = [], False
+                self._standings, self._subscribed, self._readable = [], Counter(), False
             self._read = self.seconds()
 
     def collect(self) -> Iterator[Metric]:
         """Yield what was read."""
+        if self._subscribed:
+            subscribed = GaugeMetricFamily(f"{_PREFIX}subscriptions", "FHIR Subscriptions", labels=["status"])
+            for status in ("requested", "active", "error", "off"):
+                subscribed.add_metric([status], self._subscribed[status])
+            yield subscribed
         if not self.members:
             return
         readable = GaugeMetricFamily(f"{_PREFIX}board_readable", "Whether the state of partners could be read")

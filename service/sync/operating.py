@@ -24,6 +24,8 @@ from service.sync.members import Member
 from service.sync.orders import Command, add_order
 from service.sync.removal_requests import RemovalRequests
 from service.sync.standing import Standing
+from service.sync.subscribed import SubscriptionPage
+from service.sync.subscription_standing import SubscriptionStanding, standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,12 @@ class Operating:
     async def overview(self, caller: Caller) -> list[Standing]:
         """Return how every partner stands, in order of name."""
         return [await self.standing(caller, name) for name in sorted(self.members)]
+
+    async def subscriptions(self, caller: Caller) -> list[SubscriptionStanding]:
+        """Return how FHIR Subscriptions stand, those that need somebody first."""
+        require_action(caller.principal.scopes, OPERATIONS_READ)
+        kept = await SubscriptionPage.of(self.access.records).all()
+        return standings(kept, caller.at or self.access.clock())
 
     async def standing(self, caller: Caller, partner: str) -> Standing:
         """Return how one partner stands."""

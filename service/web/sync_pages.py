@@ -18,8 +18,8 @@ from service.web.entering import must_sign_in
 from service.web.forms import Form, read_form
 from service.web.site import Visit, go
 from service.web.sync import SyncPages, may_act
+from service.web.sync_words import SHOWN_SUBSCRIPTIONS, row, subscription
 from service.web.sync_words import partner as words
-from service.web.sync_words import row
 
 DONE: Mapping[str, str] = {
     "retry": "Ordered: it is tried again within seconds. Refresh to see what came of it.",
@@ -38,6 +38,7 @@ async def overview(site: SyncPages, visit: Visit) -> Response:
     if visit.person is None:
         return must_sign_in(site, visit)
     found = await site.operating.overview(visit.caller())
+    subscriptions = await site.operating.subscriptions(visit.caller())
     found.sort(key=lambda one: (not one.needs, one.member.description.title))
     return site.draw(
         visit,
@@ -45,6 +46,9 @@ async def overview(site: SyncPages, visit: Visit) -> Response:
         made=_made(visit),
         partners=[row(one) for one in found],
         needing=sum(bool(one.needs) for one in found),
+        subscriptions=[subscription(one) for one in subscriptions[:SHOWN_SUBSCRIPTIONS]],
+        all_subscriptions=len(subscriptions),
+        untold=sum(bool(one.need) for one in subscriptions),
     )
 
 

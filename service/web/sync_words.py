@@ -10,6 +10,7 @@ from service.sync.absences import came_through
 from service.sync.board import Absence, Trouble, Way
 from service.sync.spans import ago, at, lasting
 from service.sync.standing import Standing, removals
+from service.sync.subscription_standing import SubscriptionStanding
 
 CAUSES: Mapping[str, str] = {
     "change": "A change",
@@ -21,10 +22,18 @@ CAUSES: Mapping[str, str] = {
     "notice": "A notice to a person",
 }
 """Why something travels, as a reader says it."""
+SUBSCRIBED: Mapping[str, str] = {
+    "requested": "Waits for its handshake",
+    "active": "Told",
+    "error": "Not reached",
+    "off": "Off",
+}
+"""How a Subscription stands, as a reader says it."""
 WAYS: Mapping[Way, str] = {Way.OUT: "to the partner", Way.IN: "from the partner"}
 SHOWN_ABSENCES = 3
 SHOWN_EVENTS = 40
 SHOWN_TROUBLES = 100
+SHOWN_SUBSCRIPTIONS = 100
 """What one page shows; the number of all of them stands above."""
 
 Told = dict[str, Any]
@@ -83,6 +92,21 @@ def partner(one: Standing) -> Told:
             {"when": at(event.time), "what": event.what, "words": event.words}
             for event in reversed(state.events[-SHOWN_EVENTS:])
         ],
+    }
+
+
+def subscription(one: SubscriptionStanding) -> Told:
+    """Return what the overview says of a Subscription."""
+    return {
+        "id": one.id,
+        "client": one.client,
+        "organisation": one.organisation,
+        "host": one.host,
+        "condition": SUBSCRIBED.get(one.status, one.status),
+        "well": one.status in ("active", "requested"),
+        "since": at(one.updated),
+        "error": one.error,
+        "need": one.need,
     }
 
 

@@ -15,6 +15,8 @@ import httpx
 from security.clock import instant
 from service.opening import Opened, open_service
 from service.sync.board import Absence, Board, Event, PartnerState, Trouble, Way
+from service.sync.due import SUBSCRIPTIONS
+from service.sync.subscribed import Kept, SubscriptionPage
 from tests.running import Running, demo_settings, free_port
 from tests.service.sync.partnered import described, partnered
 from tests.web.visits import Visitor, form_of
@@ -47,13 +49,13 @@ def in_store(home: Path, partners: Path, work: Callable[[Opened], Awaitable[T]])
 
 @contextmanager
 def watched(home: Path) -> Iterator[Running]:
-    """Run a service with partners that it never serves: somebody else has their leases, so what a test writes stays."""
+    """Run a service that serves no partner and no Subscription: others have the leases, so what is written stays."""
     partners = home / "partners"
     for name, title in PARTNERS.items():
         described(partners, name, title=title)
 
     async def take_leases(opened: Opened) -> None:
-        for name in PARTNERS:
+        for name in (*PARTNERS, SUBSCRIPTIONS):
             lease = opened.records.index.token("relay", name)[:16]
             assert await opened.store.lease(lease, b"a test", opened.clock() + timedelta(days=1))
 
@@ -78,6 +80,16 @@ def said(service: Running, partner: str, edit: Callable[[PartnerState, datetime]
             await board.settled(partner, trouble.id, trouble.way)
         for trouble in troubles:
             await board.trouble(partner, trouble)
+
+    in_store(home, home / "partners", work)
+
+
+def subscribed(service: Running, *kept: Kept) -> None:
+    """Keep Subscriptions in place of those that there are."""
+    home = service.settings.home
+
+    async def work(opened: Opened) -> None:
+        await SubscriptionPage.of(opened.records).change(lambda _: list(kept))
 
     in_store(home, home / "partners", work)
 

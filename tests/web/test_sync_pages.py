@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from security.clock import instant
 from service.opening import Opened
 from service.sync.board import Board, PartnerState
 from tests.haystack import Haystack
 from tests.journeys.people import admitted
 from tests.running import Running
-from tests.service.sync.partnered import OWNER, described, partnered
+from tests.service.sync.partnered import OWNER, described, partnered, ran
+from tests.service.sync.test_subscription_standing import kept
 from tests.web.engineers import (
     LANE,
     MESSAGE,
@@ -25,6 +29,7 @@ from tests.web.engineers import (
     is_away,
     said,
     stopped,
+    subscribed,
     unread,
     was_away,
     watched,
@@ -53,6 +58,11 @@ def state(service: Running, partner: str = "hospice") -> PartnerState:
         return await Board.of(opened.records).state(partner)
 
     return in_store(service.settings.home, service.settings.home / "partners", read)
+
+
+def commanded(service: Running, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `epaccs sync` beside the service."""
+    return ran(service.settings.home, service.settings.home / "partners", *words)
 
 
 def press(wenna: Visitor, address: str, **fields: str) -> str:
@@ -84,6 +94,29 @@ def test_the_overview_says_how_each_stands_and_who_needs_somebody_first(site: Ru
         "41 seconds ago",
     ):
         assert words in page or words.replace("41", "42") in page or words.replace("41", "43") in page, words
+
+
+def test_subscriptions_stand_below_and_on_the_command_line(site: Running) -> None:
+    failing = instant(datetime.now(UTC) - timedelta(hours=3))
+    subscribed(site, kept("4711", "active", updated=failing), kept("4712", "error", updated=failing, failing=failing))
+    try:
+        with engineer(site) as wenna:
+            page = wenna.get("/sync").text
+        asked = commanded(site, "subscriptions")
+        told = commanded(site, "subscriptions", "--json")
+        metrics = site.client.get(f"{site.settings.base_url}/metrics").text
+    finally:
+        subscribed(site)
+    assert "<strong>1 of 2</strong> needs somebody" in page
+    assert page.index("4712") < page.index("4711")
+    assert "Its endpoint has taken nothing for 3 hours" in page
+    assert "SEE TO IT       Its endpoint has taken nothing for 3 hours" in asked.stdout
+    assert asked.returncode == told.returncode == 1
+    assert [one["id"] for one in json.loads(told.stdout)] == ["4712", "4711"]
+    assert 'epaccs_sync_subscriptions{status="error"} 1.0' in metrics
+    for sealed in ("heliotrope", "umbrella"):
+        assert sealed not in page + asked.stdout + told.stdout + metrics
+    assert "There are no Subscriptions." in commanded(site, "subscriptions").stdout
 
 
 def test_one_page_tells_from_away_to_back(site: Running) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page
 
+from security.clock import instant
 from tests.running import Running
+from tests.service.sync.test_subscription_standing import kept
 from tests.web.browsing import DESKTOP, PHONE, TABLET, keep, sign_in, small_targets, violations, visiting
-from tests.web.engineers import PARTNERS, is_away, said, stopped, unread, was_away, watched, well
+from tests.web.engineers import PARTNERS, is_away, said, stopped, subscribed, unread, was_away, watched, well
 
 SIZES = {"phone": PHONE, "tablet": TABLET, "desktop": DESKTOP}
 
@@ -39,6 +41,10 @@ def test_every_page_on_every_screen(browser: Browser, site: Running, scheme: str
     said(site, "hospice", was_away, stopped(now), unread(now))
     said(site, "gp", well)
     said(site, "ambulance", is_away)
+    hours_ago = instant(now - timedelta(hours=3))
+    subscribed(
+        site, kept("4711", "active", updated=hours_ago), kept("4712", "error", updated=hours_ago, failing=hours_ago)
+    )
     base = site.settings.base_url
     with visiting(browser, color_scheme=scheme) as page:
         page.goto(f"{base}/sync")

@@ -27,25 +27,10 @@ from tests.peers.params import servers
 from tests.running import REPOSITORY, Running, demo_settings
 from tests.security.test_localities import locality
 from tests.service.sync.messages import allergy
-from tests.service.sync.partnered import OWNER, PROGRAM, TITLE, described, partnered
+from tests.service.sync.partnered import OWNER, TITLE, described, partnered, ran
 
 Json = dict[str, Any]
 DEADLINE = 30.0
-
-
-def _run(home: Path, partners: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run `epaccs sync` until it ends."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("EPACCS_")}
-    ours = {"EPACCS_ENV": "demo", "EPACCS_HOME": str(home), "EPACCS_PARTNERS": str(partners), **settings}
-    return subprocess.run(
-        [sys.executable, "-m", PROGRAM, "sync", *words],
-        cwd=REPOSITORY,
-        env={**inherited, **ours},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def _verified(home: Path) -> str:
@@ -63,13 +48,13 @@ class Desk:
 
     def __call__(self, *words: str, code: int = 0) -> str:
         """Run a command, expect its exit code and return what it said."""
-        ended = _run(self.home, self.partners, *words, EPACCS_STORE=self.store)
+        ended = ran(self.home, self.partners, *words, EPACCS_STORE=self.store)
         assert ended.returncode == code, (ended.returncode, ended.stdout, ended.stderr)
         return ended.stdout + ended.stderr
 
     def status(self) -> Json:
         """Return what `status --json` says of the only partner."""
-        ended = _run(self.home, self.partners, "status", "hospice", "--json", EPACCS_STORE=self.store)
+        ended = ran(self.home, self.partners, "status", "hospice", "--json", EPACCS_STORE=self.store)
         assert ended.returncode in (0, 1), ended.stderr
         (found,) = json.loads(ended.stdout)
         assert ended.returncode == bool(found["needs"])
@@ -198,7 +183,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     """No database, no partners, no such partner, no such id, no such name: a plain line and no traceback."""
     home, partners = tmp_path / "home", tmp_path / "partners"
     described(partners)
-    absent = _run(home, partners, "status")
+    absent = ran(home, partners, "status")
     assert absent.returncode == 1
     desk = Desk(home, partners)
     with partnered(home, partners):
@@ -209,7 +194,7 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         assert "--as is a name" in desk("pause", "hospice", "--as", "\x07", code=2)
         assert desk.status()["paused"] is None
         assert desk.until(lambda said: said["served"]), "an order that nobody can carry out stops nothing"
-    nobody = _run(home, partners, "status", EPACCS_PARTNERS="")
+    nobody = ran(home, partners, "status", EPACCS_PARTNERS="")
     assert (nobody.returncode, nobody.stderr) == (0, "")
     assert "There are no partners" in nobody.stdout
 
@@ -251,7 +236,7 @@ def test_check_says_to_whom_nobody_carries_notices(tmp_path: Path) -> None:
     demo_settings(home, 8000)
 
     def check(code: int = 0) -> str:
-        ended = _run(home, partners, "check", EPACCS_LOCALITIES=str(localities))
+        ended = ran(home, partners, "check", EPACCS_LOCALITIES=str(localities))
         assert ended.returncode == code, ended.stderr
         return ended.stdout + ended.stderr
 

@@ -7,6 +7,9 @@ beside it. Run as `python -m tests.service.sync.partnered`, with the words of `e
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +22,7 @@ from adapters.errors import ContentRefused, Unreachable
 from adapters.partners import Partner
 from adapters.registry import Surroundings
 from service.cli import main
-from tests.running import Running, running
+from tests.running import REPOSITORY, Running, running
 
 PROGRAM = "tests.service.sync.partnered"
 TITLE = "Example hospice's records"
@@ -110,3 +113,18 @@ registry.KINDS = {**registry.KINDS, "here": Here()}
 
 if __name__ == "__main__":
     main()
+
+
+def ran(home: Path, partners: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `epaccs sync` until it ends."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("EPACCS_")}
+    ours = {"EPACCS_ENV": "demo", "EPACCS_HOME": str(home), "EPACCS_PARTNERS": str(partners), **settings}
+    return subprocess.run(
+        [sys.executable, "-m", PROGRAM, "sync", *words],
+        cwd=REPOSITORY,
+        env={**inherited, **ours},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

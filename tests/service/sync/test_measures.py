@@ -14,6 +14,7 @@ from security.clock import instant
 from service.store.errors import StoreUnavailable
 from service.sync.board import PartnerState
 from service.sync.measures import FRESH_SECONDS, SyncMeasures
+from service.sync.subscribed import SubscriptionPage
 from tests.service.record.house import person
 from tests.service.sync.partner import member
 from tests.service.sync.world import World, world
@@ -23,7 +24,8 @@ Numbers = dict[tuple[str, ...], float]
 
 def measures(opened: World) -> SyncMeasures:
     """Return the measures of a process that serves nobody."""
-    return SyncMeasures(opened.members, opened.engine.board, opened.time.clock, lambda: opened.time.seconds)
+    page = SubscriptionPage.of(opened.house.records)
+    return SyncMeasures(opened.members, opened.engine.board, page, opened.time.clock, lambda: opened.time.seconds)
 
 
 async def numbers(asked: SyncMeasures) -> Numbers:
