@@ -95,7 +95,8 @@ class Parcel:
     nothing of the person is open any more. `puts` are in an order in which nothing points at what comes later, as far
     as there is one; `removals` come after them, in the opposite order. `known` are the partner's references by ours,
     of all that it holds of the person. `sequence` grows with every change of the record. `notes` say in plain words
-    what changed.
+    what changed. `plan` is all that the partner may hold now, as released for it, for a kind that carries a plan whole;
+    it is empty where nothing of the person is open any more.
     """
 
     key: str
@@ -108,6 +109,7 @@ class Parcel:
     removals: tuple[Removal, ...] = ()
     known: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
+    plan: tuple[Resource, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from adapters.notes import Notes, NotesInMemory
 from security.clock import Clock
+
+
+def _for_a_trial(partner: str) -> Notes:
+    return NotesInMemory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,10 +19,11 @@ class Surroundings:
 
     `fhir_base` is our own FHIR base URL. `signing_pem` is the private key whose public half is published at
     `/.well-known/jwks.json`. `private_addresses`: partners may be on this machine or in a private network; a sandbox
-    allows it, production only for hosts that the description names.
+    allows it, production only for hosts that the description names. `notes` are those of a partner, by its name.
     """
 
     clock: Clock
     fhir_base: str
     signing_pem: bytes = field(repr=False)
     private_addresses: bool = False
+    notes: Callable[[str], Notes] = field(default=_for_a_trial)

@@ -19,6 +19,7 @@ from service.sync.board import Board
 from service.sync.due import Dues
 from service.sync.engine import Engine, Hooks, adapters_of, never, told
 from service.sync.measures import SyncMeasures
+from service.sync.notes import NotePages
 from service.sync.operating import Operating
 from service.sync.subscribed import SubscriptionPage
 
@@ -67,7 +68,11 @@ def engine_of(opened: Opened, services: Services, gives_way: Callable[[], bool] 
     """
     settings, write = opened.settings, services.interactions.write_record
     surroundings = Surroundings(
-        opened.clock, settings.fhir_base, opened.keys.issuer_pem.encode(), private_addresses=settings.has_demo_doors
+        opened.clock,
+        settings.fhir_base,
+        opened.keys.issuer_pem.encode(),
+        private_addresses=settings.has_demo_doors,
+        notes=lambda partner: NotePages.of(opened.records, partner),
     )
     alerts = Alerts.of(write.access, scope_under(opened.policies))
     log = services.audit_events.log

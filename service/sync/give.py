@@ -177,6 +177,7 @@ class GiveToPartner:
             removals=change.removals,
             known=state.known,
             notes=() if record is None else _notes(change, record),
+            plan=tuple(one.resource for one in wanted),
         )
 
     async def _remember(self, lane: bytes, turn: int, receipts: list[Receipt], sequence: int) -> None:

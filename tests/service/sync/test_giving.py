@@ -51,6 +51,9 @@ async def test_a_change_sends_what_changed_and_nothing_else(keys_home: Path, tmp
         before = len(place.effects)
         await opened.run()
         assert place.effects[before:] == [("put", changed)]
+        whole = {f"{one['resourceType']}/{one['id']}": one for one in place.parcels[-1].plan}
+        assert whole.keys() == place.here.keys(), "who carries a plan whole has all of it at hand"
+        assert whole[changed]["note"] == [{"text": "Said again today"}]
         assert place.now(changed)["note"] == [{"text": "Said again today"}]
 
 
