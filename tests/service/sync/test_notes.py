@@ -13,6 +13,10 @@ from tests.haystack import Haystack
 from tests.service.record.house import house
 
 
+def _files(folder: Path) -> list[Haystack]:
+    return [Haystack.of(file.name, file.read_bytes()) for file in folder.iterdir()]
+
+
 async def _holds(notes: Notes) -> None:
     assert await notes.held("k1") == b""
     await notes.write("k1", b"", b"about to send")
@@ -40,6 +44,6 @@ async def test_in_the_store(keys_home: Path, tmp_path: Path) -> None:
         )
         assert sorted(type(one).__name__ for one in results) == ["NoneType", *["NoteChanged"] * 3]
         assert (await NotePages.of(opened.records, "surgery").held("k9")).startswith(b"heliotrope")
-    kept = [Haystack.of(file.name, file.read_bytes()) for file in tmp_path.iterdir()]
+    kept = _files(tmp_path)
     assert kept
     assert all(one.find(["heliotrope", "something else"]) == [] for one in kept)
