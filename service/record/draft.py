@@ -134,7 +134,7 @@ class Draft:
         """File an earlier version that arrives only now as a past one, and return its entry.
 
         What is current says what it said since when it said it, as the version after it: numbers never go back, and the
-        highest is current. Only for what lies in one piece (`lies_whole`).
+        highest is current. Only for what is there, and neither in parts nor with large elements filed apart.
         """
         reference = change.reference
         current, resource = self._entries[reference], self.resource(reference)

@@ -112,11 +112,6 @@ class Entry(msgspec.Struct, array_like=True):
         """The relative reference `Type/id`."""
         return f"{self.type}/{self.id}"
 
-    @property
-    def lies_whole(self) -> bool:
-        """Whether it is there, and in one piece: neither cut by section nor with large elements filed apart."""
-        return not (self.deleted or self.parts or self.pieces)
-
     def earlier(self) -> list[int]:
         """Return the numbers of the versions that were replaced, oldest first."""
         return [1, *map(version_made, range(2, len(self.superseded) + 1), self.superseded)][: len(self.superseded)]

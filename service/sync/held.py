@@ -7,7 +7,7 @@ versions and digests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -51,6 +51,23 @@ class LaneState(msgspec.Struct, array_like=True):
         """The partner's references by ours, of what it holds and of what it sent."""
         theirs = {taken.ours: reference for reference, taken in self.taken.items() if taken.ours}
         return theirs | {reference: there.theirs for reference, there in self.held.items() if there.theirs}
+
+    @property
+    def ours(self) -> dict[str, str]:
+        """Our references by the partner's, of what it sent and of what it holds."""
+        taken = {theirs: one.ours for theirs, one in self.taken.items() if one.ours}
+        return taken | {there.theirs: reference for reference, there in self.held.items() if there.theirs}
+
+    def take(self, taken: Mapping[str, Taken], held: Mapping[str, HeldThere | None]) -> None:
+        """Take up what the partner sent, and what it holds of ours by that; None: it holds nothing of it any more."""
+        self.taken |= taken
+        for reference, there in held.items():
+            if there is None:
+                self.held.pop(reference, None)
+            else:
+                before = self.held.get(reference)
+                made = before.made if before is not None else there.made
+                self.held[reference] = HeldThere(there.theirs, there.version, there.digest, made)
 
     def confirm(self, receipts: Iterable[Receipt]) -> None:
         """Take up what the partner confirmed."""

@@ -32,7 +32,9 @@ class LateVersion:
     @property
     def has_a_place(self) -> bool:
         """Whether it can become a past version."""
-        return self.arrived.resource is not None and self.entry.type != "Patient" and self.entry.lies_whole
+        entry = self.entry
+        in_one_piece = not (entry.deleted or entry.parts or entry.pieces)
+        return self.arrived.resource is not None and entry.type != "Patient" and in_one_piece
 
     def change(self, partner: str, record: OpenRecord, known: dict[str, str]) -> Change:
         """Return the change that files it. Companions that are not here are not made for the sake of the past."""

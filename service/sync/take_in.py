@@ -12,16 +12,12 @@ import secrets
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 from adapters.base import Adapter, Arrived, HeldThere, Message, Untranslatable
-from fhir_profiles.identifiers import ODS_SYSTEM
 from security.clock import instant
 from service import tracing
 from service.plan.decisions import kind_of
-from service.plan.elements import identifier_of
 from service.record.access import Access, Refused
 from service.record.changes import Change, Method
 from service.record.decoded import decode_slice
@@ -47,12 +43,11 @@ from service.sync.held import LaneState, LaneStates, Taken
 from service.sync.inbox import Inbox
 from service.sync.late import LateVersion
 from service.sync.members import Member
+from service.sync.settling import to_settle
 from service.sync.shared_with import SharedWith
 
 INTERACTION = "transaction"
 _TRIES = 3
-TO_SETTLE = timedelta(days=3)
-"""How long whoever holds a record has to settle that two decisions disagree. [sign-off]"""
 _OTHER_PERSON = "The NHS number of this message belongs here to somebody with another name or birth date."
 _BOTH_CHANGED = "It was changed here and at the partner, neither knowing of the other."
 _NOT_OURS = "Nothing here is known of this person, or nothing may be taken from this partner for them."
@@ -164,7 +159,7 @@ class TakeIn:
             ]
             digest = b""
         else:
-            prepared = ours.translated(arrived, member.name, record.manifest.patient, _known(state))
+            prepared = ours.translated(arrived, member.name, record.manifest.patient, state.ours)
             digest = digest_of(arrived.resource)
             taken = state.taken.get(arrived.theirs)
             if taken is not None and taken.digest == digest:
@@ -183,7 +178,7 @@ class TakeIn:
         late = None if entry is None else LateVersion(arrived, entry)
         if late is None or not late.has_a_place:
             return Outcome.LATE
-        change = late.change(member.name, record, _known(state))
+        change = late.change(member.name, record, state.ours)
         if await late.was_here(self.access.records, record, change):
             return Outcome.SEEN
         with suppress(Parked):
@@ -255,7 +250,7 @@ class TakeIn:
                 changed = changes[-1]
                 assert changed.resource is not None
                 changed.resource = ours.disagreeing(changed.resource, rival.rivals)
-                settle = self._to_settle(record, changed)
+                settle = to_settle(record, changed, self.access.clock())
                 return await self.write_record(caller, [*changes, settle], INTERACTION, idempotency)
         except (VersionConflict, TooBusy):
             raise
@@ -267,21 +262,6 @@ class TakeIn:
             raise Parked(f"{first.text}{where}") from None
         except Problem as problem:
             raise Parked(f"It was refused here: {type(problem).__name__}.") from None
-
-    def _to_settle(self, record: OpenRecord, decision: Change) -> Change:
-        """Return the change that gives a disagreement to whoever holds the record: shown with it, until it is settled.
-
-        It comes after the decision, which gets an address for it to point at.
-        """
-        manifest = record.manifest
-        if not decision.id:
-            decision.full_url = f"urn:uuid:{uuid4()}"
-        by = (self.access.clock() + TO_SETTLE).date()
-        known = [decode_slice(record, one) for one in record.entries.values() if one.type == "Organization"]
-        names = [str(one["name"]) for one in known if identifier_of(one, ODS_SYSTEM) == manifest.holder]
-        at, name = decision.full_url or decision.reference, next(iter(names), manifest.holder)
-        task = ours.to_settle(at, decision.resource or {}, manifest.patient, manifest.holder, name, by)
-        return Change(Method.CREATE, "Task", "Task", task)
 
     async def _remember_written(
         self,
@@ -326,17 +306,7 @@ class TakeIn:
     async def _remember(
         self, lane: bytes, turn: int, taken: dict[str, Taken], held: dict[str, HeldThere | None]
     ) -> None:
-        def edit(state: LaneState) -> None:
-            state.taken |= taken
-            for reference, there in held.items():
-                if there is None:
-                    state.held.pop(reference, None)
-                else:
-                    before = state.held.get(reference)
-                    made = before.made if before is not None else there.made
-                    state.held[reference] = HeldThere(there.theirs, there.version, there.digest, made)
-
-        await self.states.change(lane, turn, edit)
+        await self.states.change(lane, turn, lambda state: state.take(taken, held))
 
     async def _written_before(self, member: Member, message: Message, arrived: Arrived) -> bool:
         """Say whether this very message was written, and the process died before it was remembered beside the lane."""
@@ -351,12 +321,6 @@ class TakeIn:
         now = instant(self.access.clock())
         await self.board.trouble(member.name, Trouble(id, Way.IN, subject, "message", why, now, now))
         return Outcome.PARKED
-
-
-def _known(state: LaneState) -> dict[str, str]:
-    """Return our references by the partner's."""
-    taken = {theirs: one.ours for theirs, one in state.taken.items() if one.ours}
-    return taken | {there.theirs: one for one, there in state.held.items() if there.theirs}
 
 
 def _idempotency(message: Message, arrived: Arrived) -> Idempotency:

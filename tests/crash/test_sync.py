@@ -9,7 +9,7 @@ import pytest
 from tests.crash.places import SQLITE, WORKERS
 from tests.crash.sync_rounds import play
 
-ROUNDS = {SQLITE: 4, WORKERS: 2}
+ROUNDS = {SQLITE: 4, WORKERS: 1}
 NIGHTLY_HOMES, NIGHTLY_ROUNDS = 10, 20
 SEED = 1
 

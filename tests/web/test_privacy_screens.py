@@ -72,7 +72,7 @@ def test_alerts_from_none_to_closed(browser: Browser, office: Running) -> None:
                 looked_at(page, "alert-closed", scheme)
 
 
-@pytest.mark.parametrize(("scheme", "index"), [("light", 2210), ("dark", 2211)])
+@pytest.mark.parametrize(("scheme", "index"), [("light", 2210), pytest.param("dark", 2211, marks=pytest.mark.nightly)])
 def test_the_log_and_an_explanation(browser: Browser, office: Running, scheme: str, index: int) -> None:
     someone = admitted(office, index)
     broken_glass(office, someone)

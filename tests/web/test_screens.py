@@ -191,7 +191,7 @@ def test_what_cannot_be_saved_offers_no_way_to_save_it(
         _checked(page)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.nightly)])
 def test_when_the_service_cannot_answer_on_every_screen_by_day_and_by_night(
     browser: Browser, shaky: Running, scheme: str
 ) -> None:

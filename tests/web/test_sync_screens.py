@@ -35,7 +35,7 @@ def looked_at(page: Page, name: str, scheme: str) -> None:
     assert small_targets(page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.nightly)])
 def test_every_page_on_every_screen(browser: Browser, site: Running, scheme: str) -> None:
     now = datetime.now(UTC)
     said(site, "hospice", was_away, stopped(now), unread(now))
