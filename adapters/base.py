@@ -190,6 +190,13 @@ class Prefills(Protocol):
         """Return it; `theirs` is the partner's own reference of the person, where it is known."""
 
 
+@runtime_checkable
+class OnlyAsked(Protocol):
+    """A partner that is asked for what it has of a person whom a change concerns, and never given anything."""
+
+    only_asked: bool
+
+
 class Adapter(Protocol):
     """One partner. Every method may raise `adapters.errors.OutsideError`."""
 

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from adapters.base import Adapter, Cause, HeldThere, Parcel, Put, Receipt, Whom
+from adapters.base import Adapter, Cause, HeldThere, OnlyAsked, Parcel, Put, Receipt, Whom
 from security.decision import Decision
 from service.record.access import Access, Asked
 from service.record.caller import Caller
@@ -94,17 +94,19 @@ class GiveToPartner:
         stored = await self.access.records.store.fetch(due.record)
         record = None if stored is None else await self.access.records.open(stored)
         decision = await self.shared_with.decide(caller, record)
+        permitted = decision is not None and decision.permitted
+        whom = None
+        if permitted and record is not None:
+            identity = record.manifest.identity
+            whom = Whom(identity.nhs_number, identity.family, identity.birth_date)
+        if isinstance(adapter, OnlyAsked):
+            return Given(0, 0, permitted, whom)
         wanted: list[Wanted] = []
         if record is not None and decision is not None and decision.permitted:
             wanted = await self.shared_with.wanted(member, record, decision)
         held = _adopted(member, wanted, state) | state.held
         change = difference(wanted, held, _its_own(member, record), state.begun)
         name_whom(change.puts, wanted)
-        permitted = decision is not None and decision.permitted
-        whom = None
-        if permitted and record is not None:
-            identity = record.manifest.identity
-            whom = Whom(identity.nhs_number, identity.family, identity.birth_date)
         if not change:
             return Given(0, 0, permitted, whom)
         await asyncio.gather(self._write_down(caller, decision, change, record), self._begin(lane, turn, change, state))
