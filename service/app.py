@@ -36,6 +36,7 @@ from service.opening import Opened, open_service, style_of
 from service.record.access import Access
 from service.record.access_log import AccessLog
 from service.record.alerts import Alerts
+from service.record.as_given import AnswerAsGiven
 from service.record.break_glass import EmergencyAccess
 from service.record.copies import CopiesHeld
 from service.record.crew_links import CrewLinks
@@ -107,7 +108,7 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
     log = AccessLog(access, ServiceSeal(opened.keys.service, settings.tenant), server, scope)
     directory = DirectoryInteractions(Directory(access), interactions)
     copies = CopiesHeld(access, log, scope, RemovalRequests.at(opened.records).of)
-    explaining = Explaining(ExplainAccess(access, scope), copies)
+    explaining = Explaining(ExplainAccess(access, scope), copies, AnswerAsGiven(access, log, scope, style))
     outboxes, private = Outboxes.of(opened.records), settings.has_demo_doors
     hosts, page = settings.subscription_hosts, opened.subscriptions.page
     subscriptions = Subscriptions(access, page, outboxes, opened.registry, hosts, private, settings.fhir_base)

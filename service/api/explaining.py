@@ -6,6 +6,8 @@ In: `nhsNumber` or `patient`; `role`, `organization`, `purpose`; and, where they
 `incident`, `selfClaimReason`, `basis` with `reason` and `senior` (emergency access), `at`. Out: Parameters with the
 decision, one `section` for each section there is, and no content.
 
+POST Patient/$answer-as-given. In: `patient`, `event` (the AuditEvent of the answer). Out: the document Bundle.
+
 POST Patient/$copies-held. In: `patient`. Out: an `organization` for each that was given something of the plan, and how
 a request to remove it stands.
 """
@@ -19,6 +21,7 @@ from typing import Any
 from fhir_profiles.identifiers import ODS_SYSTEM
 from fhir_profiles.issues import error
 from security.access_request import BreakGlass
+from security.clock import parse_instant
 from security.principal import Purpose
 from security.purposes import KNOWN_PURPOSES
 from service.api import answers
@@ -26,6 +29,7 @@ from service.api.answers import Answer
 from service.api.parameters import (
     Parameters,
     basis,
+    event,
     optional,
     organisation,
     patient,
@@ -35,7 +39,9 @@ from service.api.parameters import (
     whom,
 )
 from service.api.routing import Call
+from service.record.as_given import AnswerAsGiven
 from service.record.copies import CopiesHeld, Removal
+from service.record.emergency import document
 from service.record.errors import InvalidContent
 from service.record.explain import ExplainAccess, Explained, Question
 
@@ -48,6 +54,7 @@ class Explaining:
 
     explain_access: ExplainAccess
     copies_held: CopiesHeld
+    answer_as_given: AnswerAsGiven
 
     async def explain(self, call: Call) -> Answer:
         """Answer one question. Who may not ask is told so whatever the question is."""
@@ -86,6 +93,20 @@ class Explaining:
             for one in found
         ]
         return answers.parameters_of(parts)
+
+    async def as_given(self, call: Call) -> Answer:
+        """Answer what a crew was told once: the emergency answer of an entry of the access log, made again."""
+        await self.answer_as_given.admit(call.caller)
+        given = await read_parameters(call)
+        found = await self.answer_as_given(call.caller, patient(given, "patient"), event(given, "event"))
+        entry, style = found.entry, self.answer_as_given.style
+        return answers.document(
+            found.answered.released,
+            *document(found.answered, style, parse_instant(entry.time)),
+            identifier=entry.decision_id,
+            as_of=entry.time,
+            version=entry.sequence,
+        )
 
     def _role(self, given: Parameters) -> str:
         role = text(given, "role")

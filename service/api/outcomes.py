@@ -170,6 +170,7 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], Answer]], ...] = (
     ),
     (errors.VersionConflict, _version_conflict),
     (errors.RivalDecision, _rival),
+    (errors.NotAsGiven, lambda problem: answers.outcome(422, [error("business-rule", "", problem.why)])),
     (errors.EmergencyViewCloses, _emergency_view),
     (errors.ManyMatches, _plain(412, "multiple-matches", "The condition fits more than one resource.")),
     (errors.RepeatedKey, _plain(422, "business-rule", "This Idempotency-Key was used for another request.")),

@@ -25,6 +25,7 @@ SMALL_BODY = 16 * 1024
 MOST_SENT = 20
 """People whom one incident names as its crew."""
 _PATIENT = re.compile(r"Patient/[A-Za-z0-9.-]{1,64}")
+_EVENT = re.compile(r"AuditEvent/[A-Za-z0-9.-]{1,64}")
 
 
 async def read_parameters(call: Call, *, repeating: str = "") -> Parameters:
@@ -93,11 +94,12 @@ def whom(parameters: Parameters) -> str:
 
 def patient(parameters: Parameters, name: str) -> str:
     """Return the reference `Patient/id` of a parameter, given as valueReference or valueString."""
-    reference = parameters.get(name, {}).get("valueReference")
-    stated = reference.get("reference") if isinstance(reference, dict) else parameters.get(name, {}).get("valueString")
-    if not isinstance(stated, str) or not _PATIENT.fullmatch(stated):
-        raise InvalidContent([error("value", place(name), "Name the person as Patient/id.")])
-    return stated
+    return _reference(parameters, name, _PATIENT, "Name the person as Patient/id.")
+
+
+def event(parameters: Parameters, name: str) -> str:
+    """Return the reference `AuditEvent/id` of a parameter, given as valueReference or valueString."""
+    return _reference(parameters, name, _EVENT, "Name the entry of the log as AuditEvent/id.")
 
 
 def birth_date(parameters: Parameters) -> str:
@@ -148,3 +150,11 @@ def _missing(name: str) -> Issue:
 def place(name: str) -> str:
     """Return the FHIRPath of a parameter."""
     return f"Parameters.parameter.where(name='{name}')"
+
+
+def _reference(parameters: Parameters, name: str, form: re.Pattern[str], what: str) -> str:
+    reference = parameters.get(name, {}).get("valueReference")
+    stated = reference.get("reference") if isinstance(reference, dict) else parameters.get(name, {}).get("valueString")
+    if not isinstance(stated, str) or not form.fullmatch(stated):
+        raise InvalidContent([error("value", place(name), what)])
+    return stated

@@ -55,7 +55,11 @@ def operations() -> list[Operation]:
         Operation(
             name, "POST", f"{PREFIX}/Patient/{name}", partial(_explaining, method), "r", _SUMMARIES[name], "Patient"
         )
-        for name, method in (("$explain-access", "explain"), ("$copies-held", "copies"))
+        for name, method in (
+            ("$explain-access", "explain"),
+            ("$copies-held", "copies"),
+            ("$answer-as-given", "as_given"),
+        )
     ]
     found.append(
         Operation(
@@ -147,6 +151,7 @@ _SUMMARIES = {
     "$emergency-summary": "What a crew at the door needs, in one answer",
     "$break-glass": "Emergency access to one person's plan, with a reason",
     "$explain-access": "What somebody would get of a person's plan, and why; without content",
+    "$answer-as-given": "An emergency answer as it was given at a past time",
     "$copies-held": "Which organisations may hold copies of a person's plan",
     "$match": "Who may be meant by what is known of a person",
     "$open-incident": "Register an open incident for a person",

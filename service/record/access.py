@@ -155,10 +155,15 @@ class Access:
         admitted: AccessRequest | None = None,
         *,
         sent_there: bool = False,
+        found: Found | None = None,
     ) -> Decision:
-        """Return the decision on a record that is there; nothing is done by it and nothing remembered."""
+        """Return the decision on a record that is there; nothing is done by it and nothing remembered.
+
+        `found`: the relationship, where it is known already.
+        """
         now = caller.at or self.clock()
-        found = SENT_THERE if sent_there else await self._relationship(caller, record, now)
+        if found is None:
+            found = SENT_THERE if sent_there else await self._relationship(caller, record, now)
         request = msgspec.structs.replace(
             admitted or self.request_of(caller), relationship=found.kind, by_incident=found.by_incident
         )

@@ -227,6 +227,15 @@ class AccessLog:
                 if entry.record == whose:
                     yield entry
 
+    async def entry(self, record: OpenRecord, id: str, now: datetime) -> AuditEntry | None:
+        """Return the entry of an id about a record, None where there is none. To ask is the caller's to decide."""
+        whose = record.record_id.hex()
+        for tokens in self._months(whose, LogQuestion(), now):
+            for _, found, _, entry in await self._entries(tokens):
+                if found == id and entry.record == whose:
+                    return entry
+        return None
+
     async def _entries(self, tokens: list[bytes]) -> list[tuple[str, str, int, AuditEntry]]:
         """Return time, id, place in the chain, and the entry itself of all that some tokens lead to."""
         store, sealer = self.access.records.store, self.access.sealer

@@ -22,7 +22,7 @@ from service.plan.places import Places, places_in
 from service.plan.proxies import proxies_of
 from service.record import derive
 from service.record.changes import Change, Resource, condition_of
-from service.record.decoded import decode_slice
+from service.record.decoded import decode_slice, decode_version
 from service.record.manifest import (
     SECTION_NUMBER,
     Author,
@@ -124,6 +124,7 @@ class Draft:
             parts=sliced.parts,
             pieces=sliced.pieces,
             follows=section is None,
+            made=self._record.following if before is None else before.made,
         )
         self._entries[reference] = entry
         self._decoded[reference] = resource
@@ -150,6 +151,15 @@ class Draft:
         self._sliced[reference] = Sliced(json.encode(self._decoded[reference]), received_text, [], [], [])
         return late
 
+    def restore(self, version: Superseded) -> None:
+        """Take a version as it was, for a record that is put together as it stood once."""
+        entry = copy(version.entry)
+        self._changed.add(entry.reference)
+        self._entries[entry.reference] = entry
+        if not entry.deleted:
+            self._decoded[entry.reference] = decode_version(version)
+            self._sliced[entry.reference] = Sliced(version.body, version.received_text, entry.parts, [], [])
+
     def delete(self, change: Change, author: Author, now: str) -> Entry:
         """Mark the resource of a change as deleted; its past stays readable."""
         before = self._supersede(change.reference)
@@ -169,6 +179,7 @@ class Draft:
             follows=before.follows,
             reason=change.reason,
             needs=before.needs,
+            made=before.made,
         )
         self._entries[change.reference] = entry
         self._decoded.pop(change.reference, None)

@@ -27,6 +27,7 @@ class Problem(Exception):
      +- Unavailable          the service cannot answer now
      +- InvalidSearch        a search parameter is not known or cannot be read
      +- Unanswerable         a search that nothing here can answer; says what would
+     +- NotAsGiven           an answer of the past that cannot be made again as it was; says why
     """
 
 
@@ -135,3 +136,10 @@ class Unavailable(Problem):
 
 class RecordBroken(Exception):
     """What is stored contradicts itself; nothing of it is shown. The sentence names no person."""
+
+
+@dataclass(eq=False)
+class NotAsGiven(Problem):
+    """What was given at a past time cannot be made again exactly, so nothing is shown; `why` is a sentence."""
+
+    why: str

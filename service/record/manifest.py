@@ -84,7 +84,7 @@ class Entry(msgspec.Struct, array_like=True):
 
     `grants`: any one of these (section, tier) pairs, open, releases the resource, if all of `needs` are open as well.
     `superseded[n]` is the sequence whose commit replaced the version in place n + 1 (`earlier` has their numbers).
-    `received_text` is the sender's own narrative, which is kept but not released.
+    `received_text` is the sender's own narrative, kept but not released. `made`: the first commit; 0 is not known.
     """
 
     type: str
@@ -106,6 +106,7 @@ class Entry(msgspec.Struct, array_like=True):
     follows: bool = False
     reason: str = ""
     needs: tuple[tuple[int, int], ...] = ()
+    made: int = 0
 
     @property
     def reference(self) -> str:
@@ -228,8 +229,7 @@ class Manifest(msgspec.Struct, array_like=True):
     registered: list[str] = []
     places_of_care: list[str] = []
     """ODS codes of the person's places of care, the deciding one first: they say which policy governs."""
-    proxies: tuple[Proxy, ...] = ()
-    """Who acts for the person, and on what grounds (rule 5.8)."""
+    proxies: tuple[Proxy, ...] = ()  # who acts for the person, and on what grounds (rule 5.8)
     flagged: str = ""
     """When the S-flag came that stands in `sflag`; '' where there is none."""
 

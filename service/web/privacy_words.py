@@ -148,6 +148,7 @@ DEEDS: Mapping[str, str] = {
     "$acknowledge-alert": "Acknowledged an alert",
     "$close-alert": "Closed an alert",
     "$explain-access": "Asked what somebody would get",
+    "$answer-as-given": "Looked at an answer as it was given",
     "$sync-pause": "Paused the sending to a partner",
     "$sync-resume": "Resumed the sending to a partner",
     "$sync-retry": "Ordered that sending to a partner is tried again",

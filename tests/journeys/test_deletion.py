@@ -12,9 +12,10 @@ from tests.running import Running
 WHY = "Recorded for the wrong person"
 
 
-def _delete(
+def remove(
     service: Running, reference: str, *, version: int | None = 1, reason: str | None = WHY, token: str | None = None
 ) -> httpx.Response:
+    """Delete a resource, naming its version and saying why."""
     headers = {}
     if version is not None:
         headers["If-Match"] = f'W/"{version}"'
@@ -37,7 +38,7 @@ def test_what_is_deleted_is_gone_from_the_plan_and_says_so(service: Running) -> 
     someone = admitted(service, 600)
     allergy = _allergy(service, someone)
 
-    answer = _delete(service, allergy)
+    answer = remove(service, allergy)
 
     assert answer.status_code == 204
     assert answer.headers["etag"] == 'W/"2"'
@@ -54,7 +55,7 @@ def test_what_is_deleted_is_gone_from_the_plan_and_says_so(service: Running) -> 
 def test_its_history_is_still_there_with_who_deleted_it_and_why(service: Running) -> None:
     someone = admitted(service, 601)
     allergy = _allergy(service, someone)
-    _delete(service, allergy)
+    remove(service, allergy)
 
     assert service.call("GET", f"/{allergy}/_history/1", gp(service)).json()["code"]["text"] == "Penicillin"
     bundle = service.call("GET", f"/{allergy}/_history", gp(service)).json()
@@ -73,7 +74,7 @@ def test_its_history_is_still_there_with_who_deleted_it_and_why(service: Running
 def test_to_somebody_without_access_what_was_deleted_looks_like_what_never_was(service: Running) -> None:
     someone = admitted(service, 602)
     allergy = someone.reference("AllergyIntolerance")
-    _delete(service, allergy)
+    remove(service, allergy)
     stranger = service.token("hospital", "ZZHOS9")
 
     deleted = service.call("GET", f"/{allergy}", stranger)
@@ -87,10 +88,10 @@ def test_a_deletion_needs_a_version_and_a_reason(service: Running) -> None:
     someone = admitted(service, 603)
     allergy = someone.reference("AllergyIntolerance")
 
-    assert _delete(service, allergy, version=None).status_code == 428
-    assert _delete(service, allergy, version=4).status_code == 412
+    assert remove(service, allergy, version=None).status_code == 428
+    assert remove(service, allergy, version=4).status_code == 412
     for reason in (None, "", "   "):
-        answer = _delete(service, allergy, reason=reason)
+        answer = remove(service, allergy, reason=reason)
         assert answer.status_code == 400
         assert "X-Provenance" in texts_of(answer)
 
@@ -101,9 +102,9 @@ def test_what_is_deleted_is_not_deleted_or_changed_again(service: Running) -> No
     someone = admitted(service, 604)
     allergy = someone.reference("AllergyIntolerance")
     current = service.call("GET", f"/{allergy}", gp(service)).json()
-    _delete(service, allergy)
+    remove(service, allergy)
 
-    assert _delete(service, allergy, version=2).status_code == 410
+    assert remove(service, allergy, version=2).status_code == 410
     again = service.call("PUT", f"/{allergy}", gp(service), current, {"If-Match": 'W/"2"'})
     assert again.status_code == 410
 
@@ -112,22 +113,22 @@ def test_who_may_not_write_it_may_not_delete_it(service: Running) -> None:
     someone = admitted(service, 605)
     service.open_incident(someone.nhs_number)
 
-    assert _delete(service, someone.reference("AllergyIntolerance"), token=crew(service)).status_code == 403
+    assert remove(service, someone.reference("AllergyIntolerance"), token=crew(service)).status_code == 403
     stranger = service.token("hospice", "ZZHSP9")
-    assert _delete(service, someone.reference("AllergyIntolerance"), token=stranger).status_code == 404
+    assert remove(service, someone.reference("AllergyIntolerance"), token=stranger).status_code == 404
 
 
 def test_a_decision_is_not_deleted_by_a_system_alone(service: Running) -> None:
     someone = admitted(service, 606)
 
-    assert _delete(service, someone.cpr(), token=service.token("system", "ZZGP01")).status_code == 403
+    assert remove(service, someone.cpr(), token=service.token("system", "ZZGP01")).status_code == 403
     assert service.call("GET", f"/{someone.cpr()}", gp(service)).status_code == 200
 
 
 def test_a_person_is_not_deleted(service: Running) -> None:
     someone = admitted(service, 607)
 
-    alone = _delete(service, someone.patient)
+    alone = remove(service, someone.patient)
     bundle = transaction(("DELETE", someone.patient, None, {"ifMatch": 'W/"1"'}))
     inside = service.call("POST", "", gp(service), bundle, _because(WHY))
 

@@ -286,6 +286,17 @@ def _copies_held(service: Running) -> None:
     _expect(service.call("POST", "/Patient/$copies-held", token, asked), 200)
 
 
+def _answer_as_given(service: Running) -> None:
+    someone = admitted(service, SYSTEM_INDEX + 9)
+    service.open_incident(someone.nhs_number)
+    _expect(service.emergency(service.token("ambulance", "ZZAMB1"), someone.nhs_number), 200)
+    officer = service.token("privacy_officer", "ZZGP01")
+    log = _expect(service.call("GET", f"/AuditEvent?entity={someone.patient}", officer), 200).json()["entry"]
+    [event] = [one["resource"]["id"] for one in log if "$emergency-summary" in str(one)]
+    asked = parameters(patient=someone.patient, event=f"AuditEvent/{event}")
+    _expect(service.call("POST", "/Patient/$answer-as-given", officer, asked), 200)
+
+
 def _refused_text(service: Running) -> None:
     someone = admitted(service, SYSTEM_INDEX + 4)
     reference, token = someone.reference("AllergyIntolerance"), gp(service)
@@ -312,6 +323,7 @@ SYSTEM: dict[Pair, Callable[[Running], None]] = {
     ("Patient", "$break-glass"): _break_glass,
     ("Patient", "$explain-access"): _explain_access,
     ("Patient", "$copies-held"): _copies_held,
+    ("Patient", "$answer-as-given"): _answer_as_given,
     ("Patient", "$match"): _match,
     ("Subscription", "$status"): _subscription_status,
     ("", "$open-incident"): _open_incident,

@@ -115,6 +115,8 @@ def question(interaction: str, method: str, path: str, kind: str, whom: Whom) ->
             body = parameters(nhsNumber=whom.number, role="gp", organization="ZZGP01", purpose="TREAT")
         case "$copies-held":
             body = parameters(patient=whom.patient)
+        case "$answer-as-given":
+            body = parameters(patient=whom.patient, event="AuditEvent/3f9c2b1a7d")
         case "transaction":
             body = transaction(("POST", "Observation", whom.resources["Observation"]))
         case "update":

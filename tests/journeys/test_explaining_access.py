@@ -105,7 +105,7 @@ def test_it_is_for_privacy_officers(service: Running, someone: Person, role: str
         assert asks(service, whom, service.token(role, "ZZGP01")).status_code == 403
 
 
-@pytest.mark.parametrize("operation", ["$explain-access", "$copies-held"])
+@pytest.mark.parametrize("operation", ["$explain-access", "$copies-held", "$answer-as-given"])
 def test_who_may_not_ask_is_told_so_whatever_the_question_is(service: Running, operation: str) -> None:
     bodies: list[Any] = [b"not JSON", {"resourceType": "Patient"}, parameters(role="no-role"), parameters(patient="x")]
     token = service.token("gp", "ZZGP01")

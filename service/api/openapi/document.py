@@ -108,6 +108,7 @@ def _examples(operations: Sequence[Operation]) -> dict[str, Json]:
         "explain-access": messages.explain_access(),
         "explanation": messages.explanation(),
         "copies-held": messages.copies_held(),
+        "answer-as-given": messages.answer_as_given(),
         "copies": messages.copies(),
         "history": messages.history(examples()["Observation"]),
         "match-question": messages.match_question(),

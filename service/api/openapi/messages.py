@@ -225,6 +225,13 @@ def copies_held() -> Json:
     return {"resourceType": "Parameters", "parameter": [whom]}
 
 
+def answer_as_given() -> Json:
+    """Return a privacy officer's question about an answer that was given."""
+    asked = copies_held()
+    asked["parameter"].append({"name": "event", "valueString": "AuditEvent/3f9c2b1a7d"})
+    return asked
+
+
 def copies() -> Json:
     """Return its answer."""
     part = [

@@ -124,6 +124,18 @@ SHAPES: Mapping[str, Shape] = {
             "of the plan, and may be asked to remove it after the person has withdrawn."
         ),
     ),
+    "$answer-as-given": Shape(
+        200,
+        Content("emergency-answer", "Bundle"),
+        Content("answer-as-given", "Parameters"),
+        refusals=(*_ASKED, 404),
+        words=(
+            "For privacy officers, within their scope: what a crew was told once, by the entry of the access log "
+            "(`event`, an AuditEvent of $emergency-summary or $break-glass). The record is put together as it stood "
+            "then and the decision made again; where it is not the one that was written down, 422 and no answer. When "
+            "sources were heard from is left out, for that is not kept."
+        ),
+    ),
     "$match": Shape(
         200,
         Content("matches", "Bundle"),

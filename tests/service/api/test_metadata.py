@@ -88,6 +88,7 @@ def test_what_depends_on_a_route_goes_with_it() -> None:
         "match",
         "explain-access",
         "copies-held",
+        "answer-as-given",
     ]
 
 
@@ -130,6 +131,7 @@ def test_operations_stand_where_they_are_called() -> None:
         "match",
         "explain-access",
         "copies-held",
+        "answer-as-given",
     ]
     assert {one["name"] for one in rest["operation"]} == {
         "open-incident",
