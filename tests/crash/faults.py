@@ -151,7 +151,7 @@ class Trial:
             for answer in together.map(self.send, asked):
                 self.judge_refusal(answer)
         self.seconds["refused"] = time.monotonic() - begun
-        assert self.ready() == 503
+        self._turns(503)  # a little that still fits on a full disk may have been written meanwhile
         assert self.service.client.get(f"{self.service.settings.base_url}/health/live").status_code == 200
 
     def comes_back_by_itself(self) -> None:
