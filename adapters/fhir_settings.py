@@ -5,38 +5,19 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
-from joserfc import jwk
-from joserfc.errors import JoseError
 
 from adapters.fhir_rest import FhirClient
 from adapters.http import HttpClient, strict_tls
 from adapters.mapping import IDENTITY, load_mapping
 from adapters.mapping import Mapping as Dialect
 from adapters.partners import Partner
+from adapters.sign_in import Auth, address_problems, sign_in_problems, signature_of
 from fhir_profiles.elements import is_resource_type
-from fhir_profiles.errors import InvalidJson
-from fhir_profiles.json import decode
-from security.client_assertion import ClientAssertion, SmartBackendAuth
 from security.clock import Clock
 from security.errors import InvalidConfiguration, KeysRefused
 from security.key_file import read_private
-
-_ALGORITHMS = ("ES256", "ES384", "PS256", "RS384", "RS512")
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-class Auth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How we sign in: SMART Backend Services with a private JWK, or one header that a file holds (`Name: value`)."""
-
-    token_url: str = ""
-    client_id: str = ""
-    key_file: str = ""
-    algorithm: str = "ES384"
-    scope: str | None = None
-    header_file: str = ""
 
 
 class FhirSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -81,8 +62,8 @@ def problems_of(partner: Partner) -> list[str]:
     except msgspec.ValidationError as error:
         return [*found, f"settings: {error}"]
     found += _judged(settings, partner)
-    found += _address("settings.base", settings.base)
-    found += _sign_in(partner, settings.auth) if settings.auth is not None else []
+    found += address_problems("settings.base", settings.base)
+    found += sign_in_problems(partner, settings.auth) if settings.auth is not None else []
     found += _tls(partner, settings)
     found += _mapping(partner)
     return found
@@ -96,7 +77,7 @@ def dialect_of(partner: Partner) -> Dialect:
 
 def client_of(partner: Partner, settings: FhirSettings, clock: Clock) -> tuple[HttpClient, FhirClient]:
     """Return the connections to a partner without problems, and the FHIR client that speaks through them."""
-    auth, headers = _auth(partner, settings.auth, clock) if settings.auth is not None else (None, {})
+    auth, headers = signature_of(partner, settings.auth, clock) if settings.auth is not None else (None, {})
     http = HttpClient(auth=auth, tls=tls_of(partner, settings))
     return http, FhirClient(http, settings.base, headers, within=partner.description.limits.timeout)
 
@@ -123,44 +104,6 @@ def _judged(settings: FhirSettings, partner: Partner) -> Iterator[str]:
     for word in settings.types:
         if not is_resource_type(word):
             yield f"`settings.types` names `{word}`, which is no resource type of this product"
-
-
-def _address(where: str, url: str) -> Iterator[str]:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        yield f"`{where}` is not an address"
-        return
-    if parts.scheme not in ("https", "http") or not host:
-        yield f"`{where}` is an https address"
-    elif parts.scheme == "http" and host not in _LOOPBACK:
-        yield f"`{where}` is https; plain http is for a sandbox on this machine"
-    if parts.query or parts.fragment or parts.username or url.endswith("/"):
-        yield f"`{where}` has no `/` at its end, no query and no user in it"
-
-
-def _sign_in(partner: Partner, auth: Auth) -> Iterator[str]:
-    if auth.header_file:
-        if auth.token_url or auth.client_id or auth.key_file:
-            yield "`settings.auth` has `header_file` or the members of a token endpoint, not both"
-        try:
-            _header(partner, auth)
-        except (InvalidConfiguration, KeysRefused) as error:
-            yield f"`settings.auth.header_file`: {error}"
-        return
-    for name in ("token_url", "client_id", "key_file"):
-        if not getattr(auth, name):
-            yield f"`settings.auth.{name}` is missing"
-    if auth.token_url:
-        yield from _address("settings.auth.token_url", auth.token_url)
-    if auth.algorithm not in _ALGORITHMS:
-        yield f"`settings.auth.algorithm` is one of {', '.join(_ALGORITHMS)}"
-    if auth.key_file:
-        try:
-            _key(partner, auth)
-        except (InvalidConfiguration, KeysRefused) as error:
-            yield f"`settings.auth.key_file`: {error}"
 
 
 def _tls(partner: Partner, settings: FhirSettings) -> Iterator[str]:
@@ -195,41 +138,6 @@ def tls_of(partner: Partner, settings: FhirSettings) -> ssl.SSLContext:
     if settings.certificate_file:
         context.load_cert_chain(partner.file(settings.certificate_file), partner.file(settings.key_file))
     return context
-
-
-def _auth(partner: Partner, auth: Auth, clock: Clock) -> tuple[SmartBackendAuth | None, Mapping[str, str]]:
-    if auth.header_file:
-        return None, dict([_header(partner, auth)])
-    key = _key(partner, auth)
-    assertion = ClientAssertion(
-        client_id=auth.client_id,
-        audience=auth.token_url,
-        key=key,
-        key_id=str(key.kid),
-        algorithm=auth.algorithm,
-        clock=clock,
-    )
-    return SmartBackendAuth(assertion, auth.scope, clock), {}
-
-
-def _key(partner: Partner, auth: Auth) -> jwk.Key:
-    try:
-        key = jwk.import_key(decode(read_private(partner.file(auth.key_file))))
-    except (InvalidJson, JoseError, KeyError, ValueError):
-        raise InvalidConfiguration(["is not a private JWK"]) from None
-    if not isinstance(key, jwk.ECKey | jwk.RSAKey) or not key.is_private:
-        raise InvalidConfiguration(["is not a private EC or RSA key"])
-    if not key.kid:
-        raise InvalidConfiguration(["has no `kid`, by which the partner knows the key"])
-    return key
-
-
-def _header(partner: Partner, auth: Auth) -> tuple[str, str]:
-    text = read_private(partner.file(auth.header_file)).decode("ascii", "replace").strip()
-    name, colon, value = text.partition(":")
-    if not (colon and name.replace("-", "").isalnum() and value.strip() and text.isprintable() and text.isascii()):
-        raise InvalidConfiguration(["holds one line `Name: value`"])
-    return name, value.strip()
 
 
 def _unknown(where: str, given: Mapping[str, Any], struct: type[msgspec.Struct]) -> Iterator[str]:
