@@ -69,7 +69,7 @@ def whom(patient: Resource) -> Whom:
         number = NhsNumber.of(patient)
         if number is None:
             raise Untranslatable("the Patient has no NHS number")
-        if not _is_verified(patient):
+        if not is_verified(patient):
             raise Untranslatable("the NHS number of the Patient is not verified there")
         names = sorted(patient.get("name", ()), key=lambda name: name.get("use") != "official")
         family = next((name["family"] for name in names if isinstance(name.get("family"), str)), None)
@@ -107,7 +107,7 @@ def _is_replaced(patient: Resource) -> bool:
     return patient.get("active") is False or any(link.get("type") == "replaced-by" for link in patient.get("link", ()))
 
 
-def _is_verified(patient: Resource) -> bool:
+def is_verified(patient: Resource) -> bool:
     """Say whether a partner that says so has verified the number; one that does not say is believed."""
     for identifier in patient.get("identifier", ()):
         if identifier.get("system") != NHS_NUMBER_SYSTEM:

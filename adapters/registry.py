@@ -8,6 +8,7 @@ from typing import Protocol
 from adapters.base import Adapter
 from adapters.csv_kind import CsvKind
 from adapters.fhir_partner import FhirKind
+from adapters.nrl import NrlKind
 from adapters.partners import Partner
 from adapters.surroundings import Surroundings
 from adapters.webhook import WebhookKind
@@ -29,6 +30,7 @@ class Kind(Protocol):
 KINDS: Mapping[str, Kind] = {
     "csv": CsvKind(),
     "fhir": FhirKind(),
+    "nrl": NrlKind(),
     "webhook": WebhookKind(),
 }
 """Every kind by its word."""
