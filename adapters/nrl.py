@@ -21,17 +21,19 @@ from adapters.nrl_settings import NrlSettings, connection_of, is_plain_http, pro
 from adapters.nrl_whether import subject_of
 from adapters.partners import Partner
 from adapters.surroundings import Surroundings
+from security.clock import Clock
 from security.errors import InvalidConfiguration
 
 
 class NrlAdapter:
     """The producer side of NRL for one organisation and one type of pointer."""
 
-    def __init__(self, settings: NrlSettings, http: HttpClient, notes: Notes, within: float) -> None:
+    def __init__(self, settings: NrlSettings, http: HttpClient, notes: Notes, clock: Clock, within: float) -> None:
         """`within` is how long one request may take, in seconds."""
         self._settings = settings
         self._http = http
         self._notes = notes
+        self._clock = clock
         self._within = within
 
     async def give(self, parcel: Parcel) -> AsyncGenerator[Receipt, None]:
@@ -42,7 +44,7 @@ class NrlAdapter:
         # the same in every attempt at this parcel, and telling nobody anything
         correlation = str(uuid5(NAMESPACE_OID, parcel.key))
         client = NrlClient(self._http, self._settings.base, self._within, correlation)
-        keeping = Keeping(self._notes, client, parcel.subject)
+        keeping = Keeping(self._notes, client, parcel.subject, self._clock)
         try:
             number = subject_of(parcel)
         except OtherPerson:
@@ -89,5 +91,6 @@ class NrlKind:
             settings,
             connection_of(partner, settings, surroundings.clock),
             surroundings.notes(partner.name),
+            surroundings.clock,
             partner.description.limits.timeout,
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from joserfc.jwk import RSAKey
 
 from adapters.base import Cause, HeldThere, Parcel, Put, Receipt, Removal
-from adapters.errors import Unreachable
+from adapters.errors import OutsideError, Unreachable
 from adapters.http import Answer, HttpClient
 from adapters.notes import Notes, NotesInMemory
 from adapters.nrl import NrlAdapter
@@ -99,7 +100,7 @@ def cpr(id: str = "o1", **more: Any) -> Json:
 
 
 def parcel(*plan: Json, sequence: int = 1, subject: str = SUBJECT, held: Iterable[str] = ("Observation/o1",)) -> Parcel:
-    """Return a parcel by which the partner may see `plan` now, the Patient among it; `held` is removed if it may not."""
+    """Return a parcel by which `plan` may be seen now, the Patient among it; `held` is removed if it may not."""
     patient = next((one for one in plan if one["resourceType"] == "Patient"), None)
     names = {f"{one['resourceType']}/{one['id']}": one for one in plan}
     return Parcel(
@@ -157,23 +158,52 @@ class InProcess:
         """Nothing is open."""
 
 
+class Time:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 11, 28, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def seconds(self) -> float:
+        """Return the time as NRL's stand-in takes it."""
+        return self.now.timestamp()
+
+
 @dataclass(slots=True)
 class World:
     """NRL, our notes, and a process of ours that can be started afresh."""
 
-    nrl: Nrl = field(default_factory=lambda: Nrl({name: set(types) for name, types in TYPES.items()}))
     notes: Notes = field(default_factory=NotesInMemory)
     settings: NrlSettings = field(default_factory=settings)
+    time: Time = field(default_factory=Time)
+    nrl: Nrl = field(init=False)
 
-    @property
-    def wire(self) -> InProcess:
-        """A connection."""
-        return InProcess(self.nrl)
+    def __post_init__(self) -> None:
+        self.nrl = Nrl({name: set(types) for name, types in TYPES.items()}, clock=self.time.seconds)
 
     def start(self, wire: InProcess | None = None) -> NrlAdapter:
         """Return an adapter as after a start."""
-        return NrlAdapter(self.settings, cast("HttpClient", wire or self.wire), self.notes, 10.0)
+        return NrlAdapter(self.settings, cast("HttpClient", wire or InProcess(self.nrl)), self.notes, self.time, 10.0)
 
     async def give(self, *plan: Json, **more: Any) -> list[Receipt]:
         """Give a parcel through a fresh adapter."""
         return await given(self.start(), parcel(*plan, **more))
+
+    async def insist(self, *plan: Json, **more: Any) -> int:
+        """Give it as often as it takes, 20 seconds between; return how often that was."""
+        for attempt in range(1, 20):
+            try:
+                await self.give(*plan, **more)
+            except OutsideError:
+                self.pass_by(20)
+            else:
+                return attempt
+        raise AssertionError("it is never confirmed")
+
+    def pass_by(self, seconds: float) -> None:
+        """Let time pass, and arrive what is late."""
+        self.time.now += timedelta(seconds=seconds)
+        self.nrl.let_arrive()

@@ -11,6 +11,7 @@ import pytest
 from adapters.errors import (
     ContentRefused,
     NotAuthorised,
+    NotSent,
     OtherPerson,
     OutsideError,
     Overloaded,
@@ -142,10 +143,12 @@ async def test_a_superseding_whose_answer_is_lost_is_reconciled(fault):
     world.nrl.faults.append(fault)
     with pytest.raises(OutsideError):
         await world.give(person(), cpr(), sequence=2)
-    await world.give(person(), cpr(), sequence=2)
-    await world.give(person(), cpr(), sequence=3)
+    await world.insist(person(), cpr(), sequence=2)
     assert one(world)["content"][0]["attachment"]["url"].startswith("ssp://new.")
-    await world.give(sequence=4)
+    world.pass_by(100)
+    assert len(world.nrl.pointers(NUMBER)) == 1
+    await world.insist(sequence=4)
+    world.pass_by(100)
     assert world.nrl.held == {}
 
 
@@ -206,12 +209,48 @@ async def test_a_create_whose_answer_is_lost_makes_no_second(fault, at):
     world.nrl.faults.extend([""] * at + [fault])
     with pytest.raises(OutsideError):
         await world.give(person(), cpr())
-    await world.give(person(), cpr())
+    await world.insist(person(), cpr())
+    world.pass_by(100)
     assert len(world.nrl.pointers(NUMBER)) == 1
     made = [line for line in world.nrl.lines() if line == "POST"]
     assert len(made) == (1 if at == 0 or fault in ("unheard", "broken") else 2)
-    await world.give(sequence=2)
+    await world.insist(sequence=2)
+    world.pass_by(100)
     assert world.nrl.held == {}
+
+
+async def test_what_is_to_be_there_is_there_at_once_and_confirmed_when_nothing_can_arrive_any_more():
+    world = World()
+    world.nrl.faults.extend(["", "late"])
+    with pytest.raises(Unreachable):
+        await world.give(person(), cpr())
+    with pytest.raises(Unreachable, match="may still arrive"):
+        await world.give(person(), cpr())
+    assert len(world.nrl.pointers(NUMBER)) == 1
+    world.pass_by(46)
+    assert len(world.nrl.pointers(NUMBER)) == 2, "the late one arrived"
+    with pytest.raises(Unreachable):
+        await world.give(person(), cpr())
+    assert len(world.nrl.pointers(NUMBER)) == 1, "and one is deleted"
+    world.pass_by(61)
+    await world.give(person(), cpr())
+    assert len(world.nrl.pointers(NUMBER)) == 1
+
+
+async def test_what_was_never_sent_leaves_no_doubt():
+    world = World()
+
+    class Cut(InProcess):
+        async def send(self, method: str, url: str, **more: Any) -> Any:
+            if method == "POST" and not url.endswith("_search"):
+                raise NotSent("x")
+            return await InProcess.send(self, method, url, **more)
+
+    with pytest.raises(NotSent):
+        await given(world.start(Cut(world.nrl)), parcel(person(), cpr()))
+    assert await world.notes.all() == {}
+    await world.give(person(), cpr())
+    assert len(world.nrl.pointers(NUMBER)) == 1
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -221,10 +260,8 @@ async def test_consent_withdrawn_after_a_create_whose_answer_was_lost(fault):
     world.nrl.faults.extend(["", fault])
     with pytest.raises(OutsideError):
         await world.give(person(), cpr())
-    for _ in range(6):
-        with suppress(OutsideError):
-            await world.give(sequence=2)
-            break
+    await world.insist(sequence=2)
+    world.pass_by(100)
     assert world.nrl.held == {}
     assert await world.notes.all() == {}
 
@@ -237,10 +274,9 @@ async def test_a_deletion_whose_answer_is_lost(fault, then):
     world.nrl.faults.append(fault)
     with pytest.raises(OutsideError):
         await world.give(sequence=2)
-    await world.give(*([] if then == "gone" else [person(), cpr()]), sequence=3)
-    await world.give(*([] if then == "gone" else [person(), cpr()]), sequence=4)
-    if fault != "late":
-        assert len(world.nrl.pointers(NUMBER)) == (then == "back")
+    await world.insist(*([] if then == "gone" else [person(), cpr()]), sequence=3)
+    world.pass_by(100)
+    assert len(world.nrl.pointers(NUMBER)) == (then == "back")
 
 
 async def test_duplicates_of_ours_are_deleted_and_what_others_publish_is_not():
@@ -275,7 +311,7 @@ async def test_a_crash_at_any_request(when, request_number):
 
     with pytest.raises(Crash):
         await given(world.start(Dying(world.nrl)), parcel(person(), cpr()))
-    await world.give(person(), cpr())
+    await world.insist(person(), cpr())
     assert len(world.nrl.pointers(NUMBER)) == 1
 
 
@@ -353,7 +389,7 @@ async def test_a_pointer_that_was_made_without_an_id_is_found_by_search(location
     world.nrl.answers.append(Reply(201, {}, {"Location": location}))
     with pytest.raises(Unintelligible):
         await world.give(person(), cpr())
-    await world.give(person(), cpr())
+    await world.insist(person(), cpr())
     assert len(world.nrl.pointers(NUMBER)) == 1
 
 

@@ -5,13 +5,14 @@ endpoint beside it. `faults` are used up one by one by requests to the API:
 
     lost       no answer, and nothing took effect          down       503, nothing took effect
     unheard    it took effect, and no answer               busy       429 with Retry-After
-    late       no answer; it takes effect two requests on  broken     500, and it took effect
+    late       no answer, and it takes effect 45 s later   broken     500, and it took effect
 """
 
 from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from tests.standins.nrl_rules import Refusal, judge, nhs_number_problem
 from tests.standins.nrl_tokens import Tokens
 
 Json = dict[str, Any]
+LATE = 45.0
 API = "/record-locator/producer/FHIR/R4"
 POINTERS = f"{API}/DocumentReference"
 TOKEN = "/oauth2/token"
@@ -62,19 +64,21 @@ class Reply:
 class Nrl:
     """NRL. `types`: which pointer types each organisation may publish. `schema`: the generation, 2024 or 2026.
 
-    `tokens` None takes any Bearer, for tests of something else. `answers` are given instead, one by one.
+    `tokens` None takes any Bearer, for tests of something else. `answers` are given instead, one by one. `clock` is in
+    seconds.
     """
 
     types: dict[str, set[str]]
     schema: int = 2026
     tokens: Tokens | None = None
+    clock: Callable[[], float] = time.time
     held: dict[str, Json] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     faults: deque[str] = field(default_factory=deque)
     answers: deque[Reply] = field(default_factory=deque)
     most: dict[str, int] = field(default_factory=dict)
     """The most pointers that there ever were at a time, by NHS number."""
-    _late: list[list[Any]] = field(default_factory=list)
+    _late: list[tuple[float, Asked]] = field(default_factory=list)
     _outcomes: int = 0
     _writes: int = 0
 
@@ -86,7 +90,7 @@ class Nrl:
             status, body = self.tokens.give(asked.method, asked.headers, asked.body)
             return Reply(status, body)
         self.asked.append(asked)
-        self._let_arrive()
+        self.let_arrive()
         if self.answers:
             return self.answers.popleft()
         match self.faults.popleft() if self.faults else "":
@@ -96,7 +100,7 @@ class Nrl:
                 self._judged(asked)
                 return None
             case "late":
-                self._late.append([2, asked])
+                self._late.append((self.clock() + LATE, asked))
                 return None
             case "down":
                 return Reply(503, {})
@@ -132,12 +136,12 @@ class Nrl:
         }
         return Reply(status, {"resourceType": "OperationOutcome", "issue": [issue]})
 
-    def _let_arrive(self) -> None:
-        for one in list(self._late):
-            one[0] -= 1
-            if one[0] <= 0:
-                self._late.remove(one)
-                self._judged(one[1])
+    def let_arrive(self) -> None:
+        """Let take effect what was late, if it is time."""
+        due = [asked for when, asked in self._late if when <= self.clock()]
+        self._late = [(when, asked) for when, asked in self._late if when > self.clock()]
+        for asked in due:
+            self._judged(asked)
 
     def _judged(self, asked: Asked) -> Reply:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -26,6 +27,7 @@ class Tokens:
     good: set[str] = field(default_factory=set, repr=False)
     given: int = 0
     down: bool = False
+    clock: Callable[[], float] = time.time
     _used: set[str] = field(default_factory=set)
 
     def is_good(self, token: str) -> bool:
@@ -54,7 +56,7 @@ class Tokens:
             assertion = jwt.decode(form.get("client_assertion", ""), self.key, ["RS512"])
         except (JoseError, ValueError):
             return "signature"
-        claims, now = assertion.claims, time.time()
+        claims, now = assertion.claims, self.clock()
         if assertion.header.get("typ") != "JWT" or assertion.header.get("kid") != self.key.kid:
             return "header"
         if claims.get("iss") != self.api_key or claims.get("sub") != self.api_key or claims.get("aud") != self.url:
