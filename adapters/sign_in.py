@@ -95,6 +95,8 @@ def _key(partner: Partner, auth: Auth) -> jwk.Key:
         raise InvalidConfiguration(["is not a private JWK"]) from None
     if not isinstance(key, jwk.ECKey | jwk.RSAKey) or not key.is_private:
         raise InvalidConfiguration(["is not a private EC or RSA key"])
+    if isinstance(key, jwk.ECKey) != auth.algorithm.startswith("ES"):
+        raise InvalidConfiguration([f"is a key of another kind than {auth.algorithm} signs with"])
     if not key.kid:
         raise InvalidConfiguration(["has no `kid`, by which the partner knows the key"])
     return key

@@ -68,6 +68,8 @@ class Ledger:
     held: dict[str, HeldThere] = field(default_factory=dict)
     subject: str = "subject"
     sequence: int = 0
+    plan: dict[str, Json] = field(default_factory=dict)
+    """What the partner may hold now, by our references."""
 
     @property
     def known(self) -> Mapping[str, str]:
@@ -81,6 +83,9 @@ class Ledger:
         self.sequence += 1
         puts = [put(one, self.held.get(f"{one['resourceType']}/{one['id']}")) for one in resources]
         about: Json | None = changed.get("patient", patient())
+        self.plan |= {one.reference: one.resource for one in puts}
+        for one in gone:
+            self.plan.pop(one, None)
         return Parcel(
             key=key or f"{self.subject}-{self.sequence}",
             subject=self.subject,
@@ -92,6 +97,7 @@ class Ledger:
             removals=tuple(Removal(one, self.held[one]) for one in gone),
             known=self.known,
             notes=notes,
+            plan=tuple(self.plan.values()),
         )
 
     def intend(self, parcel: Parcel) -> None:

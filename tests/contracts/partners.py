@@ -10,7 +10,8 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.base import Adapter, Parcel
 from adapters.errors import OutsideError
+from adapters.notes import NotesInMemory
+from adapters.nrl_keep import SETTLED_AFTER
 from adapters.partners import Description, Owner, Partner
 from adapters.registry import kind_of
 from adapters.surroundings import Surroundings
@@ -28,6 +31,7 @@ from security.clock import system_clock
 from security.event_signature import signing_key
 from service.standins.config import Config, Sender
 from service.standins.run import Addresses
+from tests.adapters import nrl_world
 from tests.adapters.csv_world import PLACE, Home, file_of, make_home
 from tests.adapters.fhir_world import OUR_BASE, described
 from tests.contracts.cable import Cable
@@ -35,6 +39,8 @@ from tests.contracts.people import BORN, HOME, HOSPICE, Books
 from tests.peers.fhir_router import fhir_router
 from tests.running import Running
 from tests.standins.far_end import CLIENT, FHIR_JSON, KEY, token_form
+from tests.standins.nrl import TOKEN, Nrl, nrl_server
+from tests.standins.nrl_tokens import Tokens
 from tests.standins.processes import process_of
 
 Json = dict[str, Any]
@@ -48,12 +54,14 @@ TYPES = ["Observation"]
 @dataclass
 class Far(ABC):
     """One partner. `keeps`: it holds resources, which can be looked at; else each parcel is one more thing there.
-    `sends`: what its people write comes to us. `finds`: it is asked for the person before anything is written."""
+    `sends`: what its people write comes to us. `finds`: it is asked for the person before anything is written.
+    `stands_for_all`: one thing there stands for all that it may hold of a person, however often that changes."""
 
     folder: Path
     keeps = True
     sends = True
     finds = True
+    stands_for_all = False
 
     @property
     @abstractmethod
@@ -295,6 +303,58 @@ class Csv(Far):
         return adapter
 
 
+@dataclass
+class Locator(Far):
+    """The National Record Locator; `clock` runs ahead of the machine's, so that nothing has to wait for it."""
+
+    origin: str = field(kw_only=True)
+    nrl: Nrl = field(kw_only=True)
+    keeps = False
+    sends = False
+    finds = False
+    stands_for_all = True
+
+    def __post_init__(self) -> None:
+        self.notes = NotesInMemory()
+        self.ahead = timedelta()
+        self.nrl.clock = lambda: self._now().timestamp()
+
+    @property
+    def partner(self) -> Partner:
+        return nrl_world.described(self.origin, self.folder)
+
+    def adapter(self) -> Adapter:
+        return self._adapter(self.partner)
+
+    def _adapter(self, partner: Partner) -> Adapter:
+        around = replace(AROUND, clock=self._now, notes=lambda name: self.notes)
+        return kind_of(partner).adapter(partner, around)
+
+    async def there(self, ledger: Books) -> dict[str, str]:
+        return {one["id"]: one["meta"]["lastUpdated"] for one in self.nrl.pointers(ledger.number)}
+
+    async def lose(self, adapter: Adapter, parcel: Parcel) -> None:
+        self.nrl.faults.extend(["", "unheard"])
+        with pytest.raises(OutsideError):
+            await consumed(adapter, parcel)
+        self.ahead += SETTLED_AFTER
+
+    async def away(self) -> Adapter:
+        return self._adapter(nrl_world.described("http://127.0.0.1:9", self.folder))
+
+    def _now(self) -> datetime:
+        return system_clock() + self.ahead
+
+
+def served_nrl(origin: str) -> Nrl:
+    """Return NRL with its platform's token endpoint."""
+    types = {nrl_world.ORGANISATION: {nrl_world.settings().type}}
+    nrl = Nrl(types)
+    tokens = Tokens(f"{origin}{TOKEN}", nrl_world.API_KEY, nrl_world.KEY, clock=lambda: nrl.clock())
+    nrl.tokens = tokens
+    return nrl
+
+
 @contextmanager
 def standing(kind: str) -> Iterator[Addresses]:
     """Run a stand-in."""
@@ -323,6 +383,8 @@ class Fleet:
         running = self._running[kind]
         if kind == "csv":
             return Csv(folder)
+        if kind == "nrl":
+            return Locator(folder, origin=running[0], nrl=running[1])
         if kind == "webhook":
             return Webhook(folder, addresses=running)
         if kind == "router":
@@ -338,6 +400,8 @@ class Fleet:
     def _start(self, kind: str) -> Any:
         if kind == "csv":
             return None
+        if kind == "nrl":
+            return self._stack.enter_context(nrl_server(served_nrl))
         if kind == "router":
             address = self._stack.enter_context(fhir_router())
             return address, self._cable(httpx.URL(address).port)
@@ -353,5 +417,5 @@ class Fleet:
         return cable
 
 
-KINDS = ("stand-in: if-none-exist", "stand-in: idempotency-key", "ourselves", "router", "webhook", "csv")
+KINDS = ("stand-in: if-none-exist", "stand-in: idempotency-key", "ourselves", "router", "webhook", "csv", "nrl")
 """A kind that is added to `adapters.registry` is added here too."""
