@@ -16,6 +16,7 @@ from adapters.base import Resource
 from adapters.conformance_csv import CSV, CsvSight
 from adapters.conformance_fhir import FHIR
 from adapters.conformance_fhir_sight import FhirSight
+from adapters.conformance_nrl import NRL, NrlSight
 from adapters.conformance_rules import Checks, Result, Verdict, judged, said
 from adapters.conformance_seam import SEAM
 from adapters.conformance_trial import DEFAULT_PERSON, Sight, Trial, problem_of
@@ -51,6 +52,7 @@ class _Pack:
 _PACKS: Mapping[str, _Pack] = {
     "csv": _Pack(CSV, lambda partner, around, run, key: CsvSight(partner, run, key)),
     "fhir": _Pack(FHIR, lambda partner, around, run, key: FhirSight(partner, around)),
+    "nrl": _Pack(NRL, lambda partner, around, run, key: NrlSight()),
     "webhook": _Pack(WEBHOOK, lambda partner, around, run, key: NoSight()),
 }
 _PLAIN = _Pack([], lambda partner, around, run, key: NoSight())

@@ -86,6 +86,8 @@ class Trial:
     adapter: Adapter
     held: dict[str, HeldThere] = field(default_factory=dict)
     sequence: int = 0
+    whole: dict[str, Resource] = field(default_factory=dict, repr=False)
+    """What the partner may hold now, by our references."""
     first: Parcel | None = None
     """The parcel that gave the plan."""
     turn: str = ""
@@ -157,6 +159,9 @@ class Trial:
         for one in resources:
             reference = f"{one['resourceType']}/{one['id']}"
             puts.append(Put(reference, one, _digest(one), self.held.get(reference)))
+        gone = tuple(gone)
+        self.whole |= {put.reference: put.resource for put in puts}
+        self.whole = {reference: one for reference, one in self.whole.items() if reference not in gone}
         return Parcel(
             key=f"{self.run}-{self.sequence}",
             subject=self.run,
@@ -168,6 +173,7 @@ class Trial:
             removals=tuple(Removal(one, self.held[one]) for one in gone),
             known={ours: there.theirs for ours, there in self.held.items() if there.theirs},
             notes=(),
+            plan=tuple(self.whole.values()),
         )
 
     async def give(self, parcel: Parcel, adapter: Adapter | None = None, *, forget: bool = False) -> list[Receipt]:

@@ -44,10 +44,11 @@ def not_applicable(report: Report) -> set[str]:
 def test_rules_have_ids_of_their_own_sentences_and_sources() -> None:
     from adapters.conformance_csv import CSV
     from adapters.conformance_fhir import FHIR
+    from adapters.conformance_nrl import NRL
     from adapters.conformance_seam import SEAM
     from adapters.conformance_webhook import WEBHOOK
 
-    rules = [one for one, _ in (*SEAM, *CSV, *FHIR, *WEBHOOK)]
+    rules = [one for one, _ in (*SEAM, *CSV, *FHIR, *NRL, *WEBHOOK)]
     assert len({one.id for one in rules}) == len(rules)
     assert all(one.sentence and one.source for one in rules)
 

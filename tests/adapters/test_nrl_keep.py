@@ -283,11 +283,12 @@ async def test_duplicates_of_ours_are_deleted_and_what_others_publish_is_not():
     world = World()
     await world.give(person(), cpr())
     first = one(world)
-    for id, changed in {
+    others: dict[str, dict[str, Any]] = {
         f"{ORGANISATION}-twin": {},
         f"{ORGANISATION}-other": {"content": [{"attachment": {"url": "ssp://other.example/plan/1"}}]},
         f"{ELSEWHERE}-theirs": {"custodian": {"identifier": {"value": ELSEWHERE}}},
-    }.items():
+    }
+    for id, changed in others.items():
         world.nrl.held[id] = {**first, "id": id, **changed}
     await world.notes.write(SUBJECT, (await world.notes.all())[SUBJECT], b"")
     await world.give(person(), cpr(), sequence=2)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
+from adapters.conformance import conformance_of
+from adapters.conformance_rules import Verdict
 from adapters.errors import ContentRefused, NotAuthorised, NotSent, Overloaded, Unreachable
 from adapters.nrl import NrlAdapter
 from adapters.registry import kind_of
@@ -29,7 +32,7 @@ def served() -> Iterator[tuple[str, Nrl]]:
         yield both
 
 
-def adapter_of(origin: str, folder: Path, **changed: object) -> NrlAdapter:
+def adapter_of(origin: str, folder: Path, **changed: Any) -> NrlAdapter:
     partner = described(origin, folder, **changed)
     around = Surroundings(system_clock, "https://ours.example/fhir/R4", b"", private_addresses=True)
     adapter = kind_of(partner).adapter(partner, around)
@@ -96,7 +99,7 @@ async def test_a_sign_in_that_is_refused(served: tuple[str, Nrl], tmp_path: Path
     origin, nrl = served
     assert nrl.tokens is not None
     if why == "key":
-        nrl.tokens.key = type(KEY).generate_key(2048, {"kid": KEY.kid})
+        nrl.tokens.key = type(KEY).generate_key(2048, {"kid": "zz-int-1"})
     elif why == "client":
         nrl.tokens.api_key = "another-environments-key"
     elif why == "audience":
@@ -135,6 +138,26 @@ async def test_a_schema_that_knows_one_extension(served: tuple[str, Nrl], tmp_pa
     await given(adapter, parcel(person(), cpr()))
     await adapter.close()
     assert len(nrl.pointers(NUMBER)) == 1
+
+
+async def test_the_conformance_pack_finds_nothing_broken_and_leaves_nothing(served: tuple[str, Nrl], tmp_path: Path):
+    origin, nrl = served
+    around = Surroundings(system_clock, "https://ours.example/fhir/R4", b"", private_addresses=True)
+    report = await conformance_of(described(origin, tmp_path), around)
+    assert [one.rule.id for one in report.results if one.verdict is Verdict.BROKEN] == []
+    assert report.count(Verdict.HOLDS) >= 5
+    assert nrl.lines().count("POST") == 1
+    assert nrl.lines()[-2:] == ["DELETE /id", "POST /_search"]
+    assert (nrl.held, report.left) == ({}, [])
+
+
+async def test_the_conformance_pack_tells_a_search_that_finds_nothing(served: tuple[str, Nrl], tmp_path: Path):
+    origin, nrl = served
+    around = Surroundings(system_clock, "https://ours.example/fhir/R4", b"", private_addresses=True)
+    nrl.blind = True
+    report = await conformance_of(described(origin, tmp_path), around)
+    broken = {one.rule.id for one in report.results if one.verdict is Verdict.BROKEN}
+    assert "nrl-found" in broken
 
 
 async def test_nobody_there_and_a_cut_connection_name_nobody(served: tuple[str, Nrl], tmp_path: Path):
