@@ -169,8 +169,8 @@ class Keeping:
             raise
 
     def _is_settled(self, kept: Kept) -> bool:
-        """Say whether nothing that was sent can still arrive."""
-        return not kept.since or self.clock() - parse_instant(kept.since) >= SETTLED_AFTER
+        """Say whether nothing that was sent can still arrive. A clock that was set back does not hold it for ever."""
+        return not kept.since or abs(self.clock() - parse_instant(kept.since)) >= SETTLED_AFTER
 
     async def _write(self, kept: Kept | None) -> None:
         await self._note(_encode(kept) if kept is not None else b"")

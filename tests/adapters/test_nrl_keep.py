@@ -237,6 +237,16 @@ async def test_what_is_to_be_there_is_there_at_once_and_confirmed_when_nothing_c
     assert len(world.nrl.pointers(NUMBER)) == 1
 
 
+async def test_a_clock_that_was_set_back_does_not_hold_it_for_ever():
+    world = World()
+    world.nrl.faults.extend(["", "unheard"])
+    with pytest.raises(Unreachable):
+        await world.give(person(), cpr())
+    world.pass_by(-86_400)
+    await world.give(person(), cpr())
+    assert len(world.nrl.pointers(NUMBER)) == 1
+
+
 async def test_what_was_never_sent_leaves_no_doubt():
     world = World()
 
