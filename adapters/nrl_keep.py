@@ -94,7 +94,7 @@ class Keeping:
         if kept is not None and (pointer is None or kept.place != pointer.place):
             await self._remove(kept)
             kept = None
-        if pointer is not None and (kept is None or kept.since or kept.digest != pointer.digest):
+        if pointer is not None and (kept is None or kept.digest != pointer.digest):
             await self._bring(kept, pointer)
 
     async def _remove(self, kept: Kept) -> None:

@@ -108,7 +108,7 @@ def parcel(*plan: Json, sequence: int = 1, subject: str = SUBJECT, held: Iterabl
         subject=subject,
         sequence=sequence,
         cause=Cause.CHANGE,
-        committed=WHEN,
+        committed=WHEN.replace(":00.", f":{sequence:02}."),
         patient=patient,
         puts=tuple(Put(reference, one, b"%d" % sequence) for reference, one in names.items()),
         removals=tuple(Removal(one, HeldThere("", "", b"x")) for one in held if one not in names),

@@ -130,8 +130,12 @@ async def test_another_address_supersedes():
     await world.give(person(), cpr(), sequence=2)
     assert one(world)["id"] != before["id"]
     assert one(world)["relatesTo"][0]["target"]["identifier"]["value"] == before["id"]
+    world.settings = settings()
+    await world.give(person(), cpr(), sequence=3)
+    assert one(world)["content"][0]["attachment"]["url"] == before["content"][0]["attachment"]["url"]
+    assert world.nrl.lines()[2:] == ["POST", "POST"]
     assert world.nrl.most == {NUMBER: 1}
-    await world.give(sequence=3)
+    await world.give(sequence=4)
     assert world.nrl.pointers(NUMBER) == []
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from adapters.nrl_pointer import pointer_of
+from adapters.nrl_pointer import is_as, ours_among, pointer_of
 from adapters.nrl_settings import POINTER_TYPES, PracticeSetting
 from tests.adapters.nrl_world import ADDRESS, ELSEWHERE, NUMBER, ORGANISATION, SUBJECT, TYPES, WHEN, settings
 from tests.standins.nrl import MEDIA_TYPE, POINTERS, Asked, Nrl
@@ -124,3 +124,18 @@ def test_the_digest_stands_for_all_but_the_time_of_making():
         )
     ]
     assert len({first.digest, *others}) == 6
+
+
+def test_of_what_a_search_finds_only_what_has_our_place_and_url_is_ours():
+    pointer = pointer_of(settings(), NUMBER, SUBJECT, WHEN)
+    bodies = {
+        "ours": pointer.body,
+        "theirs": pointer_of(settings(organisation=ELSEWHERE), NUMBER, SUBJECT, WHEN).body,
+        "type": pointer_of(settings(type="736366004"), NUMBER, SUBJECT, WHEN).body,
+        "url": pointer_of(settings(), NUMBER, "another", WHEN).body,
+    }
+    entries = [{"resource": {**body, "id": id}} for id, body in bodies.items()]
+    outcome = {"resource": {"resourceType": "OperationOutcome"}, "search": {"mode": "outcome"}}
+    found = ours_among({"resourceType": "Bundle", "entry": [*entries, outcome]}, pointer.place, {pointer.url})
+    assert [one.id for one in found] == ["ours"]
+    assert is_as(found[0], pointer)
