@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlencode
-from uuid import uuid4
 
 from adapters.base import Resource
 from adapters.errors import NotThere, Unintelligible
 from adapters.http import Answer
 from adapters.nrl_pointer import Found, Place, Pointer, ours_among, replacing
 from adapters.nrl_refusals import refuse
+from adapters.nrl_settings import request_id
 from fhir_profiles.errors import InvalidJson
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from fhir_profiles.json import decode, encode
@@ -99,7 +99,7 @@ class NrlClient:
         headers = {
             "Accept": MEDIA_TYPE,
             "NHSD-End-User-Organisation-ODS": organisation,
-            "X-Request-ID": str(uuid4()),
+            "X-Request-ID": request_id(),
             "X-Correlation-ID": self.correlation,
         }
         if media_type:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from uuid import uuid4
 
 import msgspec
 
@@ -120,9 +121,14 @@ def problems_of(partner: Partner) -> Iterator[str]:
 
 def connection_of(partner: Partner, settings: NrlSettings, clock: Clock) -> HttpClient:
     """Return the connections to NRL, signed in; make them inside the running loop."""
-    auth, _ = signature_of(partner, settings.auth.auth, clock)
+    auth, _ = signature_of(partner, settings.auth.auth, clock, {"X-Request-ID": request_id})
     tls = strict_tls(str(partner.file(settings.ca_file)) if settings.ca_file else None)
     return HttpClient(auth=auth, tls=tls, max_answer=MAX_ANSWER)
+
+
+def request_id() -> str:
+    """Return a new X-Request-ID: each attempt has one of its own, also that with a new token after a 401."""
+    return str(uuid4())
 
 
 def is_plain_http(settings: NrlSettings) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
@@ -72,8 +72,13 @@ def sign_in_problems(partner: Partner, auth: Auth) -> Iterator[str]:
             yield f"`settings.auth.key_file`: {error}"
 
 
-def signature_of(partner: Partner, auth: Auth, clock: Clock) -> tuple[SmartBackendAuth | None, Mapping[str, str]]:
-    """Return what signs each request, or None, and the headers that each carries, of an `auth` without problems."""
+def signature_of(
+    partner: Partner, auth: Auth, clock: Clock, anew: Mapping[str, Callable[[], str]] | None = None
+) -> tuple[SmartBackendAuth | None, Mapping[str, str]]:
+    """Return what signs each request, or None, and the headers that each carries, of an `auth` without problems.
+
+    `anew` are headers that what signs makes for each sending.
+    """
     if auth.header_file:
         return None, dict([_header(partner, auth)])
     key = _key(partner, auth)
@@ -85,7 +90,7 @@ def signature_of(partner: Partner, auth: Auth, clock: Clock) -> tuple[SmartBacke
         algorithm=auth.algorithm,
         clock=clock,
     )
-    return SmartBackendAuth(assertion, auth.scope, clock), {}
+    return SmartBackendAuth(assertion, auth.scope, clock, anew), {}
 
 
 def _key(partner: Partner, auth: Auth) -> jwk.Key:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -83,13 +83,21 @@ class SmartBackendAuth(httpx.Auth):
 
     requires_response_body = True
 
-    def __init__(self, assertion: ClientAssertion, scope: str | None, clock: Clock) -> None:
-        """`scope` is space-separated; None leaves it to the server."""
+    def __init__(
+        self,
+        assertion: ClientAssertion,
+        scope: str | None,
+        clock: Clock,
+        anew: Mapping[str, Callable[[], str]] | None = None,
+    ) -> None:
+        """`scope` is space-separated; None leaves it to the server. `anew` are headers that are made for each sending
+        of a request (`X-Request-ID` of the NHS platform), so also when it is sent once more."""
         self._assertion = assertion
         self._scope = scope
         self._clock = clock
         self._lock = asyncio.Lock()
         self._held: _AccessToken | None = None
+        self._anew = anew or {}
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Refuse: this product's clients are asynchronous."""
@@ -108,6 +116,8 @@ class SmartBackendAuth(httpx.Auth):
                     await response.aread()
                     token = self._held = self._read(response)
             request.headers["Authorization"] = f"Bearer {token.value}"
+            for name, make in self._anew.items():
+                request.headers[name] = make()
             response = yield request
             if response.status_code != httpx.codes.UNAUTHORIZED:
                 return

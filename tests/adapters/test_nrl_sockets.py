@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,21 @@ from adapters.nrl import NrlAdapter
 from adapters.registry import kind_of
 from adapters.surroundings import Surroundings
 from security.clock import system_clock
+from tests.adapters.certificates import Authority
 from tests.adapters.nrl_world import API_KEY, KEY, NUMBER, ORGANISATION, TYPES, cpr, described, given, parcel, person
 from tests.standins.nrl import POINTERS, Nrl, nrl_server
 from tests.standins.nrl_tokens import Tokens
 
 
+def served_nrl(origin: str) -> Nrl:
+    return Nrl(
+        {name: set(types) for name, types in TYPES.items()}, tokens=Tokens(f"{origin}/oauth2/token", API_KEY, KEY)
+    )
+
+
 @pytest.fixture
 def served() -> Iterator[tuple[str, Nrl]]:
-    def make(origin: str) -> Nrl:
-        return Nrl(
-            {name: set(types) for name, types in TYPES.items()}, tokens=Tokens(f"{origin}/oauth2/token", API_KEY, KEY)
-        )
-
-    with nrl_server(make) as both:
+    with nrl_server(served_nrl) as both:
         yield both
 
 
@@ -91,6 +94,8 @@ async def test_a_token_that_is_no_longer_good_is_refreshed_once(served: tuple[st
     with pytest.raises(NotAuthorised):
         await given(adapter, parcel(person(), cpr(), sequence=3))
     assert (nrl.tokens.given, len(nrl.answers)) == (3, 1), "not in a circle"
+    ids = [one.headers["x-request-id"] for one in nrl.asked]
+    assert len(set(ids)) == len(ids) == 6, "also what is sent once more has an id of its own"
     await adapter.close()
 
 
@@ -158,6 +163,24 @@ async def test_the_conformance_pack_tells_a_search_that_finds_nothing(served: tu
     report = await conformance_of(described(origin, tmp_path), around)
     broken = {one.rule.id for one in report.results if one.verdict is Verdict.BROKEN}
     assert "nrl-found" in broken
+
+
+async def test_only_the_authority_that_is_named_is_believed(tmp_path: Path):
+    ours, other = Authority(tmp_path), Authority(tmp_path, "Another")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server = ours.certify("localhost")
+    context.load_cert_chain(server.certificate, server.key)
+    with nrl_server(served_nrl, context) as (origin, nrl):
+        for authority in (other, ours):
+            adapter = adapter_of(origin, tmp_path, ca_file=authority.ca.name)
+            if authority is other:
+                with pytest.raises(NotSent):
+                    await given(adapter, parcel(person(), cpr()))
+                assert nrl.asked == []
+            else:
+                await given(adapter, parcel(person(), cpr()))
+            await adapter.close()
+        assert len(nrl.pointers(NUMBER)) == 1
 
 
 async def test_nobody_there_and_a_cut_connection_name_nobody(served: tuple[str, Nrl], tmp_path: Path):

@@ -141,6 +141,23 @@ async def test_a_withdrawn_token_is_replaced_once_for_all_who_meet_it(world, ser
     assert server.requests == 1 + 4 + 4, "each was refused once and sent again once"
 
 
+async def test_headers_of_each_sending_are_made_anew(world, server):
+    numbers = (str(number) for number in range(10))
+    auth = SmartBackendAuth(assertion(world), None, world.clock, {"X-Request-ID": lambda: next(numbers)})
+    seen: list[str] = []
+
+    def noted(request: httpx.Request) -> httpx.Response:
+        if "x-request-id" in request.headers:
+            seen.append(request.headers["x-request-id"])
+        return server(request)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(noted), auth=auth) as client:
+        assert await ask(client) == 200
+        server.valid = set()
+        assert await ask(client) == 200
+    assert seen == ["0", "1", "2"]
+
+
 async def test_a_second_refusal_is_the_answer(world, server):
     server.takes_tokens = False
     async with connected(server, world) as client:

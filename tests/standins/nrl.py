@@ -11,6 +11,7 @@ endpoint beside it. `faults` are used up one by one by requests to the API:
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections import deque
@@ -278,8 +279,8 @@ def _coding(concept: Json) -> tuple[str, str]:
 
 
 @contextmanager
-def nrl_server(make: Callable[[str], Nrl]) -> Iterator[tuple[str, Nrl]]:
-    """Run NRL on a socket of this machine; `make` gets its origin (`http://host:port`)."""
+def nrl_server(make: Callable[[str], Nrl], tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, Nrl]]:
+    """Run NRL on a socket of this machine; `make` gets its origin (`http://host:port`, with `tls` https)."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -310,7 +311,9 @@ def nrl_server(make: Callable[[str], Nrl]) -> Iterator[tuple[str, Nrl]]:
         setattr(Handler, f"do_{method}", Handler._serve)
     lock = threading.Lock()
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        origin = f"http://127.0.0.1:{server.server_address[1]}"
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        origin = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}"
         nrl = make(origin)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
