@@ -149,7 +149,8 @@ async def test_headers_of_each_sending_are_made_anew(world, server):
     def noted(request: httpx.Request) -> httpx.Response:
         if "x-request-id" in request.headers:
             seen.append(request.headers["x-request-id"])
-        return server(request)
+        answered: httpx.Response = server(request)
+        return answered
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(noted), auth=auth) as client:
         assert await ask(client) == 200
