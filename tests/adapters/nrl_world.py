@@ -207,3 +207,8 @@ class World:
         """Let time pass, and arrive what is late."""
         self.time.now += timedelta(seconds=seconds)
         self.nrl.let_arrive()
+
+    def pointer(self, number: str = NUMBER) -> Json:
+        """Return the one pointer of a person."""
+        [found] = self.nrl.pointers(number)
+        return found
