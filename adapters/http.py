@@ -21,8 +21,16 @@ from urllib.parse import urlsplit
 import httpx
 
 from adapters import addresses
-from adapters.errors import AddressRefused, NotAuthorised, NotSent, ReportedIssue, Unintelligible, Unreachable
-from security.errors import TokenRefused
+from adapters.errors import (
+    AddressRefused,
+    NotAuthorised,
+    NotSent,
+    Overloaded,
+    ReportedIssue,
+    Unintelligible,
+    Unreachable,
+)
+from security.errors import TokenRefused, TokenUnavailable
 
 USER_AGENT = "epaccs"
 MAX_ANSWER = 64 * 1024 * 1024
@@ -93,7 +101,8 @@ class HttpClient:
         """Send one request and read the answer whole, in at most `within` seconds, signing in first where needed.
 
         `decode=False` leaves the body in its Content-Encoding, for a protocol that has rules of its own about it.
-        Raises Unreachable, Unintelligible, AddressRefused, or NotAuthorised when the token endpoint gives us no token.
+        Raises Unreachable, Unintelligible, AddressRefused, NotAuthorised when the token endpoint gives us no token, or
+        Overloaded when it is down.
         """
         try:
             async with (
@@ -109,6 +118,8 @@ class HttpClient:
             raise NotSent(type(error).__name__) from None
         except (httpx.TransportError, TimeoutError) as error:
             raise Unreachable(type(error).__name__) from None
+        except TokenUnavailable as error:
+            raise Overloaded((ReportedIssue("error", error.error),), retry_after=error.retry_after) from None
         except TokenRefused as error:
             raise NotAuthorised((ReportedIssue("error", error.error),)) from None
 

@@ -2,7 +2,9 @@
 
 `ClientAssertion` makes the signed JWT (RFC 7523). `SmartBackendAuth` fetches an access token with it, keeps it,
 refreshes it 30 seconds early under a lock, and after a 401 refreshes once and sends the request once more, no more.
-The key never leaves `ClientAssertion`, and neither assertions nor tokens appear in a repr, log or error.
+`UserRestrictedAuth` does the same for one clinician who signed in with NHS CIS2: their ID token is exchanged
+(RFC 8693), so that what is asked is asked by them. The key never leaves `ClientAssertion`, and neither assertions nor
+tokens appear in a repr, log or error.
 """
 
 from __future__ import annotations
@@ -13,20 +15,25 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import msgspec
 from joserfc import jwk, jwt
 
 from security.clock import Clock
-from security.errors import TokenRefused
+from security.errors import TokenRefused, TokenUnavailable
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 LIFETIME = timedelta(minutes=4)
 """Servers take 5 minutes at most; the minute between is for clocks that disagree."""
 
 REFRESH_EARLY_SECONDS = 30.0
 _SHORTEST_SECONDS = 60.0
+_AWAY = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses by which a token endpoint says nothing of who asks: it is down or busy, and may be asked again later."""
 _ERRORS = frozenset(
     {
         "invalid_request",
@@ -62,7 +69,7 @@ class ClientAssertion:
             "iss": self.client_id,
             "sub": self.client_id,
             "aud": self.audience,
-            "jti": secrets.token_urlsafe(24),
+            "jti": str(uuid4()),
             "iat": now,
             "exp": now + int(LIFETIME.total_seconds()),
         }
@@ -104,7 +111,7 @@ class SmartBackendAuth(httpx.Auth):
         raise RuntimeError("SmartBackendAuth needs an AsyncClient")
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """Add the token; raise TokenRefused when none can be had."""
+        """Add the token; raise TokenRefused when none can be had, TokenUnavailable when the endpoint is down."""
         refused: _AccessToken | None = None
         for _ in range(2):
             async with self._lock:
@@ -115,7 +122,7 @@ class SmartBackendAuth(httpx.Auth):
                     # the caller may be streaming, and then nobody else reads the answer of the token endpoint
                     await response.aread()
                     token = self._held = self._read(response)
-            request.headers["Authorization"] = f"Bearer {token.value}"
+            self._sign(request, token.value)
             for name, make in self._anew.items():
                 request.headers[name] = make()
             response = yield request
@@ -123,9 +130,16 @@ class SmartBackendAuth(httpx.Auth):
                 return
             refused = token
 
+    def _sign(self, request: httpx.Request, token: str) -> None:
+        request.headers["Authorization"] = f"Bearer {token}"
+
+    def _grant(self) -> dict[str, str]:
+        """Return the form members that say by what right a token is asked for."""
+        return {"grant_type": "client_credentials"}
+
     def _token_request(self) -> httpx.Request:
         form = {
-            "grant_type": "client_credentials",
+            **self._grant(),
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": self._assertion.sign(),
         }
@@ -134,6 +148,9 @@ class SmartBackendAuth(httpx.Auth):
         return httpx.Request("POST", self._assertion.audience, data=form, headers={"Accept": "application/json"})
 
     def _read(self, response: httpx.Response) -> _AccessToken:
+        if response.status_code in _AWAY:
+            said = response.headers.get("retry-after", "")
+            raise TokenUnavailable(float(said) if said.isascii() and said.isdecimal() and len(said) < 6 else None)
         try:
             body = msgspec.json.decode(response.content)
         except (msgspec.DecodeError, RecursionError):
@@ -146,6 +163,36 @@ class SmartBackendAuth(httpx.Auth):
         token, kind = body.get("access_token"), body.get("token_type")
         if not isinstance(token, str) or not isinstance(kind, str) or kind.lower() != "bearer":
             raise TokenRefused("unintelligible")
-        lifetime = body.get("expires_in")
-        seconds = float(lifetime) if isinstance(lifetime, int | float) else _SHORTEST_SECONDS
+        seconds = _lifetime(body.get("expires_in"))
         return _AccessToken(token, self._clock().timestamp() + max(seconds - REFRESH_EARLY_SECONDS, seconds / 2))
+
+
+class UserRestrictedAuth(SmartBackendAuth):
+    """Signs requests of one clinician who is present, by exchanging the ID token of their NHS CIS2 sign-in.
+
+    One for each clinician's session: its access token is theirs. `role_profile` is the id of the role that they chose
+    there, sent as `NHSD-Session-URID`; '' where the ID token names the only one.
+    """
+
+    def __init__(
+        self, assertion: ClientAssertion, id_token: Callable[[], str], clock: Clock, role_profile: str = ""
+    ) -> None:
+        """`id_token` returns the session's current ID token; it is asked each time, as sessions renew theirs."""
+        super().__init__(assertion, None, clock)
+        self._id_token = id_token
+        self._role_profile = role_profile
+
+    def _sign(self, request: httpx.Request, token: str) -> None:
+        super()._sign(request, token)
+        if self._role_profile:
+            request.headers["NHSD-Session-URID"] = self._role_profile
+
+    def _grant(self) -> dict[str, str]:
+        return {"grant_type": TOKEN_EXCHANGE, "subject_token_type": ID_TOKEN, "subject_token": self._id_token()}
+
+
+def _lifetime(said: object) -> float:
+    """Return the seconds that a token lasts. RFC 6749 has a number; the NHS platform sends its digits as a string."""
+    if isinstance(said, str) and said.isascii() and said.isdecimal() and len(said) < 10:
+        return float(said)
+    return float(said) if isinstance(said, int | float) and not isinstance(said, bool) else _SHORTEST_SECONDS

@@ -15,6 +15,7 @@ Nothing here knows an HTTP status, and no message holds a key or an identifier o
     |    +-- AssertionRefused    the person or circumstances that a client asserts go beyond its registration
     |    +-- IssuerUnavailable   an outside issuer's keys cannot be had now
     |    +-- TokenRefused        a token endpoint that we asked gave us no token
+    |    |    +-- TokenUnavailable    it is down or busy, which says nothing of who asks
     |    +-- DemoDoorClosed      minting for anyone exists in demo and sandbox only
     +-- InvalidConfiguration  a file of clients or issuers cannot be used; lists every problem
     +-- InvalidPolicy     a sharing policy document cannot be used; lists every problem
@@ -106,6 +107,14 @@ class TokenRefused(IdentityError):
     def __init__(self, error: str) -> None:
         super().__init__(f"the token endpoint answered {error}")
         self.error = error
+
+
+class TokenUnavailable(TokenRefused):
+    """A token endpoint is down or busy. `retry_after` is in seconds, None where it did not say."""
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        super().__init__("temporarily_unavailable")
+        self.retry_after = retry_after
 
 
 class DemoDoorClosed(IdentityError):

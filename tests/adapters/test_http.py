@@ -9,9 +9,9 @@ import ssl
 import httpx
 import pytest
 
-from adapters.errors import NotAuthorised, NotSent, Unintelligible, Unreachable
+from adapters.errors import NotAuthorised, NotSent, Overloaded, Unintelligible, Unreachable
 from adapters.http import MAX_KEY_SET, HttpClient, key_set_fetch, strict_tls
-from security.errors import TokenRefused
+from security.errors import TokenRefused, TokenUnavailable
 
 
 def client(handler, **options) -> HttpClient:
@@ -58,6 +58,7 @@ async def test_a_redirect_is_not_followed():
         (httpx.PoolTimeout("busy"), NotSent),
         (httpx.RemoteProtocolError("9990000018"), Unintelligible),
         (TokenRefused("invalid_client"), NotAuthorised),
+        (TokenUnavailable(7.0), Overloaded),
     ],
 )
 async def test_a_failure_is_a_fact_without_content(failure, fact):

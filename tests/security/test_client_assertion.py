@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from urllib.parse import parse_qs
+from uuid import UUID
 
 import httpx
 import pytest
 from joserfc import jwt
 
 from security.assertions import Asserted, b2b_extensions
-from security.client_assertion import ClientAssertion, SmartBackendAuth
-from security.errors import TokenRefused
+from security.client_assertion import ClientAssertion, SmartBackendAuth, UserRestrictedAuth
+from security.errors import TokenRefused, TokenUnavailable
 from security.principal import NamedPerson, Purpose, Role
 from tests.security.identity import CLIENT_KEY, ENDPOINTS, RSA_KEY, World, form
 
@@ -58,6 +59,7 @@ def test_the_form_that_the_nhs_platform_asks_for(world):
     assert token.claims["iss"] == token.claims["sub"] == "api-key"
     assert token.claims["aud"] == TOKEN_URL
     assert 0 < token.claims["exp"] - world.seconds <= 300
+    assert UUID(token.claims["jti"]).version == 4
 
 
 def test_every_assertion_is_new_and_none_shows_its_key(world):
@@ -172,7 +174,6 @@ async def test_a_second_refusal_is_the_answer(world, server):
         (httpx.Response(401, json={"error": "invalid_client"}), "invalid_client"),
         (httpx.Response(400, json={"error": "Dr Morwenna Example"}), "unintelligible"),
         (httpx.Response(400, json={"error": ["invalid_client"]}), "unintelligible"),
-        (httpx.Response(503), "unintelligible"),
         (httpx.Response(302, headers={"Location": "https://evil.test"}), "unintelligible"),
         (httpx.Response(200, json=[]), "unintelligible"),
         (httpx.Response(200, json={"access_token": "x", "token_type": "mac"}), "unintelligible"),
@@ -186,6 +187,84 @@ async def test_without_a_token_nothing_is_sent(world, server, answer, error):
             await ask(client)
     assert caught.value.error == error
     assert "Morwenna" not in str(caught.value)
+    assert server.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "retry_after"),
+    [
+        (httpx.Response(503), None),
+        (httpx.Response(429, headers={"Retry-After": "7"}), 7.0),
+        (httpx.Response(502, headers={"Retry-After": "soon"}), None),
+    ],
+)
+async def test_an_endpoint_that_is_down_is_told_from_one_that_refuses(world, server, answer, retry_after):
+    server.answer = answer
+    async with connected(server, world) as client:
+        with pytest.raises(TokenUnavailable) as caught:
+            await ask(client)
+    assert caught.value.retry_after == retry_after
+    assert server.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("said", "refreshed_after"), [("599", 569), (599, 569), (None, 30), ("soon", 30), (True, 30), (-5, 0)]
+)
+async def test_the_lifetime_that_a_server_says_is_used(world, server, said, refreshed_after):
+    body = {"access_token": "token-1", "token_type": "Bearer", "expires_in": said}
+    server.answer, server.valid = httpx.Response(200, json=body), {"token-1"}
+    async with connected(server, world, scope=None) as client:
+        await ask(client)
+        if refreshed_after:
+            world.clock.pass_by(seconds=refreshed_after - 1)
+            await ask(client)
+            assert len(server.scopes) == 1
+            world.clock.pass_by(seconds=1)
+        await ask(client)
+    assert len(server.scopes) == 2, "the second token was asked for now and not before"
+
+
+class Exchange(Server):
+    """The token endpoint of the NHS platform for a clinician who is present: strict about every form member."""
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        if str(request.url) != TOKEN_URL:
+            self.roles = [*getattr(self, "roles", []), request.headers.get("NHSD-Session-URID")]
+            return await super().__call__(request)
+        sent = {name: value for name, [value] in parse_qs((await request.aread()).decode()).items()}
+        expected = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
+            "subject_token": f"id-token-{self.issued + 1}",
+            "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        }
+        assertion = jwt.decode(sent.pop("client_assertion"), CLIENT_KEY, ["ES384"])
+        if sent != expected or assertion.claims["aud"] != TOKEN_URL:
+            return httpx.Response(400, json={"error": "invalid_request"})
+        self.issued += 1
+        self.valid = {f"token-{self.issued}"}
+        return httpx.Response(200, json={"access_token": f"token-{self.issued}", "token_type": "Bearer"})
+
+
+async def test_a_clinicians_sign_in_is_exchanged_and_their_role_goes_along(world):
+    server = Exchange()
+    sessions = iter(("id-token-1", "id-token-2"))
+    auth = UserRestrictedAuth(assertion(world), lambda: next(sessions), world.clock, role_profile="555254240100")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(server), auth=auth) as client:
+        assert await ask(client) == 200
+        assert await ask(client) == 200
+        server.valid = set()
+        assert await ask(client) == 200
+    assert server.issued == 2, "once for the session, and once when the token was withdrawn"
+    assert set(server.roles) == {"555254240100"}
+
+
+async def test_a_sign_in_that_has_ended_asks_nothing(world):
+    server = Exchange()
+    auth = UserRestrictedAuth(assertion(world), lambda: "an old one", world.clock)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(server), auth=auth) as client:
+        with pytest.raises(TokenRefused):
+            await ask(client)
     assert server.requests == 0
 
 
