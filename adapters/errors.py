@@ -9,6 +9,7 @@ OutsideError
      +-- NotAuthorised     our sign-in or its scope is not accepted: a person must look
      +-- NotThere          absent, deleted, or not for us
      |    +-- PersonUnknown     the partner does not know the person
+     |    +-- NumberInvalidated      the NHS number was declared invalid, and nobody has it instead
      +-- Conflict          the resource changed since we read it, or a condition fits several
      |    +-- ChangedThere      the partner changed or deleted what it holds of a resource of ours
      |    +-- OtherPerson       whom the partner knows by this NHS number is not, or may not be, the person meant
@@ -91,6 +92,10 @@ class ContentRefused(Refused):
 
 class PersonUnknown(NotThere):
     """The partner does not know the person, and it is not ours to make them known there."""
+
+
+class NumberInvalidated(NotThere):
+    """The NHS number was declared invalid nationally, and no other number replaces it."""
 
 
 class ChangedThere(Conflict):

@@ -10,6 +10,7 @@ from adapters.csv_kind import CsvKind
 from adapters.fhir_partner import FhirKind
 from adapters.nrl import NrlKind
 from adapters.partners import Partner
+from adapters.pds_partner import PdsKind
 from adapters.surroundings import Surroundings
 from adapters.webhook import WebhookKind
 from security.errors import InvalidConfiguration
@@ -31,6 +32,7 @@ KINDS: Mapping[str, Kind] = {
     "csv": CsvKind(),
     "fhir": FhirKind(),
     "nrl": NrlKind(),
+    "pds": PdsKind(),
     "webhook": WebhookKind(),
 }
 """Every kind by its word."""

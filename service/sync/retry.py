@@ -46,6 +46,7 @@ def class_of(error: errors.OutsideError) -> Class:
 REASONS: dict[type[errors.OutsideError], str] = {
     errors.AddressRefused: "The partner's address is not one that may be sent to.",
     errors.PersonUnknown: "The partner's system does not know the person.",
+    errors.NumberInvalidated: "The NHS number of the person was declared invalid.",
     errors.ChangedThere: "The partner changed what it holds; nothing was overwritten.",
     errors.OtherPerson: "Whom the partner knows by this NHS number may be somebody else.",
     errors.Unsendable: "The mapping has no words for it.",
