@@ -48,9 +48,13 @@ class NhsNumber:
 
     @classmethod
     def of(cls, patient: Mapping[str, Any]) -> Self | None:
-        """Return the number in `Patient.identifier`, or None where there is none. Raises `InvalidNhsNumber`."""
+        """Return the number in `Patient.identifier`, or None where there is none. Raises `InvalidNhsNumber`.
+
+        A former number, with use `old`, is not the person's.
+        """
         for identifier in patient.get("identifier") or ():
-            if identifier.get("system") == NHS_NUMBER_SYSTEM and identifier.get("value") is not None:
+            is_theirs = identifier.get("system") == NHS_NUMBER_SYSTEM and identifier.get("use") != "old"
+            if is_theirs and identifier.get("value") is not None:
                 return cls(identifier["value"])
         return None
 

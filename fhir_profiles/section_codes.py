@@ -165,6 +165,7 @@ _LOCAL: dict[Section, tuple[str, ...]] = {
     Section.FAMILY_AWARENESS: ("person-aware-of-prognosis",),
     Section.ABOUT_ME: ("about-me", "dependants", "carer-strain"),
     Section.SHARING_CHOICES: ("record-creation",),
+    Section.DEMOGRAPHICS: ("identity-review",),
     Section.CARE_PLAN: (
         "death-verified",
         "bereavement-support-offered",

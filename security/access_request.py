@@ -123,7 +123,7 @@ class RecordFacts(msgspec.Struct, frozen=True):
     `consents` is the compiled Consents of the record, or a state that is known otherwise. `withheld` are cells
     (`security.cells`) that the person closed to everybody, beside any Consent. `days_since_death` counts from the
     formal notification; None when it is not known. `proxy` is the authority of a proxy who asks, where the record has
-    it.
+    it. `frozen`: the person's NHS number was declared invalid, and nobody has settled yet who the record is about.
     """
 
     consents: CompiledConsents | ConsentState
@@ -133,6 +133,7 @@ class RecordFacts(msgspec.Struct, frozen=True):
     owner_org: bool = False
     withheld: int = cells.NONE
     proxy: ProxyAuthority | None = None
+    frozen: bool = False
 
 
 def withheld_cells(words: frozenset[Section | Tier]) -> int:

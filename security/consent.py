@@ -205,6 +205,8 @@ def _barred(request: AccessRequest, facts: RecordFacts, policy: AccessPolicy) ->
         return _refuse(request, policy, "2.3", "the identity that the caller repeated is not the record's")
     if request.role == Role.PROXY and facts.proxy is not None and not authority_holds(facts.proxy):
         return _refuse(request, policy, "5.8", "the proxy's authority does not hold now")
+    if facts.frozen and not facts.owner_org and request.break_glass is None:
+        return _refuse(request, policy, "2.5a", "the NHS number is invalid: who this is about has to be settled first")
     if facts.sflag == SFlag.RESTRICTED:
         if policy.settings.sflag_policy == "not_found":
             return _refuse(request, policy, "2.6", "restricted records answer as not found under this policy")

@@ -97,17 +97,19 @@ REGISTER_RULE: Final = "register"
 OPERATIONS_RULE: Final = "operations"
 NOTICE_RULE: Final = "notice"
 SUBSCRIPTION_RULE: Final = "subscription"
+IDENTITY_RULE: Final = "identity"
 GUESSING_RULE: Final = "12"
 
 
 def impersonal(
-    rule: Literal["directory", "register", "operations", "subscription", "notice"],
+    rule: Literal["directory", "register", "operations", "subscription", "notice", "identity"],
     role: RoleWord,
     policy: AccessPolicy,
     id: str,
 ) -> Decision:
     """Return the decision under which something without a plan is used: the shared directory, the incident register,
-    the traffic with partners as those see it who look after it, a client's own Subscriptions, a notice to the person.
+    the traffic with partners as those see it who look after it, a client's own Subscriptions, a notice to the person; or a
+    record is brought in line with what PDS says of who the person is.
 
     It opens no cell, so nothing of a person can be released under it.
     """

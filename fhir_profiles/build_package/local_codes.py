@@ -119,6 +119,11 @@ REVIEWED: tuple[Concept, ...] = (
         "A review task points at one decision; public codes review whole plans.",
     ),
     Concept(
+        "identity-review",
+        "Review of who a record is about",
+        "A task for whoever holds the record, raised by what the national register of patients says.",
+    ),
+    Concept(
         "record-creation",
         "Consent to make the record",
         "SCCI1580 asks for it apart from consent to share, without a code.",

@@ -56,9 +56,9 @@ def target(reference: Resource | None) -> str | None:
 
 
 def identifier_of(resource: Resource, system: str) -> str | None:
-    """Return the value of the first identifier in `system`."""
+    """Return the value of the first identifier in `system` that is in use."""
     for identifier in resource.get("identifier", ()):
-        if identifier.get("system") == system and identifier.get("value"):
+        if identifier.get("system") == system and identifier.get("value") and identifier.get("use") != "old":
             return str(identifier["value"])
     return None
 

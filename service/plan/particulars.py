@@ -77,7 +77,9 @@ def of_patient(patient: dict[str, Any], contacts: Iterable[dict[str, Any]] = ())
     for contact in (*patient.get("contact", ()), *contacts):
         telecoms += contact.get("telecom", ())
     return Particulars(
-        nhs_number=next((one["value"] for one in numbers if one.get("system") == NHS_NUMBER_SYSTEM), ""),
+        nhs_number=next(
+            (one["value"] for one in numbers if one.get("system") == NHS_NUMBER_SYSTEM and one.get("use") != "old"), ""
+        ),
         elsewhere=_distinct(
             f"{one.get('system', '')}|{one['value']}" for one in numbers if one.get("system") != NHS_NUMBER_SYSTEM
         ),

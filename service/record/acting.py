@@ -17,7 +17,7 @@ def is_theirs(principal: Principal, manifest: Manifest, now: datetime) -> bool:
     if user is None:
         return False
     if principal.role == Role.PATIENT:
-        return user.id == manifest.identity.nhs_number != ""
+        return manifest.is_numbered(user.id)
     return is_proxy(manifest.proxies, user.id, microseconds(now))
 
 

@@ -21,7 +21,11 @@ _OF_NO_SECTION = ((SECTION_NUMBER[Section.UNKNOWN], int(TIER[Section.UNKNOWN])),
 
 def identity_of(patient: Resource) -> Identity:
     """Return what tells this person from another: NHS number, official family name, birth date."""
-    numbers = [item["value"] for item in patient.get("identifier", ()) if item.get("system") == NHS_NUMBER_SYSTEM]
+    numbers = [
+        item.get("value", "")
+        for item in patient.get("identifier", ())
+        if item.get("system") == NHS_NUMBER_SYSTEM and item.get("use") != "old"
+    ]
     names = patient.get("name", [])
     official = next((name for name in names if name.get("use") == "official"), names[0] if names else {})
     return Identity(

@@ -60,6 +60,8 @@ class Draft:
         self._changed: set[str] = set()
         self._former: list[Places] = []
         self._elements: list[tuple[Piece, bytes]] = []
+        self._former_numbers = list(record.manifest.former_numbers)
+        self._invalidated = record.manifest.invalidated
 
     @property
     def record(self) -> OpenRecord:
@@ -90,6 +92,15 @@ class Draft:
         """Give an organisation a relationship by registration (rule 5.9a)."""
         if organisation not in self._registered:
             self._registered.append(organisation)
+
+    def identify(self, sflag: SFlag, former_numbers: Iterable[str], invalidated: str) -> None:
+        """Take over what PDS alone says: the flag, also where it is lower than before, and which numbers count.
+
+        Comes after the Patient was put, whose own flag would only raise what is known.
+        """
+        self._sflag = sflag
+        self._former_numbers = list(former_numbers)
+        self._invalidated = invalidated
 
     def put(self, change: Change, section: Section | None, author: Author, now: str) -> Entry:
         """Create or replace the resource of a change, which is of a section, and return its new entry."""
@@ -224,7 +235,7 @@ class Draft:
             life=life,
             died=died,
             padding=0,
-            claims=[*_claims(old, identity, resources), *self._conditions],
+            claims=[*_claims(old, identity, resources, self._former_numbers), *self._conditions],
             identifiers=derive.covers_of(resources) if patient is None else derive.identifiers_of(patient),
             critical=derive.critical_places(entries),
             incidents=old.incidents,
@@ -232,6 +243,8 @@ class Draft:
             proxies=proxies_of(resources),
             places_of_care=[] if patient is None else derive.places_of(patient, resources),
             flagged=self._flagged(now),
+            former_numbers=self._former_numbers,
+            invalidated=self._invalidated,
         )
         slices, front = bytes(body), b""
         former = self._record.contents.former.with_(*self._former) if self._former else self._record.contents.former
@@ -323,9 +336,12 @@ def _meta(resource: Resource, version: int, now: str, author: Author) -> dict[st
     return {**meta, "versionId": str(version), "lastUpdated": now, "source": source}
 
 
-def _claims(old: Manifest, identity: Identity, resources: dict[str, Resource]) -> list[tuple[str, str]]:
+def _claims(
+    old: Manifest, identity: Identity, resources: dict[str, Resource], former_numbers: list[str]
+) -> list[tuple[str, str]]:
     if old.kind == "person":
-        return [("nhs-number", identity.nhs_number)] if identity.nhs_number else []
+        numbers = dict.fromkeys([identity.nhs_number, *former_numbers])
+        return [("nhs-number", number) for number in numbers if number]
     if old.kind == "directory":
         return [
             ("directory", f"{item['resourceType']}|{identifier.get('system', '')}|{identifier['value']}")

@@ -22,6 +22,7 @@ def facts_of(principal: Principal, manifest: Manifest, now: datetime) -> RecordF
         days_since_death=days,
         owner_org=manifest.holder == principal.organisation,
         proxy=authority(principal, manifest, now),
+        frozen=manifest.frozen,
     )
 
 

@@ -232,6 +232,19 @@ class Manifest(msgspec.Struct, array_like=True):
     proxies: tuple[Proxy, ...] = ()  # who acts for the person, and on what grounds (rule 5.8)
     flagged: str = ""
     """When the S-flag came that stands in `sflag`; '' where there is none."""
+    former_numbers: list[str] = []
+    """NHS numbers that were the person's before PDS replaced them: they still lead here, and belong to nobody else."""
+    invalidated: str = ""
+    """The NHS number that PDS declared invalid; sharing is frozen for as long as it is the person's."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing is shared until whoever holds the record has settled who it is about."""
+        return self.invalidated != "" and self.invalidated == self.identity.nhs_number
+
+    def is_numbered(self, nhs_number: str) -> bool:
+        """Say whether an NHS number is the person's, or was until PDS replaced it."""
+        return nhs_number != "" and (nhs_number == self.identity.nhs_number or nhs_number in self.former_numbers)
 
 
 class Contents(msgspec.Struct, array_like=True):

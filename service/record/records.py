@@ -144,14 +144,17 @@ class Records:
     index: BlindIndex
 
     async def by_nhs_number(self, nhs_number: str) -> OpenRecord | None:
-        """Return the record that holds an NHS number, compared on plaintext, and with it the incident register."""
+        """Return the record that holds an NHS number, compared on plaintext, and with it the incident register.
+
+        A number that PDS replaced leads to the record of whoever had it.
+        """
         token = self.index.token
         incidents = token(INCIDENTS, nhs_number)
         stored, head = await self.store.claimed_and_head(token("nhs-number", nhs_number), incidents)
         if stored is None:
             return None
         record = await self.open(stored)
-        if record.manifest.identity.nhs_number != nhs_number:
+        if not record.manifest.is_numbered(nhs_number):
             raise RecordBroken(_ANOTHER)
         record.register = SeenRegister(incidents, head)
         return record

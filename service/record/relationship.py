@@ -14,7 +14,7 @@ from security.principal import Principal, Role
 from service.plan.matching import Grade, fit, lives_at
 from service.record.acting import is_theirs
 from service.record.caller import Caller
-from service.record.records import OpenRecord
+from service.record.records import OpenRecord, SeenRegister
 from service.record.register import Register
 
 PERSONAL_ROLES = frozenset({Role.PATIENT, Role.PROXY})
@@ -46,8 +46,11 @@ async def relationship_of(
         return _ESTABLISHED if is_theirs(principal, manifest, now) else Found(Relationship.NONE)
     if principal.organisation in manifest.relations:
         return _ESTABLISHED
-    if nhs_number and await register.names(nhs_number, principal.organisation, user, instant(now), record.register):
+    if nhs_number and await register.names(nhs_number, principal.organisation, user, instant(now), _seen(record)):
         return _BY_INCIDENT
+    for former in manifest.former_numbers:  # a control room may know no other yet
+        if await register.names(former, principal.organisation, user, instant(now)):
+            return _BY_INCIDENT
     if await _attends(principal, record, register, now):
         return _BY_INCIDENT
     if _serves(principal, record, policy, now):
@@ -55,6 +58,11 @@ async def relationship_of(
     if principal.self_claim_reason is not None or caller.break_glass is not None:
         return Found(Relationship.SELF_CLAIMED)
     return Found(Relationship.NONE)
+
+
+def _seen(record: OpenRecord) -> SeenRegister | None:
+    """Return what was seen of the register, unless it may be that of a former number."""
+    return None if record.manifest.former_numbers else record.register
 
 
 def _serves(principal: Principal, record: OpenRecord, policy: AccessPolicy, now: datetime) -> bool:

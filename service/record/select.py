@@ -125,6 +125,17 @@ async def whole(records: Records, record: OpenRecord, entry: Entry, body: bytes,
     return [] if seen is None else [_held(entry, seen.body, seen.parts, masked=True)]
 
 
+async def complete(records: Records, record: OpenRecord, entry: Entry) -> dict[str, Any]:
+    """Return a current resource as it was received, large elements and the sender's own narrative with it.
+
+    Nothing is decided about it: it is for writing a next version of it, and is not to be released.
+    """
+    resource = _decoded(await _filled(records, record, entry, record.slice(entry.offset, entry.length)))
+    resource.pop("text", None)
+    text = record.slice(*entry.received_text)
+    return {**resource, "text": json.decode(text)} if text else resource
+
+
 def _pointing(record: OpenRecord, held: Held, decision: Decision) -> Held:
     """Return a resource of the emergency answer without references to what is closed."""
     entry = record.entries[f"{held.type}/{held.id}"]

@@ -28,7 +28,7 @@ def take_on(caller: Caller, prepared: Prepared, record: OpenRecord, draft: Draft
     if patient is None:
         raise ValueError("there is no new Patient to take on")
     said, known = identity_of(patient.resource or {}), record.manifest.identity
-    same = said.nhs_number == known.nhs_number and said.birth_date == known.birth_date
+    same = record.manifest.is_numbered(said.nhs_number) and said.birth_date == known.birth_date
     if not same or said.family.casefold() != known.family.casefold():
         raise unverified(patient)
     draft.register(caller.principal.organisation)

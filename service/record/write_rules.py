@@ -19,6 +19,7 @@ from service.record import consent_rules, directory
 from service.record.access import Access, Caller
 from service.record.authorship import Authors
 from service.record.changes import Change, Method, Prepared, Resource
+from service.record.derive import identity_of
 from service.record.draft import Draft
 from service.record.errors import (
     InvalidContent,
@@ -54,7 +55,7 @@ async def check(
     after = _after(changes, draft)
     sections = {reference: section_of(resource) for reference, resource in after.items()}
     await _check_references(access, caller, prepared, draft, decision)
-    _check_content(changes, after, sections, access.policies.roles)
+    _check_content(changes, draft, after, sections, access.policies.roles)
     _check_authority(access, caller, changes, draft, after, sections)
     _check_seen_whole(caller, changes, draft, decision)
     _check_decisions(changes, after, decision)
@@ -109,6 +110,7 @@ def _may_be_named(entry: Entry, caller: Caller, decision: Decision | None) -> bo
 
 def _check_content(
     changes: Sequence[Change],
+    draft: Draft,
     after: dict[str, Resource],
     sections: dict[str, Section | None],
     known_roles: frozenset[RoleWord],
@@ -120,6 +122,9 @@ def _check_content(
                 issues.append(error("business-rule", change.at, "A person is not deleted; the record is closed."))
             continue
         resource = (change.resource or {}) if change.late else after[change.reference]
+        if change.type == "Patient" and identity_of(resource).nhs_number in draft.record.manifest.former_numbers:
+            text = "PDS replaced this NHS number with another: it may only be kept with use `old`."
+            issues.append(error("business-rule", f"{change.at}.identifier", text))
         issues += [error("business-rule", f"{change.at}.meta.security", text) for text in label_problems(resource)]
         if (
             change.type == "Flag"

@@ -27,7 +27,9 @@ def cause_of(committing: Committing) -> Cause:
 def sharing_changed(committing: Committing) -> bool:
     """Say whether what may be shared of a person, or with whom, is not what it was: it may be less."""
     before, after = committing.before.manifest, committing.after.manifest
-    return bool(committing.before.sequence) and (before.consents, before.sflag) != (after.consents, after.sflag)
+    if not committing.before.sequence:
+        return False
+    return (before.consents, before.sflag, before.frozen) != (after.consents, after.sflag, after.frozen)
 
 
 def _of_entry(record: OpenRecord, entry: Entry) -> Cause:

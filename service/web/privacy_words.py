@@ -165,6 +165,7 @@ RULES: Mapping[str, str] = {
     "2.3": "Emergency access was asked for without what it takes.",
     "2.4": "A relationship was claimed without a reason.",
     "2.5": "There is no record, or no relationship with the person.",
+    "2.5a": "The NHS number was declared invalid; the holder has to settle who the record is about.",
     "2.6": "The person's whereabouts are protected.",
     "2.7": "The person has died.",
     "2.8": "The person objects to sharing.",
@@ -180,6 +181,7 @@ RULES: Mapping[str, str] = {
     "register": "The incident register.",
     "notice": "The person is told of an emergency read. Nothing of the plan is given.",
     "operations": "The traffic with partners, which names no person.",
+    "identity": "What PDS says of who the person is.",
 }
 """The deciding rules by number, as docs/sharing-rules.md numbers them."""
 

@@ -1,0 +1,230 @@
+"""A record is brought in line with what PDS says of its person now: who they are, whether they live, whether protected.
+
+Safe to be called for any reason and in any order, as often as one likes: PDS is read again each time, after the record
+was opened and before it is committed, so that of two who do it at once the one who loses reads both again. Nothing of
+the message that was the reason is believed. What it writes carries deliveries and audit as every write does; it goes
+round the rules for writers (5.9), because PDS is asked about records that no writer may change: of a person who is very
+restricted, or who died long ago (2.6, 2.7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from adapters.errors import NumberInvalidated, PersonUnknown
+from adapters.pds_person import PdsPerson
+from fhir_profiles.identifiers import ODS_SYSTEM
+from fhir_profiles.sections import section_of
+from fhir_profiles.terminology import EPACCS
+from fhir_profiles.validation import validate
+from security.access_request import new_decision_id
+from security.clock import instant
+from security.decision import IDENTITY_RULE, Decision, impersonal
+from security.labels import SFlag
+from service.plan import vocabulary as v
+from service.record import directory
+from service.record.access import Access, Asked, Caller
+from service.record.changes import Change, Method, new_ids
+from service.record.draft import Draft
+from service.record.errors import InvalidContent, TooBusy
+from service.record.limits import Limits
+from service.record.manifest import Manifest, RecordKind
+from service.record.records import OpenRecord
+from service.record.select import complete
+from service.record.subscribers import Subscribers, deliveries_of
+from service.record.urgent import Style
+from service.record.write_rules import check_size
+from service.store.errors import ClaimTaken, SequenceTaken
+from service.sync.identity import (
+    WORDS,
+    Did,
+    Judged,
+    Known,
+    Review,
+    judge,
+    judge_invalidated,
+    judge_unknown,
+    practices_of,
+)
+from service.sync.take_in import TO_SETTLE
+
+INTERACTION = "$verify-identity"
+REVIEW_SYSTEM = "urn:epaccs:identity-review"
+TRIES = 8
+_LONGEST_PAUSE = 0.064
+
+Resource = dict[str, Any]
+
+
+class AsksPds(Protocol):
+    """What PDS is asked by (`adapters.pds.Pds`)."""
+
+    async def person(self, nhs_number: str) -> PdsPerson:
+        """Return whom PDS knows by a number; raise PersonUnknown, NumberInvalidated or another OutsideError."""
+
+
+class Outcome(StrEnum):
+    """What became of a record."""
+
+    NOT_HERE = "not-here"
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of a record, and what was taken over; nothing of it names anybody."""
+
+    outcome: Outcome
+    did: tuple[Did, ...] = ()
+    reviews: tuple[Review, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyPds:
+    """Brings records in line with PDS.
+
+    `caller` makes the caller of a request: the system that PDS is here, by its registered client.
+    """
+
+    access: Access
+    pds: AsksPds
+    caller: Callable[[str], Caller]
+    limits: Limits
+    style: Style
+    subscribers: Subscribers = ()
+    jitter: Callable[[], float] = field(default=random.random)
+
+    async def __call__(self, nhs_number: str) -> Applied:
+        """Ask PDS about the person whose number this is, or was, and take over what it says.
+
+        Raise what `AsksPds.person` raises when PDS gives no answer about them, TooBusy, or what the store raises: then
+        nothing changed, and it is to be tried again.
+        """
+        caller = self.caller(secrets.token_hex(16))
+        for attempt in range(TRIES):
+            record = await self.access.records.by_nhs_number(nhs_number)
+            if record is None or record.manifest.kind is not RecordKind.PERSON:
+                return Applied(Outcome.NOT_HERE)
+            try:
+                return await self._applied(caller, record)
+            except (SequenceTaken, ClaimTaken):
+                await asyncio.sleep(self.jitter() * min(0.002 * 2**attempt, _LONGEST_PAUSE))
+        raise TooBusy
+
+    async def _applied(self, caller: Caller, record: OpenRecord) -> Applied:
+        manifest, rival = record.manifest, None
+        patient = await complete(self.access.records, record, record.entries[manifest.patient])
+        known = _known(manifest)
+        try:
+            person = await self.pds.person(manifest.identity.nhs_number)
+        except NumberInvalidated:
+            judged = judge_invalidated(patient, known)
+        except PersonUnknown:
+            judged = judge_unknown(patient, known)
+        else:
+            rival = await self._rival(record, person.nhs_number)
+            practices = practices_of(patient, Draft(record).resources())
+            practice = practices[0] if len(practices) == 1 else None
+            judged = judge(patient, known, person, rival=rival is not None, practice=practice)
+        applied = await self._write(caller, record, patient, known, judged)
+        if rival is not None and any(review is Review.TWO_RECORDS for review, _ in judged.reviews):
+            await self._tell_rival(caller, rival, manifest.identity.nhs_number)
+        return applied
+
+    async def _rival(self, record: OpenRecord, nhs_number: str) -> OpenRecord | None:
+        if record.manifest.is_numbered(nhs_number):
+            return None
+        return await self.access.records.by_nhs_number(nhs_number)
+
+    async def _tell_rival(self, caller: Caller, rival: OpenRecord, about: str) -> None:
+        """Say in the other record too that there are two: whoever holds that one may be somebody else."""
+        patient = await complete(self.access.records, rival, rival.entries[rival.manifest.patient])
+        known = _known(rival.manifest)
+        judged = Judged(patient, known, reviews=[(Review.TWO_RECORDS, about)])
+        await self._write(caller, rival, patient, known, judged)
+
+    async def _write(
+        self, caller: Caller, record: OpenRecord, before: Resource, known: Known, judged: Judged
+    ) -> Applied:
+        draft, clock = Draft(record, self.access.policies.roles), self.access.clock
+        draft.resources()  # decoded before anything moves: laying the new state out changes where they lie
+        changes = [] if judged.patient == before else [self._update(record, judged.patient)]
+        for review, about in judged.reviews:
+            task = await self._task(record, draft, review, about)
+            if task is not None:
+                changes.append(task)
+                judged.did.append(Did.REVIEW)
+        if not changes and judged.known == known:
+            return await self._nothing(caller, record, judged)
+        for change in changes:
+            if issues := validate(change.resource or {}):
+                raise InvalidContent(issues)
+        now, author = instant(clock()), caller.author()
+        entries = [draft.put(change, section_of(change.resource or {}), author, now) for change in changes]
+        draft.identify(judged.known.sflag, judged.known.former_numbers, judged.known.invalidated)
+        state = draft.finish(self.style, clock())
+        check_size(state, self.limits)
+        asked = Asked(INTERACTION, tuple(f"{entry.reference}/_history/{entry.version}" for entry in entries))
+        references = [entry.reference for entry in entries]
+        await self.access.records.commit(
+            record,
+            state,
+            deliveries=deliveries_of(self.subscribers, record, state, references, author),
+            audit=(self.access.entry(caller, self._decision(caller), asked, record, makes=record.following),),
+        )
+        return Applied(Outcome.CHANGED, tuple(judged.did), tuple(review for review, _ in judged.reviews))
+
+    async def _nothing(self, caller: Caller, record: OpenRecord, judged: Judged) -> Applied:
+        """Write down that PDS was asked, though nothing came of it: it was told of the person's number."""
+        entry = self.access.entry(caller, self._decision(caller), Asked(INTERACTION), record)
+        await self.access.records.store.append_audit(entry)
+        return Applied(Outcome.UNCHANGED, reviews=tuple(review for review, _ in judged.reviews))
+
+    def _decision(self, caller: Caller) -> Decision:
+        return impersonal(IDENTITY_RULE, caller.principal.role, self.access.policy, new_decision_id())
+
+    def _update(self, record: OpenRecord, patient: Resource) -> Change:
+        entry = record.entries[record.manifest.patient]
+        return Change(Method.UPDATE, "Patient", "Patient", patient, id=entry.id, if_match=entry.version)
+
+    async def _task(self, record: OpenRecord, draft: Draft, review: Review, about: str) -> Change | None:
+        """Return the Task of whoever holds the record; None where it was raised about the same already."""
+        records, holder = self.access.records, record.manifest.holder
+        name = records.index.token("identity-review", f"{record.record_id.hex()}|{review}|{about}").hex()[:32]
+        identifier = {"system": REVIEW_SYSTEM, "value": name}
+        tasks = (one for one in draft.resources().values() if one["resourceType"] == "Task")
+        if any(identifier in one.get("identifier", ()) for one in tasks):
+            return None
+        by = (self.access.clock() + TO_SETTLE).date().isoformat()
+        display = await directory.organisation_name(records, holder)
+        task: Resource = {
+            "resourceType": "Task",
+            "identifier": [identifier],
+            "status": "requested",
+            "intent": "order",
+            "code": {"coding": [{"system": EPACCS, "code": v.IDENTITY_REVIEW}]},
+            "description": WORDS[review],
+            "focus": {"reference": record.manifest.patient},
+            "for": {"reference": record.manifest.patient},
+            "authoredOn": instant(self.access.clock()),
+            "owner": {
+                "type": "Organization",
+                "identifier": {"system": ODS_SYSTEM, "value": holder},
+                "display": display,
+            },
+            "restriction": {"period": {"end": by}},
+        }
+        change = Change(Method.CREATE, "Task", "Task", task)
+        change.give(*new_ids(1))
+        return change
+
+
+def _known(manifest: Manifest) -> Known:
+    return Known(SFlag(manifest.sflag or SFlag.UNRESTRICTED), tuple(manifest.former_numbers), manifest.invalidated)
