@@ -109,17 +109,18 @@ class Pds:
 
     async def _ask(self, url: str) -> Resource:
         correlation, request = str(uuid4()), str(uuid4())
-        for tried in range(1, MOST_TRIES + 1):
+        headers = {"Accept": "application/fhir+json", "X-Request-ID": request, "X-Correlation-ID": correlation}
+        left = MOST_TRIES
+        while True:
             await self._pace.turn()
-            headers = {"Accept": "application/fhir+json", "X-Request-ID": request, "X-Correlation-ID": correlation}
             answer = await self._http.send("GET", url, headers=headers, within=self._within)
             if answer.status == 200:
                 return _resource(answer)
-            wait = retry_after(answer.headers)
-            if kind_of(answer.status) is not Overloaded or wait is None or wait > LONGEST_WAIT or tried == MOST_TRIES:
-                break
+            left -= 1
+            wait = retry_after(answer.headers) if kind_of(answer.status) is Overloaded else None
+            if wait is None or wait > LONGEST_WAIT or not left:
+                _refuse(answer)
             await self._pace.pause(wait)
-        _refuse(answer)
 
 
 def codes_of(outcome: Mapping[str, Any]) -> frozenset[str]:
@@ -139,7 +140,7 @@ def _resource(answer: Answer) -> Resource:
         found = decode(answer.body)
     except InvalidJson:
         raise Unintelligible("the answer is not JSON") from None
-    if not isinstance(found, dict) or not isinstance(found.get("resourceType"), str):
+    if not isinstance(found.get("resourceType"), str):
         raise Unintelligible("the answer is no resource")
     return found
 
@@ -150,7 +151,7 @@ def _refuse(answer: Answer) -> NoReturn:
         outcome = decode(answer.body)
     except InvalidJson:
         outcome = {}
-    codes = codes_of(outcome) if isinstance(outcome, dict) else frozenset()
+    codes = codes_of(outcome)
     if answer.status == 404 and "INVALIDATED_RESOURCE" in codes:
         raise NumberInvalidated(status=404)
     if answer.status == 404 and "RESOURCE_NOT_FOUND" in codes:

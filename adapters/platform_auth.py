@@ -112,4 +112,6 @@ def _key(settings: PlatformAuth, file: File) -> jwk.RSAKey:
         raise InvalidConfiguration(["is no RSA key, PEM or JWK"]) from None
     if not key.is_private or key.private_key is None or key.private_key.key_size < _SMALLEST_KEY:
         raise InvalidConfiguration([f"is not a private RSA key of {_SMALLEST_KEY} bits or more"])
+    if key.get("alg") not in (None, ALGORITHM):
+        raise InvalidConfiguration([f"is a key for another algorithm than {ALGORITHM}"])
     return key

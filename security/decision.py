@@ -108,8 +108,8 @@ def impersonal(
     id: str,
 ) -> Decision:
     """Return the decision under which something without a plan is used: the shared directory, the incident register,
-    the traffic with partners as those see it who look after it, a client's own Subscriptions, a notice to the person; or a
-    record is brought in line with what PDS says of who the person is.
+    the traffic with partners as those see it who look after it, a client's own Subscriptions, a notice to the person,
+    what PDS says of who a person is.
 
     It opens no cell, so nothing of a person can be released under it.
     """

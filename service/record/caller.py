@@ -50,8 +50,10 @@ class Caller:
         if self.granted:
             return asked if record.record_id.hex() == self.granted else None
         known, echo = record.manifest.identity, self.echo
-        same = echo is not None and record.manifest.is_numbered(echo.nhs_number)
-        return msgspec.structs.replace(asked, echo_matches=same and echo.birth_date == known.birth_date)
+        if echo is None:
+            return msgspec.structs.replace(asked, echo_matches=False)
+        same = record.manifest.is_numbered(echo.nhs_number) and echo.birth_date == known.birth_date
+        return msgspec.structs.replace(asked, echo_matches=same)
 
     def author(self) -> Author:
         """Return the caller as the author of what it writes."""

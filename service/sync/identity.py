@@ -49,8 +49,8 @@ WORDS = {
     ),
     Review.NOT_KNOWN: "PDS does not know this NHS number. Check the number with the person.",
     Review.INVALIDATED: (
-        "PDS declared this NHS number invalid. Sharing is frozen: the record is open to your organisation alone, and in "
-        "an emergency. Find the right number and record it, or confirm that the record is about somebody else."
+        "PDS declared this NHS number invalid. Sharing is frozen: the record is open to your organisation alone, and "
+        "in an emergency. Find the right number and record it, or confirm that the record is about somebody else."
     ),
     Review.TWO_RECORDS: (
         "PDS says that this NHS number and another are one person's, and each has a record here. Nothing was merged: "

@@ -24,7 +24,7 @@ from adapters.errors import (
 )
 from adapters.partners import Partner
 from adapters.pds import Pds, Traced
-from adapters.pds_partner import PdsPartner
+from adapters.pds_partner import PdsKind, PdsPartner
 from adapters.registry import kind_of
 from adapters.surroundings import Surroundings
 from security.errors import InvalidConfiguration
@@ -249,8 +249,7 @@ async def test_nothing_is_given_to_pds_and_nothing_comes(world: World) -> None:
     adapter = kind_of(partner).adapter(partner, around)
     assert isinstance(adapter, PdsPartner)
     with pytest.raises(ContentRefused):
-        async for _ in adapter.give(parcel()):
-            pytest.fail("nothing may be confirmed")
+        await anext(adapter.give(parcel()))
     assert (await adapter.poll("")).messages == ()
     assert (await adapter.pds.person(NUMBER)).nhs_number == NUMBER
     await adapter.close()
@@ -297,7 +296,9 @@ def test_a_key_that_is_not_private_is_refused(tmp_path: Path) -> None:
     partner = described(tmp_path, "https://api.test/FHIR/R4", "https://api.test/oauth2/token")
     (tmp_path / "key.jwk").write_text(json.dumps(KEY.as_dict(private=False)))
     assert any("private RSA key" in one for one in problems(partner))
+    (tmp_path / "key.jwk").write_text(json.dumps({**KEY.as_dict(private=True), "alg": "RS384"}))
+    assert any("another algorithm" in one for one in problems(partner))
     (tmp_path / "key.jwk").write_text("not a key")
     assert any("no RSA key" in one for one in problems(partner))
     (tmp_path / "key.jwk").write_bytes(KEY.as_pem(private=True))
-    assert kind_of(partner)
+    assert isinstance(kind_of(partner), PdsKind)

@@ -169,7 +169,7 @@ async def test_the_old_number_leads_to_the_record_and_belongs_to_nobody_else(wor
     for number in (NUMBER, NEW):
         record = await world.house.record_of(number)
         assert (record.manifest.patient, record.manifest.identity.nhs_number) == (reference, NEW)
-        assert [one["id"] for one in await world.house.emergency(number)][0] == reference.split("/")[1]
+        assert next(one["id"] for one in await world.house.emergency(number)) == reference.split("/")[1]
     stranger = {**OURS, "name": [{"use": "official", "family": "Stranger"}], "birthDate": "1950-01-01"}
     with pytest.raises(InvalidContent):
         await world.house.write(create(stranger), caller=doctor("ZZGP02"))
@@ -238,7 +238,7 @@ async def test_two_records_of_one_person_both_say_so_and_nothing_is_merged(world
 
 
 async def test_whoever_claims_the_new_number_first_is_seen(world: World) -> None:
-    """The record of the new number comes between asking PDS and the commit: the claim is lost, and it is judged anew."""
+    """The record of the new number comes between asking PDS and the commit: the claim is lost, it is judged anew."""
     await world.take_on()
     world.said.says(NEW)
     world.said.superseded[NUMBER] = NEW
