@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Sequence
 
 import msgspec
 
-from adapters.base import Adapter, Arrived, Message, Parcel, Polled, Receipt, Untranslatable
+from adapters.base import Arrived, Message, Parcel, Polled, Receipt, Untranslatable
 from adapters.errors import ContentRefused, ReportedIssue
 from adapters.http import HttpClient, strict_tls
 from adapters.pace import Pace
@@ -96,7 +96,7 @@ class PdsKind:
             problems.append("`settings.ca_file`: there is no such file")
         return problems
 
-    def adapter(self, partner: Partner, surroundings: Surroundings) -> Adapter:
+    def adapter(self, partner: Partner, surroundings: Surroundings) -> PdsPartner:
         """Return the adapter; raise InvalidConfiguration for plain http outside a sandbox."""
         settings = read_settings(partner, PdsSettings)
         if not surroundings.private_addresses and not (settings.base + settings.auth.token_url).count("https://") == 2:

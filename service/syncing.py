@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapters.http import Guard
+from adapters.pds_partner import PdsKind, PdsPartner
 from adapters.surroundings import Surroundings
 from security.oversight import scope_under
 from security.service_seal import ServiceSeal
@@ -19,13 +20,16 @@ from service.sync.board import Board
 from service.sync.due import Dues
 from service.sync.engine import Engine, Hooks, adapters_of, never, told
 from service.sync.measures import SyncMeasures
+from service.sync.members import Member
 from service.sync.notes import NotePages
 from service.sync.operating import Operating
+from service.sync.pds_apply import ApplyPds
 from service.sync.subscribed import SubscriptionPage
 
 BUSY_FROM = 200.0
 """Emergency answers a second of one process from which on deliveries give way: a tenth of what it can give."""
 _LOOKED_EVERY = 0.25
+PDS = PdsKind()
 
 
 def dues_of(opened: Opened) -> Dues:
@@ -81,6 +85,30 @@ def engine_of(opened: Opened, services: Services, gives_way: Callable[[], bool] 
     hooks = Hooks(opened.subscriptions, opened.registry, settings.fhir_base, guard)
     adapters = adapters_of(opened.members, surroundings)
     return Engine.of(write.access, write, alerts, log, sources, dues, adapters, hooks=hooks, gives_way=gives_way)
+
+
+@dataclass(frozen=True, slots=True)
+class AtPds:
+    """PDS as a service asks it. Close `adapter` when done."""
+
+    member: Member
+    adapter: PdsPartner
+    apply: ApplyPds
+
+
+def pds_of(opened: Opened, services: Services) -> AtPds | None:
+    """Return what brings records in line with PDS; None where no partner of kind `pds` is described.
+
+    Make it inside the running loop. Where several are described, it is the first by name.
+    """
+    member = next((one for one in opened.members if one.description.kind == "pds"), None)
+    if member is None:
+        return None
+    settings = opened.settings
+    around = Surroundings(opened.clock, settings.fhir_base, b"", private_addresses=settings.has_demo_doors)
+    adapter = PDS.adapter(member.partner, around)
+    write = services.interactions.write_record
+    return AtPds(member, adapter, ApplyPds.of(write, adapter.pds, member.caller))
 
 
 def measures_of(opened: Opened) -> SyncMeasures:

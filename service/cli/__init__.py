@@ -13,6 +13,7 @@ from service.cli.keys import keys
 from service.cli.load import load
 from service.cli.openapi import openapi
 from service.cli.partners import partners
+from service.cli.pds import pds
 from service.cli.serve import demo, serve
 from service.cli.sync import sync
 from service.cli.verify import verify
@@ -26,6 +27,6 @@ def main() -> None:
 
 for command in (
     *(serve, demo, keys, token, crew_link, load, clock, decide, verify, backup, restore),
-    *(sync, partners, conformance, openapi),
+    *(sync, partners, pds, conformance, openapi),
 ):
     main.add_command(command)

@@ -55,7 +55,7 @@ def _acting(command: Callable[Concatenate[str, str, P], None]) -> click.Command:
     @plain_errors
     @wraps(command)
     def run(partner: str, name: str | None, *args: P.args, **kwargs: P.kwargs) -> None:
-        command(partner, _who(name), *args, **kwargs)
+        command(partner, who(name), *args, **kwargs)
 
     return sync.command()(run)
 
@@ -80,7 +80,7 @@ def status(partner: str | None, json: bool) -> None:
             click.echo("\n\n".join("\n".join(lines(one)) for one in found))
         return any(one.needs for one in found)
 
-    if _with(partner or "", _who(None), look):
+    if _with(partner or "", who(None), look):
         sys.exit(1)
 
 
@@ -89,7 +89,7 @@ def status(partner: str | None, json: bool) -> None:
 @plain_errors
 def subscriptions(json: bool) -> None:
     """Say how FHIR Subscriptions stand; end with 1 when somebody has to do something."""
-    found = _with("", _who(None), lambda operating, caller: operating.subscriptions(caller))
+    found = _with("", who(None), lambda operating, caller: operating.subscriptions(caller))
     if json:
         said = [subscription_as_json(one) for one in found]
         click.echo(msgspec.json.format(msgspec.json.encode(said), indent=2))
@@ -197,7 +197,7 @@ def _with(partner: str, name: str, action: Action[T]) -> T:
             member = operating.members.get(partner)
             if partner and member is None:
                 fail(f"There is no partner `{partner}`. Partners: {', '.join(sorted(operating.members)) or 'none'}.")
-            return await action(operating, _caller(name, member))
+            return await action(operating, caller_of(name, member))
         except NotHere:
             fail("That id is not on the partner's list; `epaccs sync status` shows what is.")
         except TooBusy:
@@ -208,7 +208,7 @@ def _with(partner: str, name: str, action: Action[T]) -> T:
     return asyncio.run(run())
 
 
-def _who(name: str | None) -> str:
+def who(name: str | None) -> str:
     """Return who acts: as given, else who is signed in on this machine."""
     if name is None:
         try:
@@ -220,7 +220,7 @@ def _who(name: str | None) -> str:
     return name
 
 
-def _caller(name: str, member: Member | None) -> Caller:
+def caller_of(name: str, member: Member | None) -> Caller:
     """Return whoever gave a command as a caller. They act for the organisation that answers for the partner, so its
     privacy officer finds what they did."""
     principal = Principal(

@@ -39,6 +39,7 @@ from service.record.records import OpenRecord
 from service.record.select import complete
 from service.record.subscribers import Subscribers, deliveries_of
 from service.record.urgent import Style
+from service.record.write import WriteRecord
 from service.record.write_rules import check_size
 from service.store.errors import ClaimTaken, SequenceTaken
 from service.sync.identity import (
@@ -85,6 +86,11 @@ class Applied:
     did: tuple[Did, ...] = ()
     reviews: tuple[Review, ...] = ()
 
+    @property
+    def verified(self) -> bool:
+        """Whether there is such a record, and nobody has to look at what PDS says of its person."""
+        return self.outcome is not Outcome.NOT_HERE and not self.reviews
+
 
 @dataclass(frozen=True, slots=True)
 class ApplyPds:
@@ -100,6 +106,11 @@ class ApplyPds:
     style: Style
     subscribers: Subscribers = ()
     jitter: Callable[[], float] = field(default=random.random)
+
+    @classmethod
+    def of(cls, write: WriteRecord, pds: AsksPds, caller: Callable[[str], Caller]) -> ApplyPds:
+        """Return the use case of a service that writes by `write`: the same limits, and the same who hear of it."""
+        return cls(write.access, pds, caller, write.limits, write.style, write.subscribers)
 
     async def __call__(self, nhs_number: str) -> Applied:
         """Ask PDS about the person whose number this is, or was, and take over what it says.
