@@ -25,6 +25,8 @@ PERSON_ELEMENTS = frozenset(
     {"telecom", "address", "contact", "communication", "generalPractitioner", "deceasedBoolean", "deceasedDateTime"}
 )
 """What a partner can be let change of a person: where and how to reach them, and that they died. Never who they are."""
+ASKED = frozenset({"pds"})
+"""Kinds that are asked about one person when there is a reason to: nothing is given to them, and they send no news."""
 SECTION_WORDS = frozenset(section.value for section in Section)
 
 
@@ -147,7 +149,7 @@ def _problems(one: Description) -> Iterable[str]:
         "`limits.retry_cap` is `retry_base` to a day": limits.retry_base <= limits.retry_cap <= 86_400,
         "`limits.poll_every` is 0.1 seconds to a day": 0.1 <= limits.poll_every <= 86_400,
         "`removal_days` is 1 to 60": 1 <= one.removal_days <= 60,
-        "it `gets` or `sends`, or carries `notices`": one.gets or one.sends or one.notices,
+        "it `gets` or `sends`, or carries `notices`": one.gets or one.sends or one.notices or one.kind in ASKED,
         # It learns NHS numbers, and is told of no plan by the keyed id that stands for the same person.
         "what carries `notices` neither `gets` nor `sends`": not one.notices or not (one.gets or one.sends),
     }

@@ -1,7 +1,7 @@
 """The partner kind `pds`: the Personal Demographics Service (docs/nhs-pds.md). It is asked; it is given nothing.
 
 A deployment has it beside its partners, because it is one more system outside that somebody answers for, which acts
-here as a registered client of its own: what PDS says is written in that client's name.
+here as a registered client of its own: what PDS says is written in that client's name. It neither `gets` nor `sends`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class PdsKind:
             rule
             for rule, holds in {
                 "`gets` is false: PDS is never written to": not description.gets,
-                "`sends` is true: what PDS says is written in the name of its `client`": description.sends,
+                "`sends` is false: PDS is asked, and tells no news itself": not description.sends,
                 "`mapping` is not for this kind": not description.mapping,
                 "`person` is not for this kind": not description.person,
             }.items()

@@ -41,7 +41,7 @@ from security.purposes import KNOWN_PURPOSES
 _KEYS = frozenset(
     "role org user purpose lr incident by_incident consent consents sflag life days_since_death owner_org assurance"
     " self_claim_reason withheld break_glass sections place proxy legacy_consents"
-    " decision_tiers".split()
+    " decision_tiers frozen".split()
 )
 _BREAK_GLASS_KEYS = frozenset({"basis", "reason", "senior", "echo_matches"})
 _PROXY_KEYS = frozenset(
@@ -127,6 +127,7 @@ def _facts(request: Mapping[str, Any], roles: frozenset[RoleWord]) -> RecordFact
         owner_org=_plain(request, "owner_org", bool, False),
         withheld=withheld_cells(frozenset(_words(request, "withheld"))),
         proxy=_proxy(request),
+        frozen=_plain(request, "frozen", bool, False),
     )
 
 

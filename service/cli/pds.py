@@ -52,8 +52,8 @@ def pds() -> None:
 def verify(json: bool) -> None:
     """Verify the records of NHS numbers, read from standard input, one a line.
 
-    What PDS says is taken over. Each line is answered by its number in the input, and repeats nothing of it. Ends with 1
-    when one was not verified, or somebody has to look.
+    What PDS says is taken over. Each line is answered by its place in the input, and repeats nothing of it. Ends with
+    1 when one was not verified, or somebody has to look.
     """
     lines = [line.strip() for line in sys.stdin.read().splitlines() if line.strip()]
 

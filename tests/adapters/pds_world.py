@@ -61,9 +61,7 @@ def described(folder: Path, base: str, token_url: str, **settings: Any) -> Partn
     auth = {"token_url": token_url, "api_key_file": "api-key", "key_file": "key.jwk", "kid": KID}
     said = {"base": base, "auth": {**auth, **settings.pop("auth", {})}, **settings}
     owner = Owner("Records desk", "ZZGP01")
-    description = Description(
-        name="pds", kind="pds", title="PDS", client="pds", owner=owner, gets=False, sends=True, settings=said
-    )
+    description = Description(name="pds", kind="pds", title="PDS", client="pds", owner=owner, gets=False, settings=said)
     return Partner(description, folder)
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from adapters.errors import (
@@ -290,6 +291,18 @@ def test_a_description_that_does_not_fit_is_said(tmp_path: Path, settings: dict[
     good = {"base": "https://api.test/FHIR/R4"}
     partner = described(tmp_path, **{**good, "token_url": "https://api.test/oauth2/token", **settings})
     assert any(said in one for one in problems(partner)), problems(partner)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"gets": True}, {"sends": True}, {"mapping": "x.json"}, {"person": ("telecom",)}],
+    ids=lambda one: str(*one),
+)
+def test_it_is_neither_given_anything_nor_heard(tmp_path: Path, other: dict[str, Any]) -> None:
+    good = described(tmp_path, "https://api.test/FHIR/R4", "https://api.test/oauth2/token")
+    assert isinstance(kind_of(good), PdsKind)
+    partner = Partner(msgspec.structs.replace(good.description, **other), tmp_path)
+    assert any(next(iter(other)) in one for one in problems(partner))
 
 
 def test_a_key_that_is_not_private_is_refused(tmp_path: Path) -> None:
