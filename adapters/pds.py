@@ -14,12 +14,11 @@ from typing import Any, NoReturn
 from urllib.parse import urlencode
 from uuid import uuid4
 
-from adapters.answers import kind_of, refuse, retry_after
+from adapters.answers import refuse, retry_after
 from adapters.base import Resource
 from adapters.errors import (
     ContentRefused,
     NumberInvalidated,
-    Overloaded,
     PersonUnknown,
     ReportedIssue,
     Unintelligible,
@@ -36,6 +35,8 @@ PER_SECOND = 5.0
 MOST_TRIES = 3
 LONGEST_WAIT = 10.0
 """Seconds that PDS may ask us to wait while somebody waits for us; longer is for whoever asked to come back."""
+_COME_BACK = frozenset({408, 429})
+"""Statuses by which PDS says itself when the same may be asked again."""
 _MATCH_SURE = 1.0
 
 
@@ -117,7 +118,7 @@ class Pds:
             if answer.status == 200:
                 return _resource(answer)
             left -= 1
-            wait = retry_after(answer.headers) if kind_of(answer.status) is Overloaded else None
+            wait = retry_after(answer.headers) if answer.status in _COME_BACK else None
             if wait is None or wait > LONGEST_WAIT or not left:
                 _refuse(answer)
             await self._pace.pause(wait)

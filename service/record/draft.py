@@ -101,6 +101,7 @@ class Draft:
         self._sflag = sflag
         self._former_numbers = list(former_numbers)
         self._invalidated = invalidated
+        self._changed.add(self._record.manifest.patient)  # what tells who it is was kept without places, or is now
 
     def put(self, change: Change, section: Section | None, author: Author, now: str) -> Entry:
         """Create or replace the resource of a change, which is of a section, and return its new entry."""

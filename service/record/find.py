@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from security.clock import instant
 from security.decision import Decision
 from security.release import Released, release
@@ -83,7 +85,7 @@ class FindPeople:
             raise Unanswerable(ENOUGH)
         found = await self._found(asked, keys)
         least = Grade.CERTAIN if certain_only else Grade.POSSIBLE
-        all_fits = ranked((record, fit(asked, record.contents.person)) for record in found)
+        all_fits = ranked((record, fit(_known_by(asked, record), record.contents.person)) for record in found)
         fits = [one for one in all_fits if one[1].grade >= least]
         shown: list[Candidate] = []
         more = False
@@ -95,7 +97,7 @@ class FindPeople:
                 continue
             if decision.masks_location:
                 # How well they fit must not tell this caller whether an address or a telephone is theirs (5.6).
-                how = fit(asked, unplaced(record.contents.person))
+                how = fit(_known_by(asked, record), unplaced(record.contents.person))
             if how.grade < least:
                 await self.access.permit(caller, decision, words, record)
             elif len(shown) < MOST_SHOWN:
@@ -166,6 +168,13 @@ class FindPeople:
         released = release(decision, held)
         await self.access.permit(caller, decision, words, record)
         return released
+
+
+def _known_by(asked: Particulars, record: OpenRecord) -> Particulars:
+    """Return what was asked with the person's number, where it was one that PDS replaced."""
+    if asked.nhs_number not in record.manifest.former_numbers:
+        return asked
+    return msgspec.structs.replace(asked, nhs_number=record.manifest.identity.nhs_number)
 
 
 def said(asked: Particulars) -> list[str]:

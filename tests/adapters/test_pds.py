@@ -112,7 +112,7 @@ async def test_every_question_has_ids_of_its_own(world: World, pds: Pds) -> None
 
 
 @pytest.mark.parametrize(
-    ("busy", "asked"), [([(429, "")], 1), ([(408, "60")], 1), ([(429, "1")] * 3, 3), ([(503, "")], 1)]
+    ("busy", "asked"), [([(429, "")], 1), ([(408, "60")], 1), ([(429, "1")] * 3, 3), ([(503, "2")], 1)]
 )
 async def test_it_is_left_to_whoever_asked_when_that_takes_longer(
     world: World, pds: Pds, busy: list[tuple[int, str]], asked: int

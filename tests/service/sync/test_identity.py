@@ -6,6 +6,8 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.pds_person import person_of
 from fhir_profiles.validation import validate
@@ -21,6 +23,7 @@ from service.sync.identity import (
     judge,
     judge_invalidated,
     judge_unknown,
+    practices_of,
     status_of,
 )
 from tests.service.record.house import patient as made
@@ -225,3 +228,37 @@ def test_where_pds_names_none_ours_stays(practice: str | None) -> None:
     restricted = {name: value for name, value in pds.person(NUMBER, flag="R").items() if name != "generalPractitioner"}
     found = judge(named, Known(R), person_of(restricted, NUMBER), rival=False, practice=practice)
     assert found.patient["generalPractitioner"] == named["generalPractitioner"]
+
+
+# --- any order
+
+FACTS = st.fixed_dictionaries(
+    {
+        "number": st.sampled_from([NUMBER, NEW, THIRD]),
+        "flag": st.sampled_from(["U", "R", "V"]),
+        "status": st.sampled_from(["1", "2", "U"]),
+        "gp": st.sampled_from(["ZZGP01", "ZZGP02"]),
+    }
+)
+
+
+@given(st.lists(FACTS, min_size=1, max_size=6))
+def test_only_what_pds_says_last_counts(history: list[dict[str, str]]) -> None:
+    """Whatever was read before, and however often: number, flag, life and practice are those of the last reading."""
+    patient, known = deepcopy(OURS), Known(U)
+    numbers = {NUMBER}
+    for facts in (*history, history[-1]):
+        died = "" if facts["status"] == "U" else "2026-01-02"
+        now = said(**facts, asked=identity_of(patient).nhs_number, died=died)
+        practice = next(iter(practices_of(patient, {})), None)
+        found = judge(patient, known, now, rival=False, practice=practice)
+        patient, known = found.patient, found.known
+        numbers.add(facts["number"])
+    last = history[-1]
+    lives = {"1": "informal_death", "2": "formal_death", "U": "alive"}
+    assert (identity_of(patient).nhs_number, known.sflag) == (last["number"], SFlag(last["flag"]))
+    assert (life_of(patient)[0], list(practices_of(patient, {}))) == (lives[last["status"]], [last["gp"]])
+    assert {*known.former_numbers, last["number"]} == numbers
+    assert last["number"] not in known.former_numbers
+    assert (found.did, found.reviews) == ([], [])
+    assert validate(patient) == []

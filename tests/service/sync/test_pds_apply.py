@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from adapters.pds_person import PdsPerson, person_of
 from security.access_request import Basis, BreakGlass
 from security.principal import Principal, Purpose, Role
 from service.people.invented import nhs_number
+from service.plan.particulars import Particulars, of_patient
 from service.record.access import Caller, Echo, Refused
 from service.record.errors import InvalidContent, TooBusy
 from service.record.subscribers import Committing
@@ -135,6 +139,25 @@ async def test_a_number_is_verified_once(world: World) -> None:
     assert len(world.told) == 1
 
 
+async def test_every_time_that_pds_is_asked_is_written_down(world: World) -> None:
+    """PDS is told of a number each time, so the person's log says so each time, also where nothing came of it."""
+    await world.take_on()
+    world.said.says()
+    store, opener = world.house.opened.store, world.house.writing.access.sealer
+    counts = []
+    for _ in range(3):
+        await world.apply(NUMBER)
+        counts.append(sum(head.seq for head in await store.chain_heads()))
+    assert [after - before for before, after in pairwise(counts)] == [1, 1]
+    await world.apply(THIRD)
+    assert sum(head.seq for head in await store.chain_heads()) == counts[-1], "nobody of ours, and PDS was not asked"
+    with closing(sqlite3.connect(world.house.path)) as database:
+        entries = [opener.open(sealed) for (sealed,) in database.execute("SELECT sealed FROM audit")]
+    said = {(one.interaction, one.rule, one.client_id, one.role) for one in entries if one.client_id == "pds"}
+    assert said == {("$verify-identity", "identity", "pds", "system")}
+    assert NUMBER not in str([one.references for one in entries])
+
+
 async def test_what_was_received_stays_to_the_byte(world: World) -> None:
     photo = [{"contentType": "image/png", "data": "QUJD" * 6000}]
     text = {"status": "additional", "div": '<div xmlns="http://www.w3.org/1999/xhtml"><p>Ada, as sent</p></div>'}
@@ -175,6 +198,17 @@ async def test_the_old_number_leads_to_the_record_and_belongs_to_nobody_else(wor
         await world.house.write(create(stranger), caller=doctor("ZZGP02"))
     assert await world.apply(NUMBER) == await world.apply(NEW) == Applied(Outcome.UNCHANGED)
     assert world.said.asked == [NUMBER, NEW, NEW], "PDS is asked by the number that they have"
+
+
+async def test_somebody_is_found_by_the_old_number_among_what_is_known_of_them(world: World) -> None:
+    reference = await world.take_on()
+    world.said.says(NEW)
+    world.said.superseded[NUMBER] = NEW
+    await world.apply(NUMBER)
+    find = world.house.services.operations.matching.find_people
+    for number in (NUMBER, NEW):
+        found = await find(doctor(), Particulars(nhs_number=number, families=("testley",)), certain_only=True)
+        assert [f"Patient/{one.released.items[0].id}" for one in found.people] == [reference]
 
 
 async def test_whoever_knows_the_old_number_only_takes_the_person_on_all_the_same(world: World) -> None:
@@ -305,7 +339,14 @@ async def test_a_number_that_is_valid_again_or_another_one_ends_the_freeze(world
 
 async def test_the_flag_comes_and_goes_as_pds_says_and_nobody_else_takes_it(world: World) -> None:
     home = [{"use": "home", "line": ["1 Hidden Lane"], "postalCode": "ZZ9 9ZZ"}]
-    reference = await world.take_on(address=home)
+    phone = [{"system": "phone", "value": "01632 960123"}]
+    reference = await world.take_on(address=home, telecom=phone)
+    by_phone = of_patient({"name": OURS["name"], "telecom": phone}, [])
+    find = world.house.services.operations.matching.find_people
+    assert len((await find(doctor(), by_phone)).people) == 1
+    world.said.says()
+    await world.apply(NUMBER)
+    assert len((await find(doctor(), by_phone)).people) == 1
     world.said.says(flag="R")
     world.told.clear()
     assert Did.FLAG_RAISED in (await world.apply(NUMBER)).did
@@ -315,10 +356,12 @@ async def test_the_flag_comes_and_goes_as_pds_says_and_nobody_else_takes_it(worl
     record = await world.house.record_of(NUMBER)
     stored = record.slice(record.entries[reference].offset, record.entries[reference].length)
     assert b"Hidden" in stored, "nothing is blanked"
+    assert (await find(doctor(), by_phone)).people == [], "no telephone leads to them"
     assert (await world.apply(NUMBER)).outcome is Outcome.UNCHANGED
     world.said.says(flag="U")
     assert (await world.apply(NUMBER)).did == (Did.FLAG_TAKEN,)
     assert "Hidden" in str(await world.house.read(reference, hospice))
+    assert len((await find(doctor(), by_phone)).people) == 1
 
 
 async def test_a_very_restricted_record_is_still_reached_by_pds(world: World) -> None:

@@ -27,16 +27,15 @@ async def opened(keys_home: Path, tmp_path: Path) -> AsyncIterator[World]:
         yield running
 
 
-async def admitted(opened: World, said: Said, index: int, **now: Any) -> tuple[str, dict[str, Any], ApplyPds]:
-    """Let a plan arrive at the partner, and PDS know the person; return number, Patient as sent, and what applies."""
+async def admitted(opened: World, said: Said, index: int) -> tuple[str, dict[str, Any], dict[str, Any], ApplyPds]:
+    """Let a plan arrive at the partner; return number, Patient as sent, what PDS knows of them, and what applies."""
     number, bundle = person(index, place="hospice")
     await opened.house.post(bundle)
     await opened.run()
     patient = next(one["resource"] for one in bundle["entry"] if one["resource"]["resourceType"] == "Patient")
     family = next(one["family"] for one in patient["name"] if "family" in one)
     known = {"name": [{"use": "usual", "family": family}], "birthDate": patient["birthDate"], "gp": "ZZGP01"}
-    said.says(now.pop("number", number), **{**known, **now})
-    return number, patient, ApplyPds.of(opened.house.writing, said, system)
+    return number, patient, known, ApplyPds.of(opened.house.writing, said, system)
 
 
 def held(place: Place, kind: str) -> list[dict[str, Any]]:
@@ -46,7 +45,8 @@ def held(place: Place, kind: str) -> list[dict[str, Any]]:
 
 async def test_partners_are_told_of_a_new_number(opened: World) -> None:
     said, place = Said(), opened.places["hospice"]
-    number, _, apply = await admitted(opened, said, 300, number=NEW)
+    number, _, known, apply = await admitted(opened, said, 300)
+    said.says(NEW, **known)
     said.superseded[number] = NEW
     await apply(number)
     await opened.run()
@@ -61,10 +61,10 @@ async def test_partners_are_told_of_a_new_number(opened: World) -> None:
 
 async def test_where_somebody_lives_leaves_every_partner_and_comes_back(opened: World) -> None:
     said, place = Said(), opened.places["hospice"]
-    number, sent, apply = await admitted(opened, said, 301)
+    number, sent, known, apply = await admitted(opened, said, 301)
     [before] = held(place, "Patient")
     assert before["address"] == sent["address"]
-    said.people[number] = {**said.people[number], "meta": {**said.people[number]["meta"], "security": _flag("R")}}
+    said.says(number, flag="R", **known)
     await apply(number)
     await opened.run()
     [patient] = held(place, "Patient")
@@ -74,7 +74,7 @@ async def test_where_somebody_lives_leaves_every_partner_and_comes_back(opened: 
     assert lines
     assert not [line for line in lines if line in everything]
     assert place.parcels[-1].cause is Cause.WITHDRAWAL
-    said.people[number] = {**said.people[number], "meta": {**said.people[number]["meta"], "security": _flag("U")}}
+    said.says(number, flag="U", **known)
     await apply(number)
     await opened.run()
     assert held(place, "Patient")[0]["address"] == sent["address"]
@@ -82,14 +82,13 @@ async def test_where_somebody_lives_leaves_every_partner_and_comes_back(opened: 
 
 async def test_a_frozen_record_is_taken_back_from_partners(opened: World) -> None:
     said, place = Said(), opened.places["hospice"]
-    number, _, apply = await admitted(opened, said, 302)
-    known = said.people[number]
+    number, _, known, apply = await admitted(opened, said, 302)
     assert place.here
     said.people[number] = NumberInvalidated()
     await apply(number)
     await opened.run()
     assert place.here == {}
-    said.people[number] = known
+    said.says(number, **known)
     await apply(number)
     await opened.run()
     assert held(place, "Patient")
@@ -97,12 +96,9 @@ async def test_a_frozen_record_is_taken_back_from_partners(opened: World) -> Non
 
 async def test_a_death_goes_first(opened: World) -> None:
     said, place = Said(), opened.places["hospice"]
-    number, _, apply = await admitted(opened, said, 303, status="1", died="2026-11-01")
+    number, _, known, apply = await admitted(opened, said, 303)
+    said.says(number, status="1", died="2026-11-01", **known)
     await apply(number)
     await opened.run()
     assert place.parcels[-1].cause is Cause.DEATH
     assert held(place, "Patient")[0]["deceasedDateTime"] == "2026-11-01"
-
-
-def _flag(code: str) -> list[dict[str, str]]:
-    return [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": code}]
