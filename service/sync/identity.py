@@ -18,6 +18,7 @@ from adapters.pds_person import DEATH_STATUS, PdsPerson
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
 from security.labels import SFlag
 from service.record import derive
+from service.sync.identity_review import Review
 
 Resource = dict[str, Any]
 VERIFICATION = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus"
@@ -30,36 +31,6 @@ _VERIFICATION_WORDS = {
     TO_RESOLVE: "Trace needs to be resolved - (NHS number or patient detail conflict)",
 }
 _FLAGS = (SFlag.UNRESTRICTED, SFlag.RESTRICTED, SFlag.VERY_RESTRICTED)
-
-
-class Review(StrEnum):
-    """What somebody has to settle; nothing is decided until they have."""
-
-    DETAILS_DIFFER = "details-differ"
-    NOT_KNOWN = "not-known"
-    INVALIDATED = "invalidated"
-    TWO_RECORDS = "two-records"
-    DEATH_DISAGREES = "death-disagrees"
-
-
-WORDS = {
-    Review.DETAILS_DIFFER: (
-        "PDS knows this NHS number with another name or birth date. Check who the record is about; until then nothing "
-        "that PDS says is taken over but protection."
-    ),
-    Review.NOT_KNOWN: "PDS does not know this NHS number. Check the number with the person.",
-    Review.INVALIDATED: (
-        "PDS declared this NHS number invalid. Sharing is frozen: the record is open to your organisation alone, and "
-        "in an emergency. Find the right number and record it, or confirm that the record is about somebody else."
-    ),
-    Review.TWO_RECORDS: (
-        "PDS says that this NHS number and another are one person's, and each has a record here. Nothing was merged: "
-        "compare the two, and settle which is kept."
-    ),
-    Review.DEATH_DISAGREES: (
-        "PDS and this record disagree on whether the person died. Settle it, and correct whichever is wrong."
-    ),
-}
 
 
 class Did(StrEnum):

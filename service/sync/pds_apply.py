@@ -19,18 +19,15 @@ from typing import Any, Protocol
 
 from adapters.errors import NumberInvalidated, PersonUnknown
 from adapters.pds_person import PdsPerson
-from fhir_profiles.identifiers import ODS_SYSTEM
 from fhir_profiles.sections import section_of
-from fhir_profiles.terminology import EPACCS
 from fhir_profiles.validation import validate
 from security.access_request import new_decision_id
 from security.clock import instant
 from security.decision import IDENTITY_RULE, Decision, impersonal
 from security.labels import SFlag
-from service.plan import vocabulary as v
 from service.record import directory
 from service.record.access import Access, Asked, Caller
-from service.record.changes import Change, Method, new_ids
+from service.record.changes import Change, Method
 from service.record.draft import Draft
 from service.record.errors import InvalidContent, TooBusy
 from service.record.limits import Limits
@@ -42,21 +39,10 @@ from service.record.urgent import Style
 from service.record.write import WriteRecord
 from service.record.write_rules import check_size
 from service.store.errors import ClaimTaken, SequenceTaken
-from service.sync.identity import (
-    WORDS,
-    Did,
-    Judged,
-    Known,
-    Review,
-    judge,
-    judge_invalidated,
-    judge_unknown,
-    practices_of,
-)
-from service.sync.take_in import TO_SETTLE
+from service.sync.identity import Did, Judged, Known, judge, judge_invalidated, judge_unknown, practices_of
+from service.sync.identity_review import REVIEW_SYSTEM, Review, review_task
 
 INTERACTION = "$verify-identity"
-REVIEW_SYSTEM = "urn:epaccs:identity-review"
 TRIES = 8
 _LONGEST_PAUSE = 0.064
 
@@ -213,28 +199,8 @@ class ApplyPds:
         tasks = (one for one in draft.resources().values() if one["resourceType"] == "Task")
         if any(identifier in one.get("identifier", ()) for one in tasks):
             return None
-        by = (self.access.clock() + TO_SETTLE).date().isoformat()
         display = await directory.organisation_name(records, holder)
-        task: Resource = {
-            "resourceType": "Task",
-            "identifier": [identifier],
-            "status": "requested",
-            "intent": "order",
-            "code": {"coding": [{"system": EPACCS, "code": v.IDENTITY_REVIEW}]},
-            "description": WORDS[review],
-            "focus": {"reference": record.manifest.patient},
-            "for": {"reference": record.manifest.patient},
-            "authoredOn": instant(self.access.clock()),
-            "owner": {
-                "type": "Organization",
-                "identifier": {"system": ODS_SYSTEM, "value": holder},
-                "display": display,
-            },
-            "restriction": {"period": {"end": by}},
-        }
-        change = Change(Method.CREATE, "Task", "Task", task)
-        change.give(*new_ids(1))
-        return change
+        return review_task(record, review, identifier, display, self.access.clock())
 
 
 def _known(manifest: Manifest) -> Known:

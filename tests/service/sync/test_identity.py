@@ -18,7 +18,6 @@ from service.sync.identity import (
     Did,
     Judged,
     Known,
-    Review,
     is_same,
     judge,
     judge_invalidated,
@@ -26,6 +25,7 @@ from service.sync.identity import (
     practices_of,
     status_of,
 )
+from service.sync.identity_review import Review
 from tests.service.record.house import patient as made
 from tests.standins import pds
 
@@ -247,6 +247,7 @@ def test_only_what_pds_says_last_counts(history: list[dict[str, str]]) -> None:
     """Whatever was read before, and however often: number, flag, life and practice are those of the last reading."""
     patient, known = deepcopy(OURS), Known(U)
     numbers = {NUMBER}
+    found = Judged(patient, known)
     for facts in (*history, history[-1]):
         died = "" if facts["status"] == "U" else "2026-01-02"
         now = said(**facts, asked=identity_of(patient).nhs_number, died=died)

@@ -25,7 +25,8 @@ from service.record.errors import InvalidContent, TooBusy
 from service.record.subscribers import Committing
 from service.store.port import Delivery
 from service.sync.causes import cause_of
-from service.sync.identity import Did, Review, status_of
+from service.sync.identity import Did, status_of
+from service.sync.identity_review import Review
 from service.sync.pds_apply import Applied, ApplyPds, Outcome
 from tests.service.record.house import House, Json, create, doctor, house, note, update
 from tests.service.record.house import patient as made
