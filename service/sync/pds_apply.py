@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from adapters.errors import NumberInvalidated, PersonUnknown
+from adapters.errors import NumberInvalidated, OutsideError, PersonUnknown
 from adapters.pds_person import PdsPerson
 from fhir_profiles.sections import section_of
 from fhir_profiles.validation import validate
 from security.access_request import new_decision_id
+from security.audit import Outcome as AuditOutcome
 from security.clock import instant
 from security.decision import IDENTITY_RULE, Decision, impersonal
 from security.labels import SFlag
@@ -101,8 +102,9 @@ class ApplyPds:
     async def __call__(self, nhs_number: str) -> Applied:
         """Ask PDS about the person whose number this is, or was, and take over what it says.
 
-        Raise what `AsksPds.person` raises when PDS gives no answer about them, TooBusy, or what the store raises: then
-        nothing changed, and it is to be tried again.
+        Raise what `AsksPds.person` raises when PDS gives no answer about them, TooBusy, or what the store raises: it is
+        to be tried again, and nothing is done twice by that. Raise InvalidContent or TooLarge for a record that cannot
+        be written as it is: that is for a person.
         """
         caller = self.caller(secrets.token_hex(16))
         for attempt in range(TRIES):
@@ -125,6 +127,10 @@ class ApplyPds:
             judged = judge_invalidated(patient, known)
         except PersonUnknown:
             judged = judge_unknown(patient, known)
+        except OutsideError:
+            # it was told the number all the same, or may have been
+            await self._write_down(caller, record, AuditOutcome.FAILED)
+            raise
         else:
             rival = await self._rival(record, person.nhs_number)
             practices = practices_of(patient, Draft(record).resources())
@@ -159,7 +165,8 @@ class ApplyPds:
                 changes.append(task)
                 judged.did.append(Did.REVIEW)
         if not changes and judged.known == known:
-            return await self._nothing(caller, record, judged)
+            await self._write_down(caller, record)  # though nothing came of it: PDS was told the number
+            return Applied(Outcome.UNCHANGED, reviews=tuple(review for review, _ in judged.reviews))
         for change in changes:
             if issues := validate(change.resource or {}):
                 raise InvalidContent(issues)
@@ -178,11 +185,11 @@ class ApplyPds:
         )
         return Applied(Outcome.CHANGED, tuple(judged.did), tuple(review for review, _ in judged.reviews))
 
-    async def _nothing(self, caller: Caller, record: OpenRecord, judged: Judged) -> Applied:
-        """Write down that PDS was asked, though nothing came of it: it was told of the person's number."""
-        entry = self.access.entry(caller, self._decision(caller), Asked(INTERACTION), record)
+    async def _write_down(
+        self, caller: Caller, record: OpenRecord, outcome: AuditOutcome = AuditOutcome.SUCCESS
+    ) -> None:
+        entry = self.access.entry(caller, self._decision(caller), Asked(INTERACTION), record, outcome)
         await self.access.records.store.append_audit(entry)
-        return Applied(Outcome.UNCHANGED, reviews=tuple(review for review, _ in judged.reviews))
 
     def _decision(self, caller: Caller) -> Decision:
         return impersonal(IDENTITY_RULE, caller.principal.role, self.access.policy, new_decision_id())

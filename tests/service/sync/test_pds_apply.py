@@ -17,6 +17,8 @@ from adapters.base import Cause
 from adapters.errors import NumberInvalidated, Overloaded, PersonUnknown
 from adapters.pds_person import PdsPerson, person_of
 from security.access_request import Basis, BreakGlass
+from security.audit import AuditEntry
+from security.audit import Outcome as AuditOutcome
 from security.principal import Principal, Purpose, Role
 from service.people.invented import nhs_number
 from service.plan.particulars import Particulars, of_patient
@@ -99,6 +101,13 @@ class World:
         named = {"generalPractitioner": [PRACTICE], "managingOrganization": HOSPICE, **resource, **more}
         return (await self.house.write(create(named), caller=caller))[0].reference
 
+    async def audited(self) -> list[AuditEntry]:
+        """Return what was written down in PDS's name."""
+        opener = self.house.writing.access.sealer
+        with closing(sqlite3.connect(self.house.path)) as database:
+            entries = [opener.open(sealed) for (sealed,) in database.execute("SELECT sealed FROM audit")]
+        return [one for one in entries if one.client_id == "pds"]
+
     async def patient(self, number: str = NUMBER) -> Json:
         """Return the Patient as it is stored."""
         record = await self.house.record_of(number)
@@ -144,7 +153,7 @@ async def test_every_time_that_pds_is_asked_is_written_down(world: World) -> Non
     """PDS is told of a number each time, so the person's log says so each time, also where nothing came of it."""
     await world.take_on()
     world.said.says()
-    store, opener = world.house.opened.store, world.house.writing.access.sealer
+    store = world.house.opened.store
     counts = []
     for _ in range(3):
         await world.apply(NUMBER)
@@ -152,9 +161,8 @@ async def test_every_time_that_pds_is_asked_is_written_down(world: World) -> Non
     assert [after - before for before, after in pairwise(counts)] == [1, 1]
     await world.apply(THIRD)
     assert sum(head.seq for head in await store.chain_heads()) == counts[-1], "nobody of ours, and PDS was not asked"
-    with closing(sqlite3.connect(world.house.path)) as database:
-        entries = [opener.open(sealed) for (sealed,) in database.execute("SELECT sealed FROM audit")]
-    said = {(one.interaction, one.rule, one.client_id, one.role) for one in entries if one.client_id == "pds"}
+    entries = await world.audited()
+    said = {(one.interaction, one.rule, one.client_id, one.role) for one in entries}
     assert said == {("$verify-identity", "identity", "pds", "system")}
     assert NUMBER not in str([one.references for one in entries])
 
@@ -179,6 +187,7 @@ async def test_when_pds_does_not_answer_nothing_happens(world: World) -> None:
     with pytest.raises(Overloaded):
         await world.apply(NUMBER)
     assert (await world.house.record_of(NUMBER)).sequence == before
+    assert [one.outcome for one in await world.audited()] == [AuditOutcome.FAILED], "it may have been told the number"
 
 
 # --- numbers
