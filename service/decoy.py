@@ -18,8 +18,9 @@ from service.people import invented
 from service.people.plans import plan
 from service.people.traits import Traits
 from service.record.changes import prepare
+from service.record.compression import compress
 from service.record.draft import Draft
-from service.record.manifest import Author, RecordKind, compress, empty_manifest
+from service.record.manifest import Author, RecordKind, empty_manifest
 from service.record.records import Records
 from service.record.transaction import changes_of
 from service.record.urgent import Style

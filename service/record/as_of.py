@@ -11,9 +11,10 @@ from datetime import datetime
 import msgspec
 
 from security.clock import parse_instant
+from service.record.compression import compress
 from service.record.draft import Draft
 from service.record.errors import RecordBroken
-from service.record.manifest import Entry, Superseded, compress, empty_manifest
+from service.record.manifest import Entry, Superseded, empty_manifest
 from service.record.records import OpenRecord, Records
 from service.record.urgent import Style
 

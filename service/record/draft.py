@@ -236,7 +236,7 @@ class Draft:
             life=life,
             died=died,
             padding=0,
-            claims=[*_claims(old, identity, resources, self._former_numbers), *self._conditions],
+            claims=[*_claims(old, (identity.nhs_number, *self._former_numbers), resources), *self._conditions],
             identifiers=derive.covers_of(resources) if patient is None else derive.identifiers_of(patient),
             critical=derive.critical_places(entries),
             incidents=old.incidents,
@@ -337,12 +337,9 @@ def _meta(resource: Resource, version: int, now: str, author: Author) -> dict[st
     return {**meta, "versionId": str(version), "lastUpdated": now, "source": source}
 
 
-def _claims(
-    old: Manifest, identity: Identity, resources: dict[str, Resource], former_numbers: list[str]
-) -> list[tuple[str, str]]:
+def _claims(old: Manifest, numbers: Iterable[str], resources: dict[str, Resource]) -> list[tuple[str, str]]:
     if old.kind == "person":
-        numbers = dict.fromkeys([identity.nhs_number, *former_numbers])
-        return [("nhs-number", number) for number in numbers if number]
+        return [("nhs-number", number) for number in dict.fromkeys(numbers) if number]
     if old.kind == "directory":
         return [
             ("directory", f"{item['resourceType']}|{identifier.get('system', '')}|{identifier['value']}")

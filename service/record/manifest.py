@@ -11,7 +11,6 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import lru_cache
 
-import lz4.frame
 import msgspec
 
 from fhir_profiles.sections import Section, Tier
@@ -20,6 +19,7 @@ from security.proxies import Proxy
 from service.plan.lines import SummaryLine
 from service.plan.particulars import Particulars
 from service.plan.places import Places
+from service.record.compression import compress, decompress
 from service.store.epochs import epoch_of
 
 FORMAT = 1
@@ -293,10 +293,6 @@ _decode_manifest = msgspec.msgpack.Decoder(Manifest).decode
 _decode_contents = msgspec.msgpack.Decoder(Contents).decode
 _decode_superseded = msgspec.msgpack.Decoder(list[Superseded]).decode
 _LENGTH = 4
-_THOROUGH, _FAST = 3, 0
-"""Levels of LZ4. The lowest thorough one takes 0.13 ms for the emergency answer; higher ones take more and save a
-hundredth. The fast one takes a fifth of that, and an eighth more room: it is for the first state of a record, which
-comes with many others when a practice is loaded, and mostly does not stay. What replaces it is packed thoroughly."""
 
 
 def pack(manifest: Manifest, front: bytes, contents: Contents, slices: bytes, *, thorough: bool) -> bytes:
@@ -320,22 +316,6 @@ def unpack_rest(rest: memoryview) -> tuple[Contents, memoryview]:
     """Return the contents and the slices that they point into."""
     listed, slices = _split(memoryview(decompress(rest)))
     return _decode_contents(listed), slices
-
-
-def compress(plain: bytes, *, thorough: bool = True) -> bytes:
-    """Return bytes compressed for being sealed; of nothing, nothing.
-
-    FHIR's JSON becomes a seventh of its size, so a read takes fewer pages from the disk, and less to check and open.
-    """
-    level = _THOROUGH if thorough else _FAST
-    packed: bytes = lz4.frame.compress(plain, compression_level=level) if plain else b""
-    return packed
-
-
-def decompress(packed: bytes | memoryview) -> bytes:
-    """Undo `compress`."""
-    plain: bytes = lz4.frame.decompress(packed) if packed else b""
-    return plain
 
 
 def _split(view: memoryview) -> tuple[memoryview, memoryview]:

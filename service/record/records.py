@@ -19,6 +19,7 @@ from security.heads import Head, Heads
 from security.labels import SFlag
 from service.plan.mask import Mask
 from service.plan.matching import Key, bucket_of, keys_of
+from service.record.compression import compress
 from service.record.errors import RecordBroken
 from service.record.manifest import (
     Contents,
@@ -27,7 +28,6 @@ from service.record.manifest import (
     Piece,
     RecordKind,
     Superseded,
-    compress,
     pack,
     pack_superseded,
     unpack,

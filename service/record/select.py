@@ -16,8 +16,9 @@ from security.release import Held, HeldLine, HeldPart, HeldWhole
 from service.plan.lines import without_names
 from service.plan.narrative import with_narrative
 from service.plan.summary import Sections
+from service.record.compression import decompress
 from service.record.decoded import decode_body
-from service.record.manifest import SECTIONS, Entry, Part, Ready, Urgent, decompress, places
+from service.record.manifest import SECTIONS, Entry, Part, Ready, Urgent, places
 from service.record.masked import decoded_all, mask_of, masked_entry, masked_for_summary
 from service.record.pointers import closed_targets, without
 from service.record.records import OpenRecord, Records
