@@ -18,8 +18,9 @@ from adapters.http import HttpClient, strict_tls
 from adapters.pace import Pace
 from adapters.partners import Partner
 from adapters.pds import PER_SECOND, Pds
-from adapters.platform_auth import PlatformAuth, address_problems, application_auth, problems_of
+from adapters.platform_auth import PlatformAuth, application_auth, problems_of
 from adapters.settings import read_settings
+from adapters.sign_in import address_problems
 from adapters.surroundings import Surroundings
 from security.errors import InvalidConfiguration
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 from joserfc import jwk
 from joserfc.errors import JoseError
 
+from adapters.sign_in import address_problems
 from fhir_profiles.errors import InvalidJson
 from fhir_profiles.json import decode
 from security.client_assertion import ClientAssertion, SmartBackendAuth, UserRestrictedAuth
@@ -25,7 +25,6 @@ from security.key_file import read_private
 ALGORITHM = "RS512"
 _SMALLEST_KEY = 2048
 _API_KEY = re.compile(r"[\x21-\x7e]{8,128}")
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 File = Callable[[str], Path]
 """Finds a file that a description names (`Partner.file`)."""
@@ -55,20 +54,6 @@ def problems_of(settings: PlatformAuth, file: File) -> Iterator[str]:
             read(settings, file)
         except (InvalidConfiguration, KeysRefused) as error:
             yield f"`{name}`: {error}"
-
-
-def address_problems(name: str, url: str) -> Iterator[str]:
-    """Yield what is wrong with the address of an API of the platform."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        yield f"`{name}` is not an address"
-        return
-    if not host or parts.scheme not in ("https", "http") or (parts.scheme == "http" and host not in _LOOPBACK):
-        yield f"`{name}` is an https address; plain http is for a sandbox on this machine"
-    if parts.query or parts.fragment or parts.username or url.endswith("/"):
-        yield f"`{name}` has no `/` at its end, no query and no user in it"
 
 
 def application_auth(settings: PlatformAuth, file: File, clock: Clock) -> SmartBackendAuth:

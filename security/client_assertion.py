@@ -10,7 +10,6 @@ tokens appear in a repr, log or error.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
