@@ -35,7 +35,7 @@ _UNKNOWN = frozenset({"PATIENT_NOT_FOUND"})
 class GpConnect:
     """One practice, of the ODS code `organisation`. `practice_of` says the code of a person's practice, by NHS number.
 
-    `proxy` is the address of the Spine Secure Proxy, `asid` our own number.
+    `proxy` is the address of the Spine Secure Proxy, `asid` our own number; `release` lets go of what says so.
     """
 
     http: HttpClient
@@ -47,6 +47,7 @@ class GpConnect:
     token: AuditToken = field(repr=False)
     dialect: Dialect
     within: float
+    release: Callable[[], Awaitable[None]]
     only_asked: bool = True
 
     async def of_person(self, whom: Whom, theirs: str = "") -> Sequence[Message]:
@@ -94,8 +95,8 @@ class GpConnect:
     async def close(self) -> None:
         """Let go of connections."""
         await self.http.close()
-        if self.directory.http is not self.http:
-            await self.directory.http.close()
+        await self.directory.http.close()
+        await self.release()
 
 
 def question(nhs_number: str) -> bytes:

@@ -8,6 +8,7 @@ from typing import Protocol
 from adapters.base import Adapter
 from adapters.csv_kind import CsvKind
 from adapters.fhir_partner import FhirKind
+from adapters.gp_connect_kind import GpConnectKind
 from adapters.nrl import NrlKind
 from adapters.partners import Partner
 from adapters.pds_partner import PdsKind
@@ -31,6 +32,7 @@ class Kind(Protocol):
 KINDS: Mapping[str, Kind] = {
     "csv": CsvKind(),
     "fhir": FhirKind(),
+    "gp-connect": GpConnectKind(),
     "nrl": NrlKind(),
     "pds": PdsKind(),
     "webhook": WebhookKind(),

@@ -41,6 +41,10 @@ class Time:
         return self.now
 
 
+async def nothing() -> None:
+    """Let go of nothing."""
+
+
 @pytest.fixture
 def time() -> Time:
     return Time()
@@ -70,6 +74,7 @@ async def adapter(practice: Practice, time: Time) -> AsyncIterator[GpConnect]:
         token,
         IDENTITY,
         5.0,
+        nothing,
     )
     yield opened
     await opened.close()

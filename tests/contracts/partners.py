@@ -419,5 +419,5 @@ class Fleet:
 
 KINDS = ("stand-in: if-none-exist", "stand-in: idempotency-key", "ourselves", "router", "webhook", "csv", "nrl")
 """A kind that is added to `adapters.registry` is added here too."""
-ONLY_ASKED = frozenset({"pds"})
-"""Kinds that are given nothing and send nothing: the contract has nothing to try of them but that (test_pds.py)."""
+ONLY_ASKED = frozenset({"gp-connect", "pds"})
+"""Kinds that are given nothing and send nothing: the contract has nothing to try of them but that (`test_gp_connect`, `test_pds`)."""

@@ -21,6 +21,10 @@ from tests.service.sync.world import Time, step_until_quiet, world
 from tests.standins.gp_practice import API_KEY, OUR_ASID, PRACTICE, Practice
 
 
+async def nothing() -> None:
+    """Let go of nothing."""
+
+
 def asking(practice: Practice, time: Time) -> GpConnect:
     """Return the adapter of a practice that every person here has."""
     http = HttpClient(transport=httpx.ASGITransport(practice.app))
@@ -31,7 +35,7 @@ def asking(practice: Practice, time: Time) -> GpConnect:
     async def of(nhs_number: str) -> str:
         return PRACTICE
 
-    return GpConnect(http, directory, PRACTICE, of, "http://spine/ssp", OUR_ASID, token, IDENTITY, 5.0)
+    return GpConnect(http, directory, PRACTICE, of, "http://spine/ssp", OUR_ASID, token, IDENTITY, 5.0, nothing)
 
 
 async def test_what_the_practice_has_fills_the_plan_and_nothing_is_given(keys_home: Path, tmp_path: Path) -> None:
