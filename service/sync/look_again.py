@@ -29,6 +29,9 @@ CATCHES_UP = timedelta(hours=1)
 OTHER_BIRTH_DATE = "The event says another birth date than the record of this NHS number has. Nothing was changed."
 NOT_CONFIRMED = "The event says that the person died, and PDS knows of no death. Nothing came of the event."
 NOT_REMOVED = "The event says that a death was removed, and PDS still has it. Nothing came of the event."
+SOMEBODY_ELSE = (
+    "PDS has this NHS number with another name or birth date than the record here. Nothing came of the event."
+)
 BEHIND = "PDS has an older version of the person than the event was made from."
 TWO_NUMBERS = " The event names two NHS numbers: it may mean somebody else."
 NO_PDS = "Events came, and this service has no connection to PDS to look people up. They stay where they are."
@@ -58,13 +61,14 @@ class PdsSays:
 
     `changed`: the record is not what it was. `death` is PDS's notification status (1 informal, 2 formal, U removed), ''
     where it has none; `died`: it has a date of death. `version` is PDS's version of the person, None where it names
-    none.
+    none. `same`: whom PDS has under the number is the person of the record, by name and birth date.
     """
 
     changed: bool
     death: str = ""
     died: bool = False
     version: int | None = None
+    same: bool = True
 
 
 class Applies(Protocol):
@@ -145,6 +149,8 @@ def judged(told: Told, says: PdsSays, may_catch_up: bool) -> Outcome:
         if may_catch_up:
             return Outcome.WAITING
         raise _Disagreement(BEHIND)
+    if not says.same:
+        raise _Disagreement(SOMEBODY_ELSE)
     overtaken = told.version is not None and says.version is not None and told.version < says.version
     dead = says.death in ("1", "2") or (says.died and says.death != "U")
     known = dead or says.death == "U"

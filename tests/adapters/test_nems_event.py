@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from adapters.base import Untranslatable
 from adapters.look_again import Said
 from adapters.nems_event import place_of, read_event
 from adapters.safe_xml import MOST_DEPTH, InvalidXml, read_xml
+from fhir_profiles.identifiers import is_nhs_number
 from service.people.invented import nhs_number
 from tests.standins.events import ADDRESS, GP, NHS, nems
 
@@ -144,9 +147,6 @@ def test_no_bytes_are_anything_but_an_event_or_a_plain_refusal(body: bytes):
 @given(st.integers(0, 1500), st.binary(max_size=3))
 def test_a_damaged_event_is_an_event_or_a_plain_refusal(at: int, put: bytes):
     whole = nems(ONE)
-    try:
+    with suppress(Untranslatable):
         told = read_event(whole[:at] + put + whole[at + len(put) :]).told
-    except Untranslatable as untranslatable:
-        assert ONE not in untranslatable.why
-    else:
-        assert all(len(one.nhs_number) == 10 for one in told)
+        assert all(is_nhs_number(one.nhs_number) for one in told)

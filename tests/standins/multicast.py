@@ -110,7 +110,7 @@ class Multicast:
             message.hidden_until = now + timedelta(seconds=hidden)
             message.received += 1
             message.receipts.append(f"receipt-{uuid.uuid4()}")
-            digest = hashlib.md5(message.body.encode()).hexdigest()
+            digest = hashlib.md5(message.body.encode(), usedforsecurity=False).hexdigest()
             body = message.body + ("x" if self.damage else "")
             found.append(
                 {"MessageId": message.id, "ReceiptHandle": message.receipts[-1], "Body": body, "MD5OfBody": digest}
@@ -146,10 +146,9 @@ class Multicast:
             return _refused("InvalidClientTokenId", 403)
         if abs(said - self.clock()) > timedelta(minutes=15):
             return _refused("SignatureDoesNotMatch", 403)
-        canonical = "\n".join(
-            ["POST", path, "", *(f"{name}:{headers[name].strip()}" for name in signed), "", ";".join(signed)]
-            + [hashlib.sha256(body).hexdigest()]
-        )
+        named = [f"{name}:{headers[name].strip()}" for name in signed]
+        parts_of_it = ["POST", path, "", *named, "", ";".join(signed), hashlib.sha256(body).hexdigest()]
+        canonical = "\n".join(parts_of_it)
         scope = f"{day}/{region}/{service}/{end}"
         text = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
         secret = f"AWS4{SECRET}".encode()
