@@ -53,8 +53,8 @@ class NemsAdapter:
             self._round.extend(self._waiting)
         messages: dict[str, Message] = {}
         while self._round and len(messages) < AT_ONCE:
-            message = await self._collect(self._round[0])
-            waiting = self._round.popleft()
+            waiting = self._round.popleft()  # if this fails it is among what waits, and so in the next round
+            message = await self._collect(waiting)
             if message is not None:
                 messages[message.id] = message
                 self._collected.setdefault(message.id, [])

@@ -15,12 +15,11 @@ from adapters.errors import Faulty
 from adapters.mesh_inbox import Inbox
 from adapters.nems import AT_ONCE, NemsAdapter
 from adapters.nems_event import WORKFLOWS
-from adapters.partners import Description, Owner, Partner
 from adapters.registry import kind_of
 from security.errors import InvalidConfiguration
 from service.people.invented import nhs_number
-from tests.adapters.certificates import Authority
 from tests.adapters.mesh_small import Held, World
+from tests.adapters.nems_world import described, files
 from tests.standins.events import GP, nems
 
 ONE, OTHER = nhs_number(1), nhs_number(2)
@@ -198,43 +197,16 @@ async def test_an_acknowledgement_that_fails_is_tried_again(mailbox: Mailbox):
     assert mailbox.waiting == []
 
 
-def described(folder: Path, **more: object) -> Partner:
-    """Return a description whose files are there."""
-    authority = Authority(folder)
-    ours = authority.certify("ours")
-    for name in ("password", "shared-key"):
-        (folder / name).touch(mode=0o600)
-        (folder / name).write_text("secret")
-    mesh = {
-        "base": "https://mesh.test",
-        "mailbox": "ZZ1OT001",
-        "password_file": "password",
-        "shared_key_file": "shared-key",
-        "certificate_file": ours.certificate.name,
-        "key_file": ours.key.name,
-    }
-    one = Description(
-        name="nems",
-        kind="nems",
-        title="Events of NEMS",
-        client="pds-events",
-        owner=Owner("Desk", "ZZHSP1"),
-        gets=bool(more.pop("gets", False)),
-        sends=True,
-        person=tuple(more.pop("person", ())),  # type: ignore[call-overload]
-        settings={"mesh": mesh, **more},
-    )
-    return Partner(one, folder)
-
-
 def test_a_description_is_judged_whole(tmp_path: Path):
+    files(tmp_path)
     kind_of(described(tmp_path))
     for wrong, said in (
         ({"workflows": ["X_1"]}, "`X_1`"),
         ({"workflows": []}, "at least one"),
         ({"gets": True}, "given nothing"),
-        ({"person": ["address"]}, "not for this kind"),
-        ({"other": 1}, "settings"),
+        ({"person": ("address",)}, "not for this kind"),
+        ({"base": "http://mesh.test"}, "`base`"),
+        ({"unknown": 1}, "settings"),
     ):
         with pytest.raises(InvalidConfiguration, match=said):
             kind_of(described(tmp_path, **wrong))

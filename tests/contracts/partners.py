@@ -419,3 +419,5 @@ class Fleet:
 
 KINDS = ("stand-in: if-none-exist", "stand-in: idempotency-key", "ourselves", "router", "webhook", "csv", "nrl")
 """A kind that is added to `adapters.registry` is added here too."""
+SOURCES = frozenset({"mns", "nems"})
+"""Kinds that are given nothing and tell of people: held to a contract of their own (`test_sources`)."""
