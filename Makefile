@@ -37,6 +37,7 @@ test: setup ## every test but the nightly ones
 peers: ## servers for the tests of the MongoDB store (needs Go 1.24, or a JDK and Maven) and of MESH, in build/peers
 	@scripts/mongo-peers.sh
 	@scripts/mesh-peer.sh
+	@scripts/moto-peer.sh
 
 .PHONY: lint
 lint: setup ## format, lint, types, import contracts, openapi.yaml against the app

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tests.peers import mesh_sandbox, mongo_servers
+from tests.peers import mesh_sandbox, mongo_servers, moto_sqs
 
 collect_ignore = [
     *([] if mongo_servers.available() else ["test_mongo_servers.py"]),
-    *([] if mesh_sandbox.available() else ["test_mesh_sandbox.py"]),
+    *([] if mesh_sandbox.available() else ["test_mesh_sandbox.py", "test_nems_mesh_sandbox.py"]),
+    *([] if moto_sqs.available() else ["test_moto_sqs.py"]),
 ]

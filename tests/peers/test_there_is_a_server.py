@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.peers import mesh_sandbox, mongo_servers
+from tests.peers import mesh_sandbox, mongo_servers, moto_sqs
 
 
 def test_there_is_a_server() -> None:
@@ -19,3 +19,10 @@ def test_there_is_a_mesh() -> None:
         if mesh_sandbox.required():
             pytest.fail(mesh_sandbox.HOW_TO_GET)
         pytest.skip(mesh_sandbox.HOW_TO_GET)
+
+
+def test_there_is_a_queue() -> None:
+    if not moto_sqs.available():
+        if moto_sqs.required():
+            pytest.fail(moto_sqs.HOW_TO_GET)
+        pytest.skip(moto_sqs.HOW_TO_GET)
