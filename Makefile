@@ -34,7 +34,7 @@ test: setup ## every test but the nightly ones
 	@$(TESTS) -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: peers
-peers: ## servers for the tests of the MongoDB store (needs Go 1.24, or a JDK and Maven) and of MESH, in build/peers
+peers: ## servers for the tests of the MongoDB store (needs Go 1.24, or a JDK and Maven), of MESH and of SQS, in build/peers
 	@scripts/mongo-peers.sh
 	@scripts/mesh-peer.sh
 	@scripts/moto-peer.sh

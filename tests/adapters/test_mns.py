@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapters.aws_signature import AwsSigner
+from adapters.conformance import conformance_of
 from adapters.errors import (
     ContentRefused,
     Faulty,
@@ -129,7 +130,8 @@ async def test_a_refusal_of_the_queue_is_a_fact(world: World, status: int, code:
 
 async def test_an_answer_that_is_none_or_damaged_is_unintelligible(world: World):
     adapter = world.adapter()
-    for said in ({"Messages": "x"}, {"Messages": [{}]}, {"Messages": [7]}):
+    wrong: list[dict[str, object]] = [{"Messages": "x"}, {"Messages": [{}]}, {"Messages": [7]}]
+    for said in wrong:
         world.far.instead.append((200, said))
         with pytest.raises(Unintelligible):
             await adapter.poll("")
@@ -274,3 +276,9 @@ def test_version_1_is_taken_too(world: World):
     first, second = (message_of(Waiting(id, event, "r")) for id in ("a", "b"))
     assert first.id == second.id
     assert ONE not in first.id
+
+
+async def test_no_rule_for_partners_is_for_a_source(world: World):
+    around = Surroundings(world.time, "https://ours.test/fhir", b"", True)
+    with pytest.raises(InvalidConfiguration, match="given nothing"):
+        await conformance_of(world.partner(), around)

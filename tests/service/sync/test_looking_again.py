@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 
 from adapters.base import Cause
@@ -20,10 +22,12 @@ from adapters.nems import message_of
 from service.people import invented
 from service.sync import look_again
 from service.sync.orders import Command, order
+from tests.adapters.mns_world import mns_world
 from tests.service.record.house import FIRST, person
-from tests.service.sync.looking import Looking, Row, looking
+from tests.service.sync.looking import NEMS, Looking, PdsOfTheTests, Row, looking
 from tests.service.sync.partner import member
-from tests.standins.events import GP, nems
+from tests.service.sync.world import world
+from tests.standins.events import GP, mns_2, nems
 
 DIED = "2026-10-31T04:10:00+00:00"
 
@@ -162,7 +166,7 @@ async def test_an_event_that_may_mean_somebody_else_is_for_a_person(
     async with looking(keys_home, tmp_path) as opened:
         number = await written(opened, 67)
         opened.pds.rows[number] = row
-        opened.put(nems(number, **event))  # type: ignore[arg-type]
+        opened.put(nems(number, **event))
         await opened.hear()
         assert await opened.reasons() == [why]
         assert opened.waiting == []
@@ -258,7 +262,26 @@ async def test_a_change_of_practice_moves_the_record_along(keys_home: Path, tmp_
         assert after.places_of_care == ["ZZGP02"], "where PDS names none, nothing is blanked"
 
 
-def _down(request, answer):
-    import httpx
+async def test_an_event_out_of_a_queue_is_taken_the_same_way(keys_home: Path, tmp_path: Path):
+    """By MNS: deleted after the commit, and left where it is while PDS is away."""
+    with mns_world(tmp_path) as far:
+        pds = PdsOfTheTests()
+        source, members = far.adapter(), member("mns", "ZZNHS1", **NEMS)
+        async with world(keys_home, tmp_path, members, sources={"mns": source}, pds=pds) as opened:
+            pds.house, far.far.clock = opened.house, opened.time.clock
+            source._queue._signer = replace(source._queue._signer, clock=opened.time.clock)
+            number, bundle = person(74)
+            await opened.house.post(bundle)
+            far.far.put(mns_2(number))
+            pds.rows[number], pds.down = Row("2", DIED), Unreachable("x")
+            await opened.run(forward=6)
+            assert len(far.far.messages) == 1
+            pds.down = None
+            opened.time.forward(301)
+            await opened.run(forward=6)
+            assert (await opened.house.record_of(number)).manifest.life == "formal_death"
+            assert far.far.messages == []
 
+
+def _down(request, answer):
     raise httpx.ConnectError("down")
