@@ -108,7 +108,8 @@ class LookAgain:
             return Outcome.NOT_OURS
         await self.inbox.keep(member.name, message)
         born = record.manifest.identity.birth_date
-        if told.birth_date and born and told.birth_date != born:
+        # one of the two may know the year or the month alone; what either does not say disagrees with nothing
+        if not (born.startswith(told.birth_date) or told.birth_date.startswith(born)):
             raise NotConfirmed(OTHER_BIRTH_DATE, record.record_id)
         says = await self._asked(told, record)
         try:
@@ -129,7 +130,8 @@ class LookAgain:
             raise NotNow(why, retry_after_of(error)) from None
 
     def _may_catch_up(self, told: Told) -> bool:
-        return bool(told.sent) and self.clock() - parse_instant(told.sent) < CATCHES_UP
+        # a time that is far ahead of ours is wrong, and no reason to wait until then
+        return bool(told.sent) and abs(self.clock() - parse_instant(told.sent)) < CATCHES_UP
 
 
 class _Disagreement(Exception):

@@ -131,7 +131,7 @@ def test_what_is_made_of_an_event(said: Said, death: str, version: int | None, c
 def test_catching_up_ends_after_an_hour():
     here = Here([""])
     message = event_of(2, "2")
-    for waited, outcome in ((timedelta(0), Outcome.WAITING), (CATCHES_UP, None)):
+    for waited, outcome in ((timedelta(0), Outcome.WAITING), (CATCHES_UP, None), (-CATCHES_UP, None)):
         now = START + timedelta(minutes=2) + waited
         look = LookAgain(cast(Any, here), cast(Inbox, here), lambda now=now: now, here)  # type: ignore[misc]
         if outcome is not None:
@@ -139,6 +139,18 @@ def test_catching_up_ends_after_an_hour():
         else:
             with pytest.raises(NotConfirmed):
                 asyncio.run(look(MEMBER, cast(Any, Source()), message))
+
+
+@pytest.mark.parametrize(("born", "fits"), [("", True), ("1940", True), ("1940-05-06", True), ("1940-05-07", False)])
+def test_a_birth_date_that_is_known_in_part_may_be_the_same(born: str, fits: bool):
+    here = Here(["2"])
+    look = LookAgain(cast(Any, here), cast(Inbox, here), lambda: START, here)
+    message = Message("m", nems(ONE, birth_date=born, version=1))
+    if fits:
+        assert asyncio.run(look(MEMBER, cast(Any, Source()), message)) is Outcome.TAKEN
+    else:
+        with pytest.raises(NotConfirmed, match="birth date"):
+            asyncio.run(look(MEMBER, cast(Any, Source()), message))
 
 
 def test_what_cannot_be_read_is_kept_by_nobody_here():
