@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import AsyncGenerator, Sequence
 
 from adapters.base import Arrived, Message, Parcel, Polled, Receipt, Untranslatable
+from adapters.errors import OutsideError
 from adapters.look_again import Told
 from adapters.mns_event import place_of, read_event
 from adapters.mns_subscription import Subscribing
@@ -36,11 +37,14 @@ class MnsAdapter:
             yield receipt
 
     async def poll(self, cursor: str) -> Polled:
-        """Return what came, the oldest first; there may be more while an answer was full."""
-        if self._subscribing is not None and not self._subscribed:
-            await self._subscribing.ensure()
-            self._subscribed = True
+        """Return what came, the oldest first; there may be more while an answer was full.
+
+        What is in the queue is taken also while MNS cannot be asked for events: that is told when there is nothing.
+        """
+        refused = await self._subscribe()
         found = await self._queue.receive()
+        if refused is not None and not found:
+            raise refused
         messages = {message.id: message for message in map(self._message, found)}
         ordered = sorted(messages.values(), key=lambda one: place_of(one.original))
         return Polled(ordered, cursor, more=len(found) == MOST_AT_ONCE)
@@ -64,6 +68,17 @@ class MnsAdapter:
         await self._queue.close()
         if self._subscribing is not None:
             await self._subscribing.http.close()
+
+    async def _subscribe(self) -> OutsideError | None:
+        """Ask for events, until that was done once; return what came of it where it was not."""
+        if self._subscribing is None or self._subscribed:
+            return None
+        try:
+            await self._subscribing.ensure()
+        except OutsideError as error:
+            return error
+        self._subscribed = True
+        return None
 
     def _message(self, waiting: Waiting) -> Message:
         message = message_of(waiting)

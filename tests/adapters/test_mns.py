@@ -220,6 +220,17 @@ async def test_while_mns_refuses_it_is_asked_again(world: World, status: int, fa
     await adapter.close()
 
 
+async def test_what_is_in_the_queue_is_taken_also_while_mns_refuses(world: World):
+    world.far.put(mns_2(ONE))
+    adapter = world.adapter(subscription=world.subscription())
+    world.far.new_status = 403
+    [message] = (await adapter.poll("")).messages
+    await adapter.settled(message)
+    with pytest.raises(NotAuthorised):
+        await adapter.poll("")
+    await adapter.close()
+
+
 async def test_a_new_endpoint_is_asked_for_again(world: World):
     await (first := world.adapter(subscription=world.subscription())).poll("")
     other = world.adapter(subscription=world.subscription(events=(GP, DEATH, "pds-record-change-2")))

@@ -199,6 +199,8 @@ class Multicast:
             return 400, _outcome("INVALID_RESOURCE")
         if any(one["criteria"] == said["criteria"] for one in self.subscriptions):
             return 409, _outcome("DUPLICATE")
+        if self.new_status >= 400:
+            return self.new_status, _outcome("ACCESS_DENIED")
         self.subscriptions.append(said)
         return self.new_status, {**said, "id": str(uuid.uuid4())}
 
