@@ -42,7 +42,7 @@ class World:
         settings = {
             "queue_url": self.far.queue_url,
             "region": REGION,
-            "keys_file": "aws.json",
+            "keys_file": "aws-key",
             "wait": 0,
             "visibility": 300,
             **self.more,
@@ -91,7 +91,7 @@ def mns_world(folder: Path) -> Iterator[World]:
     """Run the far end, and write our files."""
     time = Time()
     aws = {"access_key_id": ACCESS_KEY, "secret_access_key": SECRET}
-    private(folder / "aws.json", json.dumps(aws))
+    private(folder / "aws-key", json.dumps(aws))
     private(folder / "api.jwk", json.dumps(key().as_dict(private=True)))
     with multicast(time) as far:
         far.public_key = RSAKey.import_key(key().as_dict(private=False))

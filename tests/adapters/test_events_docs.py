@@ -47,6 +47,6 @@ def test_the_example_is_accepted(kind: str, tmp_path: Path):
     [example] = [block for block in guide_blocks("nhs-events", "json") if json.loads(block)["kind"] == kind]
     (tmp_path / "one.json").write_text(example)
     files(tmp_path)
-    private(tmp_path / "aws.json", json.dumps({"access_key_id": "AKID", "secret_access_key": "secret"}))
+    private(tmp_path / "aws-key", json.dumps({"access_key_id": "AKID", "secret_access_key": "secret"}))
     private(tmp_path / "api.jwk", json.dumps(key().as_dict(private=True)))
     kind_of(read_partner(tmp_path / "one.json"))

@@ -160,12 +160,12 @@ async def test_temporary_keys_are_taken_as_they_are_now(world: World):
     with pytest.raises(NotAuthorised):
         await adapter.poll("")
     keys = {"access_key_id": "AKIDEXAMPLE", "secret_access_key": SECRET, "session_token": "t0ken"}
-    private(world.folder / "aws.json", json.dumps(keys))
+    private(world.folder / "aws-key", json.dumps(keys))
     assert not (await adapter.poll("")).messages
-    (world.folder / "aws.json").unlink()
+    (world.folder / "aws-key").unlink()
     with pytest.raises(NotAuthorised):
         await adapter.poll("")
-    assert SECRET not in repr(AwsSigner(world.folder / "aws.json", "sqs", "eu-west-2", world.time))
+    assert SECRET not in repr(AwsSigner(world.folder / "aws-key", "sqs", "eu-west-2", world.time))
     await adapter.close()
 
 
@@ -249,7 +249,7 @@ def test_a_description_is_judged_whole(world: World):
         "wait": 21,
         "visibility": 5,
         "subscription": world.subscription(
-            base=f"{world.far.base}/path", endpoint="mesh://X", events=("x",), api_key="", key_file="aws.json"
+            base=f"{world.far.base}/path", endpoint="mesh://X", events=("x",), api_key="", key_file="aws-key"
         ),
     }
     with pytest.raises(InvalidConfiguration) as caught:

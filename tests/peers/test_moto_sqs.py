@@ -52,7 +52,7 @@ class Place:
     @asynccontextmanager
     async def adapter(self, **more: Any) -> AsyncIterator[MnsAdapter]:
         """Open an adapter as a process that has just begun."""
-        settings = {"queue_url": self.url, "region": "eu-west-2", "keys_file": "aws.json", "wait": 0, **more}
+        settings = {"queue_url": self.url, "region": "eu-west-2", "keys_file": "aws-key", "wait": 0, **more}
         owner, limits = Owner("Desk", "ZZHSP1"), Limits(timeout=20.0)
         told = {"kind": "mns", "title": "MNS", "client": "pds-events", "gets": False, "sends": True}
         partner = Partner(Description(name="mns", owner=owner, limits=limits, settings=settings, **told), self.folder)  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def place(server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
-    private(tmp_path / "aws.json", json.dumps({"access_key_id": "AKID", "secret_access_key": "secret"}))
+    private(tmp_path / "aws-key", json.dumps({"access_key_id": "AKID", "secret_access_key": "secret"}))
     name = f"q{abs(hash(request.node.name))}"
     _call(server, "CreateQueue", QueueName=name)
     return Place(server, _call(server, "GetQueueUrl", QueueName=name)["QueueUrl"], tmp_path)
