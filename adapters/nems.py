@@ -74,12 +74,11 @@ class NemsAdapter:
         return read_event(message.original).told
 
     async def settled(self, message: Message) -> None:
-        """Let MESH delete the event."""
-        if message.id.startswith(_BROKEN):
-            self._collected.pop(message.id, None)
-            return
+        """Let MESH delete the event. One that MESH cannot give whole stays there, and is offered when it is listed
+        again."""
         for waiting in list(self._collected.get(message.id, ())):
-            await self._inbox.acknowledge(waiting)
+            if not message.id.startswith(_BROKEN):
+                await self._inbox.acknowledge(waiting)
             self._waiting.pop(waiting, None)
         self._collected.pop(message.id, None)
 

@@ -150,6 +150,8 @@ async def test_a_message_with_a_hole_is_for_a_person_and_is_not_acknowledged(mai
     for message in messages.values():
         await adapter.settled(message)
     assert mailbox.waiting == ["M1"]
+    assert list((await adapter.poll("")).messages) == []
+    mailbox.world.time.pass_by(minutes=5)
     [again] = (await adapter.poll("")).messages
     assert again.id == hole.id
 
