@@ -8,9 +8,9 @@ from typing import Protocol
 from adapters.base import Adapter
 from adapters.csv_kind import CsvKind
 from adapters.fhir_partner import FhirKind
-from adapters.nrl import NrlKind
 from adapters.mns_kind import MnsKind
 from adapters.nems_kind import NemsKind
+from adapters.nrl import NrlKind
 from adapters.partners import Partner
 from adapters.surroundings import Surroundings
 from adapters.webhook import WebhookKind
@@ -32,9 +32,9 @@ class Kind(Protocol):
 KINDS: Mapping[str, Kind] = {
     "csv": CsvKind(),
     "fhir": FhirKind(),
-    "nrl": NrlKind(),
     "mns": MnsKind(),
     "nems": NemsKind(),
+    "nrl": NrlKind(),
     "webhook": WebhookKind(),
 }
 """Every kind by its word."""
