@@ -8,6 +8,8 @@ from typing import Protocol
 from adapters.base import Adapter
 from adapters.csv_kind import CsvKind
 from adapters.fhir_partner import FhirKind
+from adapters.mns_kind import MnsKind
+from adapters.nems_kind import NemsKind
 from adapters.nrl import NrlKind
 from adapters.partners import Partner
 from adapters.pds_partner import PdsKind
@@ -31,6 +33,8 @@ class Kind(Protocol):
 KINDS: Mapping[str, Kind] = {
     "csv": CsvKind(),
     "fhir": FhirKind(),
+    "mns": MnsKind(),
+    "nems": NemsKind(),
     "nrl": NrlKind(),
     "pds": PdsKind(),
     "webhook": WebhookKind(),

@@ -421,3 +421,5 @@ KINDS = ("stand-in: if-none-exist", "stand-in: idempotency-key", "ourselves", "r
 """A kind that is added to `adapters.registry` is added here too."""
 ONLY_ASKED = frozenset({"pds"})
 """Kinds that are given nothing and send nothing: the contract has nothing to try of them but that (test_pds.py)."""
+SOURCES = frozenset({"mns", "nems"})
+"""Kinds that are given nothing and tell of people: held to a contract of their own (`test_sources`)."""
