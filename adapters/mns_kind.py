@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import msgspec
-from joserfc import jwk
-from joserfc.errors import JoseError
 
 from adapters import addresses
 from adapters.aws_signature import AwsSigner, read_aws_keys
@@ -20,14 +18,12 @@ from adapters.mns import MnsAdapter
 from adapters.mns_event import EVENTS
 from adapters.mns_subscription import Subscribing
 from adapters.partners import Partner
+from adapters.platform_auth import PlatformAuth, application_auth, problems_of
 from adapters.settings import read_settings
 from adapters.sqs import MAX_ANSWER, Queue
 from adapters.surroundings import Surroundings
-from fhir_profiles.errors import InvalidJson
-from fhir_profiles.json import decode
-from security.client_assertion import ClientAssertion, SmartBackendAuth
+from security.client_assertion import SmartBackendAuth
 from security.errors import InvalidConfiguration, KeysRefused
-from security.key_file import read_private
 
 _ENDPOINT = re.compile(r"arn:aws:sqs:[a-z0-9-]{1,32}:[0-9]{12}:[A-Za-z0-9_-]{1,80}")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]")
@@ -36,14 +32,11 @@ _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[0-9]")
 class SubscriptionSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Which events MNS is asked for, and how we sign in there (API platform, RS512).
 
-    `base` is the platform's address without a path; `endpoint` the ARN of the queue; `api_key` the application's, and
-    `key_file` its private key (JWK with `kid`).
+    `base` is the platform's address without a path; `endpoint` the ARN of the queue.
     """
 
     base: str
-    token_url: str
-    api_key: str
-    key_file: str
+    auth: PlatformAuth
     endpoint: str
     events: tuple[str, ...] = ("pds-death-notification-2", "pds-change-of-gp-2")
     reason: str = "Keeping a shared palliative care record in step with PDS"
@@ -111,17 +104,15 @@ def _subscription(partner: Partner, settings: MnsSettings) -> Iterator[str]:
     if asked is None:
         return
     yield from _address("settings.subscription.base", asked.base, path=False)
-    yield from _address("settings.subscription.token_url", asked.token_url)
     if _ENDPOINT.fullmatch(asked.endpoint) is None:
         yield "`settings.subscription.endpoint` is the queue's arn:aws:sqs:REGION:ACCOUNT:NAME"
     unknown = [event for event in asked.events if event not in EVENTS]
     yield from (f"`settings.subscription.events` names `{event}`, which MNS does not have" for event in unknown)
-    if not (asked.api_key and asked.events and asked.reason):
-        yield "`settings.subscription` has an `api_key`, `events` and a `reason`"
-    try:
-        _key(partner, asked)
-    except (KeysRefused, InvalidConfiguration) as error:
-        yield f"`settings.subscription.key_file`: {error}"
+    if not (asked.events and asked.reason):
+        yield "`settings.subscription` has `events` and a `reason`"
+    yield from (f"`settings.subscription.auth`: {one}" for one in problems_of(asked.auth, partner.file))
+    if asked.auth.user_restricted:
+        yield "`settings.subscription.auth.user_restricted` is not for this kind: nobody is present"
 
 
 def _address(name: str, url: str, *, path: bool = True) -> Iterator[str]:
@@ -140,10 +131,8 @@ def _subscribing(
 ) -> Subscribing | None:
     if asked is None:
         return None
-    key = _key(partner, asked)
-    assertion = ClientAssertion(asked.api_key, asked.token_url, key, str(key.kid), "RS512", surroundings.clock)
-    auth = SmartBackendAuth(assertion, None, surroundings.clock)
-    http = _http([asked.base, asked.token_url], surroundings.private_addresses, auth)
+    auth = application_auth(asked.auth, partner.file, surroundings.clock)
+    http = _http([asked.base, asked.auth.token_url], surroundings.private_addresses, auth)
     notes = surroundings.notes(partner.name)
     return Subscribing(http, asked.base.rstrip("/"), asked.endpoint, asked.events, asked.reason, notes, within)
 
@@ -153,13 +142,3 @@ def _http(urls: list[str], private: bool, auth: SmartBackendAuth | None = None) 
         addresses.check(url, [urlsplit(url).hostname or ""], private)
     # not guarded: who runs the service chose these addresses, and a queue's may well be private (a VPC endpoint)
     return HttpClient(auth=auth, max_answer=MAX_ANSWER)
-
-
-def _key(partner: Partner, asked: SubscriptionSettings) -> jwk.RSAKey:
-    try:
-        key = jwk.import_key(decode(read_private(partner.file(asked.key_file))))
-    except (InvalidJson, JoseError, KeyError, ValueError):
-        raise InvalidConfiguration(["is not a private JWK"]) from None
-    if not isinstance(key, jwk.RSAKey) or not key.is_private or not key.kid:
-        raise InvalidConfiguration(["is not a private RSA key with a `kid`"])
-    return key

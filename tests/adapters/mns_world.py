@@ -72,9 +72,12 @@ class World:
         """Return settings that ask MNS for events."""
         return {
             "base": self.far.base,
-            "token_url": f"{self.far.base}/oauth2/token",
-            "api_key": API_KEY,
-            "key_file": "api.jwk",
+            "auth": {
+                "token_url": f"{self.far.base}/oauth2/token",
+                "api_key_file": "api-key",
+                "key_file": "api.jwk",
+                "kid": KID,
+            },
             "endpoint": ARN,
             **more,
         }
@@ -92,6 +95,7 @@ def mns_world(folder: Path) -> Iterator[World]:
     time = Time()
     aws = {"access_key_id": ACCESS_KEY, "secret_access_key": SECRET}
     private(folder / "aws-key", json.dumps(aws))
+    private(folder / "api-key", f"{API_KEY}\n")
     private(folder / "api.jwk", json.dumps(key().as_dict(private=True)))
     with multicast(time) as far:
         far.public_key = RSAKey.import_key(key().as_dict(private=False))

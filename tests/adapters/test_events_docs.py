@@ -48,5 +48,6 @@ def test_the_example_is_accepted(kind: str, tmp_path: Path):
     (tmp_path / "one.json").write_text(example)
     files(tmp_path)
     private(tmp_path / "aws-key", json.dumps({"access_key_id": "AKID", "secret_access_key": "secret"}))
+    private(tmp_path / "api-key", "the-key-of-the-application")
     private(tmp_path / "api.jwk", json.dumps(key().as_dict(private=True)))
     kind_of(read_partner(tmp_path / "one.json"))

@@ -249,7 +249,11 @@ def test_a_description_is_judged_whole(world: World):
         "wait": 21,
         "visibility": 5,
         "subscription": world.subscription(
-            base=f"{world.far.base}/path", endpoint="mesh://X", events=("x",), api_key="", key_file="aws-key"
+            base=f"{world.far.base}/path",
+            endpoint="mesh://X",
+            events=("x",),
+            reason="",
+            auth={**world.subscription()["auth"], "key_file": "aws-key"},
         ),
     }
     with pytest.raises(InvalidConfiguration) as caught:
@@ -257,7 +261,7 @@ def test_a_description_is_judged_whole(world: World):
     said = " ".join(caught.value.problems)
     for name in ("queue_url", "region", "keys_file", "wait", "visibility", "subscription.base", "endpoint"):
         assert f"`settings.{name}`" in said or f"`settings.subscription.{name}`" in said, name
-    for name in ("`x`", "api_key", "key_file"):
+    for name in ("`x`", "reason", "key_file"):
         assert name in said
     assert SECRET not in said
     with pytest.raises(InvalidConfiguration):

@@ -49,8 +49,8 @@ class _Later:
 
     looks: LooksAtPds
 
-    async def __call__(self, number: str) -> look_again.PdsSays:
-        return await self.looks(number)
+    async def __call__(self, nhs_number: str) -> look_again.PdsSays:
+        return await self.looks(nhs_number)
 
 
 @asynccontextmanager
