@@ -33,8 +33,8 @@ def write(partner: Partner, client: str) -> None:
         "title": one.title,
         "client": client,
         "owner": {"name": "Desk", "organisation": "ZZGP01"},
-        "gets": False,
-        "sends": True,
+        "gets": one.gets,
+        "sends": one.sends,
         "limits": {"poll_every": 0.3, "timeout": 5},
         "settings": one.settings,
     }
