@@ -24,6 +24,8 @@ from service.sync.inbox import Inbox
 from service.sync.members import Member
 from service.sync.retry import Class, class_of, reason_of, retry_after_of
 
+SOURCES, PDS = frozenset({"mns", "nems"}), "pds"
+"""The kinds of partner whose messages end here, and the kind that is asked."""
 CATCHES_UP = timedelta(hours=1)
 """How long PDS may answer with an older version than the one that an event was made from, before a person looks."""
 OTHER_BIRTH_DATE = "The event says another birth date than the record of this NHS number has. Nothing was changed."

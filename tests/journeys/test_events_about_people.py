@@ -15,7 +15,8 @@ from tests.adapters.mns_world import key, private
 from tests.adapters.pds_world import KEY, described
 from tests.journeys.people import person
 from tests.journeys.sync_world import until
-from tests.running import running
+from tests.running import demo_settings, running
+from tests.service.sync.partnered import ran
 from tests.standins.events import mns_2
 from tests.standins.multicast import ACCESS_KEY, API_KEY, SECRET, multicast
 from tests.standins.pds import person as at_pds
@@ -41,6 +42,13 @@ def write(partner: Partner, client: str) -> None:
     (partner.folder / f"{one.name}.json").write_text(json.dumps(said))
 
 
+def checked(home: Path, partners: Path) -> str:
+    """Return what `epaccs sync check` says."""
+    ended = ran(home, partners, "check")
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
 def test_an_event_out_of_the_queue_is_looked_up_and_applied(tmp_path: Path) -> None:
     folder = tmp_path / "partners"
     folder.mkdir()
@@ -56,7 +64,10 @@ def test_an_event_out_of_the_queue_is_looked_up_and_applied(tmp_path: Path) -> N
         asked = mns.subscription()
         asked["auth"]["api_key_file"] = "mns-key"
         write(mns.partner(subscription=asked), "demo-gp-partner")
+        demo_settings(tmp_path / "home", 8000)
+        assert "events about people here wait" in checked(tmp_path / "home", folder)
         write(described(folder, pds.base, pds.token_url), "demo-hospice-partner")
+        assert "events about" not in checked(tmp_path / "home", folder)
         someone = person(9_100)
         patient = someone.resource("Patient")
         name = patient["name"][0]
