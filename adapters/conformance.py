@@ -22,9 +22,11 @@ from adapters.conformance_seam import SEAM
 from adapters.conformance_trial import DEFAULT_PERSON, Sight, Trial, problem_of
 from adapters.conformance_webhook import WEBHOOK, NoSight
 from adapters.errors import OutsideError
+from adapters.look_again import TellsOfPeople
 from adapters.partners import Partner
 from adapters.registry import kind_of
 from adapters.surroundings import Surroundings
+from security.errors import InvalidConfiguration
 
 __all__ = ["DEFAULT_PERSON", "Report", "conformance_of", "problem_of"]
 
@@ -75,6 +77,10 @@ async def conformance_of(
     sight = pack.sight(partner, surroundings, run, opens_with)
 
     adapter = kind.adapter(partner, surroundings)
+    if isinstance(adapter, TellsOfPeople):
+        await adapter.close()
+        await sight.close()
+        raise InvalidConfiguration([f"{partner.name}: a source of events is given nothing, so that no rule is for it"])
     trial = Trial(partner, surroundings, person, run, sight, lambda: kind.adapter(partner, surroundings), adapter)
     try:
         results = await judged([*SEAM[:1], *pack.rules, *SEAM[1:]], trial)

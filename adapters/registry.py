@@ -9,6 +9,8 @@ from adapters.base import Adapter
 from adapters.csv_kind import CsvKind
 from adapters.fhir_partner import FhirKind
 from adapters.gp_connect_kind import GpConnectKind
+from adapters.mns_kind import MnsKind
+from adapters.nems_kind import NemsKind
 from adapters.nrl import NrlKind
 from adapters.partners import Partner
 from adapters.pds_partner import PdsKind
@@ -33,6 +35,8 @@ KINDS: Mapping[str, Kind] = {
     "csv": CsvKind(),
     "fhir": FhirKind(),
     "gp-connect": GpConnectKind(),
+    "mns": MnsKind(),
+    "nems": NemsKind(),
     "nrl": NrlKind(),
     "pds": PdsKind(),
     "webhook": WebhookKind(),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from adapters.base import Adapter
 from adapters.http import Guard
 from adapters.pds_partner import PdsKind, PdsPartner
 from adapters.surroundings import Surroundings
@@ -16,6 +17,7 @@ from service.opening import Opened
 from service.record.access import Access
 from service.record.alerts import Alerts
 from service.record.subscribers import Subscribers
+from service.record.write import WriteRecord
 from service.sync.board import Board
 from service.sync.due import Dues
 from service.sync.engine import Engine, Hooks, adapters_of, never, told
@@ -24,6 +26,7 @@ from service.sync.members import Member
 from service.sync.notes import NotePages
 from service.sync.operating import Operating
 from service.sync.pds_apply import ApplyPds
+from service.sync.pds_looks import LooksAtPds
 from service.sync.subscribed import SubscriptionPage
 
 BUSY_FROM = 200.0
@@ -84,7 +87,18 @@ def engine_of(opened: Opened, services: Services, gives_way: Callable[[], bool] 
     guard = Guard(settings.subscription_hosts, settings.has_demo_doors)
     hooks = Hooks(opened.subscriptions, opened.registry, settings.fhir_base, guard)
     adapters = adapters_of(opened.members, surroundings)
-    return Engine.of(write.access, write, alerts, log, sources, dues, adapters, hooks=hooks, gives_way=gives_way)
+    pds = _looks(adapters, write)
+    return Engine.of(
+        write.access, write, alerts, log, sources, dues, adapters, hooks=hooks, pds=pds, gives_way=gives_way
+    )
+
+
+def _looks(adapters: Mapping[str, tuple[Member, Adapter]], write: WriteRecord) -> LooksAtPds | None:
+    """Return what looks people up when an event tells of them; None where PDS is not described."""
+    for _, (member, adapter) in sorted(adapters.items()):
+        if isinstance(adapter, PdsPartner):
+            return LooksAtPds(ApplyPds.of(write, adapter.pds, member.caller))
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from service.record.caller import Caller
 from service.record.errors import NotHere, TooBusy
 from service.settings import Settings
 from service.sync.board import Way
+from service.sync.look_again import PDS, SOURCES
 from service.sync.members import Member, members_of
 from service.sync.operating import Operating
 from service.syncing import operating_of
@@ -162,6 +163,9 @@ def check() -> None:
     elif "" not in carried:
         named = ", ".join(sorted(carried))
         click.echo(f"Notices of emergency reads are carried to people of {named} alone: those of others wait.")
+    kinds = {member.description.kind for member in found.values()}
+    if kinds & SOURCES and PDS not in kinds:
+        click.echo("No partner of kind `pds` looks up the people of whom events tell: events about people here wait.")
 
 
 def judged(settings: Settings) -> tuple[dict[str, Member], list[str]]:

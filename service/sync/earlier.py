@@ -23,6 +23,8 @@ class Outcome(StrEnum):
     NOT_OURS = "not-ours"
     """It is about nobody here, or about somebody for whom this partner has nothing to say. Nothing is kept of it."""
     PARKED = "parked"
+    WAITING = "waiting"
+    """It cannot be told yet what becomes of it: it stays with the partner, and comes again."""
 
 
 def outcome_before(arrived: Arrived, state: LaneState) -> Outcome | None:

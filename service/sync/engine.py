@@ -38,6 +38,7 @@ from service.sync.held import LaneStates
 from service.sync.inbox import Inbox
 from service.sync.late_notices import LateNotices, NotTold
 from service.sync.lease import Lease
+from service.sync.look_again import Applies, LookAgain
 from service.sync.members import Member, members_of
 from service.sync.notice_dues import NoticeDues
 from service.sync.notify import Notify
@@ -107,13 +108,14 @@ class Engine:
         adapters: Mapping[str, tuple[Member, Adapter]],
         *,
         hooks: Hooks | None = None,
+        pds: Applies | None = None,
         seconds: Callable[[], float] = time.monotonic,
         part: Callable[[], float] = random.random,
         gives_way: Callable[[], bool] = never,
     ) -> Engine:
         """Wire the engine over the use cases of a service; `adapters` are the partners', by their names.
 
-        Without `hooks` it leaves Subscriptions alone.
+        Without `hooks` it leaves Subscriptions alone; without `pds` events about people wait where they are.
         """
         records, clock = access.records, access.clock
         store, board, states = records.store, Board.of(records), LaneStates.of(records)
@@ -124,7 +126,8 @@ class Engine:
         notices = NoticeDues.of(access, dues, named.values())
         not_told = NotTold(alerts, dues)
         tell = TellPerson(access, dues, not_told)
-        take_in = TakeIn(access, write_record, shared, states, board, inbox, dues, locks)
+        look_again = LookAgain(records, inbox, clock, pds)
+        take_in = TakeIn(access, write_record, shared, states, board, inbox, dues, locks, look_again)
 
         def serving(member: Member, adapter: Adapter) -> Serving:
             polling = Polling(member, adapter, take_in, inbox, board, clock, seconds)

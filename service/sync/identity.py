@@ -8,16 +8,17 @@ what those who know the person wrote.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from adapters.pds_person import DEATH_STATUS, PdsPerson
-from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM, ODS_SYSTEM
+from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from security.labels import SFlag
 from service.record import derive
+from service.record.registration import moved
 from service.sync.identity_review import Review
 
 Resource = dict[str, Any]
@@ -72,11 +73,13 @@ class Judged:
         self.reviews.append((review, about))
 
 
-def judge(patient: Resource, known: Known, person: PdsPerson, *, rival: bool, practice: str | None) -> Judged:
+def judge(
+    patient: Resource, known: Known, person: PdsPerson, *, rival: bool, resources: Mapping[str, Resource]
+) -> Judged:
     """Return what becomes of a record when PDS says this of its person.
 
-    `rival`: the number that superseded theirs has another record here. `practice` is the ODS code of the practice that
-    the Patient names now, None where that cannot be told.
+    `rival`: the number that superseded theirs has another record here. `resources` are those of
+    the record, by reference: what the Patient points at.
     """
     judged = Judged(deepcopy(patient), known)
     same = is_same(patient, person)
@@ -98,8 +101,10 @@ def judge(patient: Resource, known: Known, person: PdsPerson, *, rival: bool, pr
     else:
         _renumber(judged, person.nhs_number)
         _verify(judged, VERIFIED)
-    if person.gp_ods and person.gp_ods != practice:
-        _register(judged, person.gp_ods)
+    registered = moved(judged.patient, person.gp_ods, resources)
+    if registered is not judged.patient:
+        judged.patient = registered
+        judged.did.append(Did.PRACTICE)
     return judged
 
 
@@ -223,16 +228,3 @@ def _set_death(patient: Resource, status: str, died: str) -> None:
         patient.update({"deceasedDateTime": died} if died else {"deceasedBoolean": True})
     if others:
         patient["extension"] = others
-
-
-def _register(judged: Judged, code: str) -> None:
-    """Name the practice that the person is registered with now; whoever else is named there has to be asked again."""
-    identifier = {"system": ODS_SYSTEM, "value": code}
-    judged.patient["generalPractitioner"] = [{"type": "Organization", "identifier": identifier}]
-    judged.did.append(Did.PRACTICE)
-
-
-def practices_of(patient: Resource, resources: dict[str, Resource]) -> Sequence[str]:
-    """Return the ODS codes of the practices that a Patient names as its general practitioner, in order."""
-    named = (derive.organisation_of(one, resources) for one in patient.get("generalPractitioner", ()))
-    return list(dict.fromkeys(code for code in named if code))

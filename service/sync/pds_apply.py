@@ -40,7 +40,7 @@ from service.record.urgent import Style
 from service.record.write import WriteRecord
 from service.record.write_rules import check_size
 from service.store.errors import ClaimTaken, SequenceTaken
-from service.sync.identity import Did, Judged, Known, judge, judge_invalidated, judge_unknown, practices_of
+from service.sync.identity import Did, Judged, Known, judge, judge_invalidated, judge_unknown
 from service.sync.identity_review import REVIEW_SYSTEM, Review, review_task
 
 INTERACTION = "$verify-identity"
@@ -133,9 +133,7 @@ class ApplyPds:
             raise
         else:
             rival = await self._rival(record, person.nhs_number)
-            practices = practices_of(patient, Draft(record).resources())
-            practice = practices[0] if len(practices) == 1 else None
-            judged = judge(patient, known, person, rival=rival is not None, practice=practice)
+            judged = judge(patient, known, person, rival=rival is not None, resources=Draft(record).resources())
         applied = await self._write(caller, record, patient, known, judged)
         if rival is not None and any(review is Review.TWO_RECORDS for review, _ in judged.reviews):
             await self._tell_rival(caller, rival, manifest.identity.nhs_number)

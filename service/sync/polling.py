@@ -60,7 +60,8 @@ class Polling:
                 outcome = await self.take_in(self.member, self.adapter, message, turn)
                 outcomes[outcome] += 1
                 untold[outcome] += 1
-                await self.adapter.settled(message)
+                if outcome is not Outcome.WAITING:
+                    await self.adapter.settled(message)
             if polled.cursor != cursor or not polled.more:
                 cursor = polled.cursor
                 await self.board.change(name, self._asked(cursor, untold))

@@ -22,6 +22,7 @@ from service.sync.circuit import Circuit
 from service.sync.due import Due, Dues
 from service.sync.give import Give, Overtaken
 from service.sync.lanes import Lane, Lanes
+from service.sync.look_again import NotNow
 from service.sync.members import Member
 from service.sync.polling import Polling
 from service.sync.retry import MOST_TRIES, Class, class_of, pause, reason_of, retry_after_of
@@ -185,6 +186,11 @@ class Serving:
                 # It is there, and does not answer this question: what is sent need not wait for that.
                 self.circuit.given_up()
                 self._event("not-read", f"What is new there could not be read: {reason_of(error)}", self.clock())
+        except NotNow as not_now:
+            # It is there; what it said cannot be settled, for reasons that are not its own.
+            self.circuit.given_up()
+            self.polling.next = max(self.polling.next, self.seconds() + (not_now.retry_after or 0.0))
+            self._event("not-now", not_now.why, self.clock())
         except (StoreError, KeyUnavailable, Problem):
             self.circuit.given_up()
             self.polling.next = self.seconds() + _OUR_PAUSE

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.base import Adapter, Arrived, HeldThere, Message, Untranslatable
+from adapters.look_again import TellsOfPeople
 from security.clock import instant
 from service import tracing
 from service.plan.decisions import kind_of
@@ -42,6 +43,7 @@ from service.sync.earlier import Outcome, newer, ours_of, outcome_before
 from service.sync.held import LaneState, LaneStates, Taken
 from service.sync.inbox import Inbox
 from service.sync.late import LateVersion
+from service.sync.look_again import LookAgain, NotConfirmed
 from service.sync.members import Member
 from service.sync.settling import to_settle
 from service.sync.shared_with import SharedWith
@@ -74,18 +76,21 @@ class TakeIn:
     dues: Dues
     locks: KeyedLocks
     """One lock for each lane, which sending holds too: what is being sent is not known yet to have come from us."""
+    look_again: LookAgain
+    """For sources that tell of people, instead of sending anything to be written."""
 
     async def __call__(self, member: Member, adapter: Adapter, message: Message, turn: int) -> Outcome:
-        """Take one message in, all of it or parked. Raise what the store raises: then it is to be tried again."""
+        """Take one message in, all of it or parked. Raise NotNow, or what the store raises: it is to be tried again."""
         with tracing.span("take-in", partner=member.name) as span:
             outcome = await self._taken_in(member, adapter, message, turn)
             span.set(outcome=outcome.value)
             return outcome
 
     async def _taken_in(self, member: Member, adapter: Adapter, message: Message, turn: int) -> Outcome:
-        subject = ""
+        subject, outcomes = "", list[Outcome]()
         try:
-            outcomes = []
+            if isinstance(adapter, TellsOfPeople):
+                return await self._looked_again(member, adapter, message)
             for arrived in adapter.arrived(message):
                 record = await self._person(member, arrived)
                 if record is None:
@@ -100,6 +105,16 @@ class TakeIn:
         await self.board.settled(member.name, self.inbox.id_of(member.name, message), Way.IN)
         order = (Outcome.TAKEN, Outcome.LATE, Outcome.SEEN, Outcome.NOT_OURS)
         return next((outcome for outcome in order if outcome in outcomes), Outcome.NOT_OURS)
+
+    async def _looked_again(self, member: Member, source: TellsOfPeople, message: Message) -> Outcome:
+        try:
+            outcome = await self.look_again(member, source, message)
+        except NotConfirmed as unconfirmed:
+            subject = self.dues.subject(member.name, unconfirmed.record)
+            return await self._park(member, message, subject, unconfirmed.why)
+        if outcome is not Outcome.WAITING:
+            await self.board.settled(member.name, self.inbox.id_of(member.name, message), Way.IN)
+        return outcome
 
     async def _person(self, member: Member, arrived: Arrived) -> OpenRecord | None:
         """Return the record of the person whom a message names, compared by name and birth date (hazard H2)."""

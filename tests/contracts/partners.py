@@ -420,4 +420,6 @@ class Fleet:
 KINDS = ("stand-in: if-none-exist", "stand-in: idempotency-key", "ourselves", "router", "webhook", "csv", "nrl")
 """A kind that is added to `adapters.registry` is added here too."""
 ONLY_ASKED = frozenset({"gp-connect", "pds"})
-"""Kinds that are given nothing and send nothing: the contract has nothing to try of them but that (`test_gp_connect`, `test_pds`)."""
+"""Kinds that are given nothing: there is nothing to try of them but that (`test_gp_connect`, `test_pds`)."""
+SOURCES = frozenset({"mns", "nems"})
+"""Kinds that are given nothing and tell of people: held to a contract of their own (`test_sources`)."""

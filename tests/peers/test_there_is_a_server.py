@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.peers import mesh_sandbox, mongo_servers, oidc_server
+from tests.peers import mesh_sandbox, mongo_servers, moto_sqs, oidc_server
 
 
 def test_there_is_a_server() -> None:
@@ -26,3 +26,10 @@ def test_there_is_a_token_endpoint() -> None:
         if oidc_server.required():
             pytest.fail(oidc_server.HOW_TO_GET)
         pytest.skip(oidc_server.HOW_TO_GET)
+
+
+def test_there_is_a_queue() -> None:
+    if not moto_sqs.available():
+        if moto_sqs.required():
+            pytest.fail(moto_sqs.HOW_TO_GET)
+        pytest.skip(moto_sqs.HOW_TO_GET)

@@ -13,7 +13,8 @@ from adapters.pds_person import person_of
 from fhir_profiles.validation import validate
 from security.labels import SFlag
 from service.people.invented import nhs_number
-from service.record.derive import identity_of, life_of
+from service.record.derive import identity_of, life_of, places_of
+from service.record.registration import reference_to
 from service.sync.identity import (
     Did,
     Judged,
@@ -22,14 +23,13 @@ from service.sync.identity import (
     judge,
     judge_invalidated,
     judge_unknown,
-    practices_of,
     status_of,
 )
 from service.sync.identity_review import Review
 from tests.service.record.house import patient as made
 from tests.standins import pds
 
-NUMBER, OURS = made(12_000)
+NUMBER, OURS = made(12_000, generalPractitioner=[reference_to("ZZGP01")])
 NEW, THIRD = nhs_number(612_001), nhs_number(612_002)
 U, R, V = SFlag.UNRESTRICTED, SFlag.RESTRICTED, SFlag.VERY_RESTRICTED
 
@@ -43,11 +43,10 @@ def judged(
     known: Known = Known(U),  # noqa: B008 - it is frozen
     *,
     rival: bool = False,
-    practice: str | None = "ZZGP01",
     **more: Any,
 ) -> Judged:
     before = deepcopy(patient)
-    found = judge(patient, known, said(**more), rival=rival, practice=practice)
+    found = judge(patient, known, said(**more), rival=rival, resources={})
     assert patient == before, "what is judged is not changed"
     assert validate(found.patient) == []
     return found
@@ -97,7 +96,7 @@ def test_of_somebody_else_nothing_is_believed_but_protection() -> None:
     found = judged(other, flag="R", status="2", died="2026-01-02", gp="ZZGP02", number=NEW)
     assert [review for review, _ in found.reviews] == [Review.DETAILS_DIFFER]
     assert (life_of(found.patient)[0], identity_of(found.patient).nhs_number) == ("alive", NUMBER)
-    assert "generalPractitioner" not in found.patient
+    assert found.patient["generalPractitioner"] == OURS["generalPractitioner"]
     assert found.known.sflag is R
     assert status_of(found.patient) == "05"
     lower = judged(other, Known(R))
@@ -132,15 +131,15 @@ def test_a_new_number_becomes_theirs_and_the_old_one_an_alias() -> None:
     uses = {one["value"]: one["use"] for one in found.patient["identifier"]}
     assert uses == {NEW: "official", NUMBER: "old"}
     assert status_of(found.patient) == "01"
-    again = judge(found.patient, found.known, said(NEW, NEW), rival=False, practice="ZZGP01")
+    again = judge(found.patient, found.known, said(NEW, NEW), rival=False, resources={})
     assert (again.patient, again.known) == (found.patient, found.known)
 
 
 def test_numbers_that_follow_each_other_are_all_kept_and_one_may_come_back() -> None:
     first = judged(number=NEW)
-    second = judge(first.patient, first.known, said(THIRD, NEW), rival=False, practice="ZZGP01")
+    second = judge(first.patient, first.known, said(THIRD, NEW), rival=False, resources={})
     assert second.known.former_numbers == (NUMBER, NEW)
-    back = judge(second.patient, second.known, said(NUMBER, THIRD), rival=False, practice="ZZGP01")
+    back = judge(second.patient, second.known, said(NUMBER, THIRD), rival=False, resources={})
     assert identity_of(back.patient).nhs_number == NUMBER
     assert set(back.known.former_numbers) == {NEW, THIRD}
     assert validate(back.patient) == []
@@ -222,11 +221,10 @@ def test_the_practice_is_the_one_that_pds_names() -> None:
     assert [one["identifier"]["value"] for one in after] == ["ZZGP02"]
 
 
-@pytest.mark.parametrize("practice", [None, "ZZGP02"])
-def test_where_pds_names_none_ours_stays(practice: str | None) -> None:
+def test_where_pds_names_none_ours_stays() -> None:
     named = {**OURS, "generalPractitioner": [{"display": "Dr Example"}]}
     restricted = {name: value for name, value in pds.person(NUMBER, flag="R").items() if name != "generalPractitioner"}
-    found = judge(named, Known(R), person_of(restricted, NUMBER), rival=False, practice=practice)
+    found = judge(named, Known(R), person_of(restricted, NUMBER), rival=False, resources={})
     assert found.patient["generalPractitioner"] == named["generalPractitioner"]
 
 
@@ -251,14 +249,13 @@ def test_only_what_pds_says_last_counts(history: list[dict[str, str]]) -> None:
     for facts in (*history, history[-1]):
         died = "" if facts["status"] == "U" else "2026-01-02"
         now = said(**facts, asked=identity_of(patient).nhs_number, died=died)
-        practice = next(iter(practices_of(patient, {})), None)
-        found = judge(patient, known, now, rival=False, practice=practice)
+        found = judge(patient, known, now, rival=False, resources={})
         patient, known = found.patient, found.known
         numbers.add(facts["number"])
     last = history[-1]
     lives = {"1": "informal_death", "2": "formal_death", "U": "alive"}
     assert (identity_of(patient).nhs_number, known.sflag) == (last["number"], SFlag(last["flag"]))
-    assert (life_of(patient)[0], list(practices_of(patient, {}))) == (lives[last["status"]], [last["gp"]])
+    assert (life_of(patient)[0], places_of(patient, {})) == (lives[last["status"]], [last["gp"]])
     assert {*known.former_numbers, last["number"]} == numbers
     assert last["number"] not in known.former_numbers
     assert (found.did, found.reviews) == ([], [])

@@ -23,6 +23,7 @@ from service.record.urgent import Style
 from service.sync.board import PartnerState
 from service.sync.due import Dues
 from service.sync.engine import Engine, told
+from service.sync.look_again import Applies
 from service.sync.members import Member
 from service.sync.relay import Relay
 from service.syncing import dues_of
@@ -57,6 +58,7 @@ class World:
     engine: Engine
     places: dict[str, Place]
     members: dict[str, Member]
+    sources: Mapping[str, Adapter] = field(default_factory=dict)
     others: list[Engine] = field(default_factory=list)
 
     @property
@@ -79,7 +81,8 @@ class World:
 
     def another(self, places: Mapping[str, Adapter] | None = None) -> Engine:
         """Return the engine of another process on the same store and partners."""
-        return engine(self.house.opened, self.dues, self.members, places or self.places, self.time)
+        adapters = {**(places or self.places), **self.sources}
+        return engine(self.house.opened, self.dues, self.members, adapters, self.time)
 
     async def emergency_composition(self, number: str, style: Style = OTHER_STYLE) -> str:
         """Return the emergency answer of the practice's doctor, as text."""
@@ -118,7 +121,14 @@ async def step_until_quiet(one: Engine, steps: int = 60) -> None:
         await asyncio.wait(tasks)
 
 
-def engine(opened: Opened, dues: Dues, members: dict[str, Member], places: Mapping[str, Adapter], time: Time) -> Engine:
+def engine(
+    opened: Opened,
+    dues: Dues,
+    members: dict[str, Member],
+    places: Mapping[str, Adapter],
+    time: Time,
+    pds: Applies | None = None,
+) -> Engine:
     """Return an engine on a service's store."""
     subscribers = told(tuple(members.values()), dues, opened.policies, time.clock)
     services = services_of(opened, subscribers)
@@ -132,14 +142,25 @@ def engine(opened: Opened, dues: Dues, members: dict[str, Member], places: Mappi
         services.operations.sources,
         dues,
         adapters,
+        pds=pds,
         seconds=lambda: time.seconds,
         part=Random(7).random,
     )
 
 
 @asynccontextmanager
-async def world(keys: Path, home: Path, *members: Member, localities: Path | None = None) -> AsyncIterator[World]:
-    """Open a service with partners; `localities` is a folder of locality policies."""
+async def world(
+    keys: Path,
+    home: Path,
+    *members: Member,
+    localities: Path | None = None,
+    sources: Mapping[str, Adapter] | None = None,
+    pds: Applies | None = None,
+) -> AsyncIterator[World]:
+    """Open a service with partners; `localities` is a folder of locality policies.
+
+    `sources` are adapters of their own for some of the partners, `pds` looks people up.
+    """
     time = Time()
     async with house(keys, home / "records.sqlite") as plain:
         opened = replace(plain.opened, clock=time.clock, policies=load_policies(localities=localities))
@@ -148,7 +169,9 @@ async def world(keys: Path, home: Path, *members: Member, localities: Path | Non
         named = {one.name: one for one in members}
         places = {name: Place() for name in named}
         writing = House(opened, services_of(opened, told(members, dues, opened.policies, time.clock)), plain.path)
-        built = World(writing, time, dues, engine(opened, dues, named, places, time), places, named)
+        adapters: dict[str, Adapter] = {**places, **(sources or {})}
+        made = engine(opened, dues, named, adapters, time, pds)
+        built = World(writing, time, dues, made, places, named, sources or {})
         try:
             yield built
         finally:
