@@ -54,11 +54,19 @@ class Receiver:
 @contextmanager
 def receiving(tls: tuple[Path, Path] | None = None) -> Iterator[Receiver]:
     """Run a receiver on a free port of 127.0.0.1, in a thread; `tls` is certificate and key."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    receiver = Receiver(listening.getsockname()[1])
+    receiver = Receiver(0)
     methods = ["GET", "POST", "PUT", "DELETE"]
+    with serving_app(Starlette(routes=[Route("/{path:path}", receiver.take, methods=methods)]), tls) as port:
+        receiver.port = port
+        yield receiver
+
+
+@contextmanager
+def serving_app(app: Starlette, tls: tuple[Path, Path] | None = None) -> Iterator[int]:
+    """Run an application on a free port of 127.0.0.1, in a thread, and yield the port."""
+    listening = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        Starlette(routes=[Route("/{path:path}", receiver.take, methods=methods)]),
+        app,
         log_config=None,
         lifespan="off",
         date_header=False,  # so that an answer says which time it is
@@ -70,11 +78,11 @@ def receiving(tls: tuple[Path, Path] | None = None) -> Iterator[Receiver]:
     thread.start()
     deadline = time.monotonic() + _STARTS_WITHIN
     while not server.started:
-        assert thread.is_alive(), "the receiver did not start"
-        assert time.monotonic() < deadline, "the receiver did not start in time"
+        assert thread.is_alive(), "the server did not start"
+        assert time.monotonic() < deadline, "the server did not start in time"
         time.sleep(0.01)
     try:
-        yield receiver
+        yield listening.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join()
