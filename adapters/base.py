@@ -34,11 +34,13 @@ class Cause(StrEnum):
     """The person died, or is known not to have died after all."""
     NOTICE = "notice"
     """Nothing of the plan changed: the person is to be told of something (`adapters.notice`)."""
+    INCIDENT = "incident"
+    """Nothing of the plan changed: an incident was opened, and who attends may be told the answer."""
 
     @property
     def urgent(self) -> bool:
         """Whether it overtakes everything else (architecture, section 6)."""
-        return self in (Cause.REVOCATION, Cause.WITHDRAWAL, Cause.DEATH)
+        return self in (Cause.REVOCATION, Cause.WITHDRAWAL, Cause.DEATH, Cause.INCIDENT)
 
     @property
     def rank(self) -> int:

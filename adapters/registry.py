@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from adapters.base import Adapter
+from adapters.control_room import ControlRoomKind
 from adapters.csv_kind import CsvKind
 from adapters.fhir_partner import FhirKind
 from adapters.gp_connect_kind import GpConnectKind
@@ -32,6 +33,7 @@ class Kind(Protocol):
 
 
 KINDS: Mapping[str, Kind] = {
+    "control-room": ControlRoomKind(),
     "csv": CsvKind(),
     "fhir": FhirKind(),
     "gp-connect": GpConnectKind(),

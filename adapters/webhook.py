@@ -13,21 +13,15 @@ from typing import Literal
 
 import msgspec
 
-from adapters import addresses
-from adapters.answers import refuse
 from adapters.base import Adapter, Arrived, HeldThere, Message, Parcel, Polled, Receipt, Untranslatable
-from adapters.errors import AddressRefused
-from adapters.http import Guard, HttpClient
 from adapters.notice import PersonNotice, notice_event
 from adapters.partners import Partner
-from adapters.plan_event import CONTENT_TYPE, event_of
+from adapters.plan_event import event_of
 from adapters.settings import read_settings
+from adapters.signed_events import MAX_ANSWER, SIGNATURE_HEADER, SignedEvents, address_problem
 from adapters.surroundings import Surroundings
-from security.errors import InvalidConfiguration
-from security.event_signature import EventSigner
 
-SIGNATURE_HEADER = "Epaccs-Signature"
-MAX_ANSWER = 64 * 1024
+__all__ = ["MAX_ANSWER", "SIGNATURE_HEADER", "WebhookAdapter", "WebhookKind", "WebhookSettings"]
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,17 +35,15 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WebhookAdapter:
     """One receiver of webhooks."""
 
-    def __init__(self, settings: WebhookSettings, http: HttpClient, signer: EventSigner, source: str, within: float):
-        """`source` is our FHIR base; `within` is how long one POST may take, in seconds."""
+    def __init__(self, settings: WebhookSettings, events: SignedEvents, source: str):
+        """`source` is our FHIR base."""
         self._settings = settings
-        self._http = http
-        self._signer = signer
+        self._events = events
         self._source = source
-        self._within = within
 
     async def give(self, parcel: Parcel) -> AsyncGenerator[Receipt, None]:
         """POST one event; confirm all of the parcel when the answer is 2xx, and nothing otherwise."""
-        await self._post(event_of(parcel, self._source, full=self._settings.payload == "full"))
+        await self._events.post(event_of(parcel, self._source, full=self._settings.payload == "full"))
         for put in parcel.puts:
             yield Receipt(put.reference, HeldThere(theirs="", version="", digest=put.digest))
         for removal in parcel.removals:
@@ -59,7 +51,7 @@ class WebhookAdapter:
 
     async def notify(self, notice: PersonNotice) -> None:
         """POST one notice; return when the answer is 2xx."""
-        await self._post(notice_event(notice, self._source))
+        await self._events.post(notice_event(notice, self._source))
 
     async def poll(self, cursor: str) -> Polled:
         """A receiver of webhooks sends nothing."""
@@ -74,18 +66,7 @@ class WebhookAdapter:
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._http.close()
-
-    async def _post(self, body: bytes) -> None:
-        headers = {
-            "Content-Type": CONTENT_TYPE,
-            SIGNATURE_HEADER: self._signer.sign(body, self._settings.address),
-        }
-        answer = await self._http.send(
-            "POST", self._settings.address, headers=headers, content=body, within=self._within
-        )
-        if not 200 <= answer.status < 300:
-            refuse(answer)
+        await self._events.close()
 
 
 class WebhookKind:
@@ -95,16 +76,13 @@ class WebhookKind:
         """Return what is wrong with a description."""
         try:
             settings = read_settings(partner, WebhookSettings)
-            # whether private networks and plain HTTP are meant is the deployment's to say: judged by `adapter`
-            addresses.check(settings.address, settings.hosts, private=True)
         except ValueError as error:
             problems = [str(error)]
-        except AddressRefused as error:
-            problems = [f"`settings.address`: {error}"]
         else:
+            problems = [problem] if (problem := address_problem(settings.address, settings.hosts)) else []
             # A notice names the person: it never goes in clear, not in a sandbox either.
-            clear = partner.description.notices and not settings.address.startswith("https://")
-            problems = ["`settings.address` is not https, and it carries `notices`"] if clear else []
+            if not problems and partner.description.notices and not settings.address.startswith("https://"):
+                problems = ["`settings.address` is not https, and it carries `notices`"]
         if partner.description.sends:
             problems.append("`sends` is false: a receiver of webhooks sends nothing")
         if partner.description.mapping:
@@ -114,16 +92,5 @@ class WebhookKind:
     def adapter(self, partner: Partner, surroundings: Surroundings) -> Adapter:
         """Return the adapter; raise InvalidConfiguration for an address that this deployment does not send to."""
         settings = read_settings(partner, WebhookSettings)
-        private = surroundings.private_addresses
-        try:
-            addresses.check(settings.address, settings.hosts, private)
-        except AddressRefused as error:
-            raise InvalidConfiguration([f"{partner.name}: `settings.address`: {error}"]) from None
-        guard = Guard(frozenset(settings.hosts), private)
-        return WebhookAdapter(
-            settings,
-            HttpClient(guard=guard, max_answer=MAX_ANSWER),
-            EventSigner(surroundings.signing_pem, surroundings.clock),
-            surroundings.fhir_base,
-            partner.description.limits.timeout,
-        )
+        events = SignedEvents.to(settings.address, settings.hosts, partner, surroundings)
+        return WebhookAdapter(settings, events, surroundings.fhir_base)

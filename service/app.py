@@ -60,7 +60,7 @@ from service.sync.measures import SyncMeasures
 from service.sync.outbox import Outboxes
 from service.sync.removal_requests import RemovalRequests
 from service.sync.subscriptions import Subscriptions
-from service.syncing import Busy, engine_of, measures_of, operating_of, partners_told
+from service.syncing import Busy, engine_of, measures_of, operating_of, partners_told, rooms_told
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
 from service.web.assets import StyleSheet
@@ -98,7 +98,7 @@ def services_of(opened: Opened, subscribers: Subscribers = ()) -> Services:
         settings.fhir_base,
         settings.body_limit,
     )
-    incidents = IncidentRegister(access)
+    incidents = IncidentRegister(access, begun=rooms_told(opened))
     links = CrewLinks(access, incidents, kept)
     matching = Matching(FindPeople(access), settings.fhir_base)
     emergency = EmergencyAccess(read_record, kept)

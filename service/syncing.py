@@ -21,6 +21,7 @@ from service.record.write import WriteRecord
 from service.sync.board import Board
 from service.sync.due import Dues
 from service.sync.engine import Engine, Hooks, adapters_of, never, told
+from service.sync.incidents_told import RoomsTold
 from service.sync.measures import SyncMeasures
 from service.sync.members import Member
 from service.sync.notes import NotePages
@@ -43,6 +44,11 @@ def dues_of(opened: Opened) -> Dues:
 def partners_told(opened: Opened) -> Subscribers:
     """Return who hears of changes: partners, whoever has to ask for copies to be removed, and FHIR Subscriptions."""
     return told(opened.members, dues_of(opened), opened.policies, opened.clock, opened.subscriptions)
+
+
+def rooms_told(opened: Opened) -> RoomsTold:
+    """Return who is told the answer of an incident: the control room of whoever attends."""
+    return RoomsTold(tuple(opened.members), dues_of(opened))
 
 
 @dataclass(slots=True)

@@ -17,16 +17,12 @@ from security.clock import parse_instant
 from security.release import Held, Released
 from service.api.negotiation import FHIR_JSON_UTF8
 from service.record.access_log import LogPage
+from service.record.emergency import REDACTED, enclosed
 from service.record.find import Candidate, Household
 
 _PROOF: Final = object()
 PREDECESSOR: Final = "predecessor-version"
 """The link relation from a version to the one it replaced (RFC 5829)."""
-REDACTED: Final = {
-    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
-    "code": "REDACTED",
-    "display": "redacted",
-}
 
 
 MATCH_GRADE = "http://hl7.org/fhir/StructureDefinition/match-grade"
@@ -158,13 +154,8 @@ def document(
     released: Released, first: bytes, entries: bytes | memoryview, *, identifier: str, as_of: str, version: int
 ) -> Answer:
     """Answer with a document Bundle: a Composition put together from released lines, then the released resources."""
-    security = b',"security":[%s]' % json.encode(REDACTED) if released.redacted else b""
-    head = (
-        b'{"resourceType":"Bundle","meta":{"versionId":"%d"%s},"identifier":{"system":"urn:ietf:rfc:3986",'
-        b'"value":"urn:uuid:%s"},"type":"document","timestamp":"%s","entry":['
-    ) % (version, security, identifier.encode(), as_of.encode())
-    composed = b'{"fullUrl":"urn:uuid:%s","resource":' % identifier.encode()
-    return Answer(_PROOF, 200, b"".join((head, composed, first, b"}," if entries else b"}", entries, b"]}")))
+    body = enclosed(released, first, entries, identifier=identifier, as_of=as_of, version=version)
+    return Answer(_PROOF, 200, body)
 
 
 def transaction(released: Released | None, responses: Iterable[tuple[str, Mapping[str, str]]]) -> Answer:

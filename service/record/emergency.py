@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import Final
 
+from fhir_profiles import json
 from fhir_profiles.sections import Section, Tier
+from security.clock import instant
 from security.decision import Obligation
-from security.release import SectionState, section_states
+from security.release import Released, SectionState, section_states
 from service.plan.lines import without_names
 from service.plan.summary import enclose, sections
 from service.record.manifest import places
@@ -23,6 +26,11 @@ PROMPT_CONSENT = "No consent to share is recorded: ask the person, or record why
 DISSENT_OVERRIDDEN = (
     "Emergency access: this person has refused to share their plan. Use it for this emergency alone; it is reviewed."
 )
+REDACTED: Final = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
+    "code": "REDACTED",
+    "display": "redacted",
+}
 _REFERENCE = re.compile(rb'"reference":"([^"]+)"')
 _NOTICES = (
     (Obligation.DISSENT_OVERRIDDEN, DISSENT_OVERRIDDEN),
@@ -30,6 +38,30 @@ _NOTICES = (
     (Obligation.DEATH_UNCONFIRMED_WARNING, DEATH_UNCONFIRMED),
     (Obligation.PROMPT_CONSENT_DISCUSSION, PROMPT_CONSENT),
 )
+
+
+def bundle(answered: Answered, style: Style, now: datetime, sources: Sources | None = None) -> bytes:
+    """Return the emergency answer as a document Bundle, in JSON."""
+    return enclosed(
+        answered.released,
+        *document(answered, style, now, sources),
+        identifier=answered.decision.id,
+        as_of=instant(now),
+        version=answered.record.sequence,
+    )
+
+
+def enclosed(
+    released: Released, first: bytes, entries: bytes | memoryview, *, identifier: str, as_of: str, version: int
+) -> bytes:
+    """Return a document Bundle of a Composition put together from released lines, and the released resources."""
+    security = b',"security":[%s]' % json.encode(REDACTED) if released.redacted else b""
+    head = (
+        b'{"resourceType":"Bundle","meta":{"versionId":"%d"%s},"identifier":{"system":"urn:ietf:rfc:3986",'
+        b'"value":"urn:uuid:%s"},"type":"document","timestamp":"%s","entry":['
+    ) % (version, security, identifier.encode(), as_of.encode())
+    composed = b'{"fullUrl":"urn:uuid:%s","resource":' % identifier.encode()
+    return b"".join((head, composed, first, b"}," if entries else b"}", entries, b"]}"))
 
 
 def document(

@@ -28,6 +28,7 @@ from service.record.manifest import Incident, RecordKind, empty_manifest
 from service.record.records import INCIDENTS, NewState, OpenRecord
 from service.record.register import about_whom
 from service.store.errors import ClaimTaken, SequenceTaken
+from service.store.port import Delivery
 
 LIFETIME = timedelta(hours=12)
 KEPT_AFTER = timedelta(days=1)
@@ -35,14 +36,21 @@ KEPT_AFTER = timedelta(days=1)
 
 _TRIES = 8
 _Edit = Callable[[list[Incident]], tuple[list[Incident], Incident]]
+Begun = Callable[[OpenRecord, Incident], tuple[Delivery, ...]]
+"""Says what the commit that begins an incident carries: who is to be told its answer. Pure."""
+
+
+def _nobody(register: OpenRecord, begun: Incident) -> tuple[Delivery, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentRegister:
-    """Opens and closes incidents. One small sealed record per NHS number."""
+    """Opens and closes incidents. One small sealed record per NHS number. `begun` is asked of each that begins."""
 
     access: Access
     locks: KeyedLocks = field(default_factory=KeyedLocks)
+    begun: Begun = _nobody
 
     async def open(
         self,
@@ -137,7 +145,9 @@ class IncidentRegister:
             decision = impersonal(REGISTER_RULE, caller.principal.role, self.access.policy, new_decision_id())
             asked = Asked(interaction, (f"Incident/{incident.id}",))
             audit = self.access.entry(caller, decision, asked, register, makes=register.following)
-            await self.access.records.commit(register, NewState(manifest), audit=(audit,))
+            begins = all(one.id != incident.id for one in register.manifest.incidents)
+            deliveries = self.begun(register, incident) if begins else ()
+            await self.access.records.commit(register, NewState(manifest), audit=(audit,), deliveries=deliveries)
         return incident
 
 

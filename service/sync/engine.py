@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.base import Adapter
+from adapters.control_room_events import TakesAnswers
 from adapters.http import Guard
 from adapters.partners import load_partners
 from adapters.registry import kind_of
@@ -24,14 +25,17 @@ from service.record.access_log import AccessLog
 from service.record.alerts import Alerts
 from service.record.errors import Problem
 from service.record.locks import KeyedLocks
+from service.record.read import ReadRecord
 from service.record.sources import Sources
 from service.record.subscribers import Subscribers
 from service.record.write import WriteRecord
 from service.store.errors import StoreError
+from service.sync.answer_incident import AnswerIncident
 from service.sync.arrivals import Arrivals
 from service.sync.board import Board
 from service.sync.due import REMOVALS, SUBSCRIPTIONS, Due, Dues
 from service.sync.fan_out import FanOut
+from service.sync.flagged import SharedAsFlags
 from service.sync.give import Give, GiveToPartner
 from service.sync.hearing import Hearing
 from service.sync.held import LaneStates
@@ -126,12 +130,15 @@ class Engine:
         notices = NoticeDues.of(access, dues, named.values())
         not_told = NotTold(alerts, dues)
         tell = TellPerson(access, dues, not_told)
+        flag = GiveToPartner(access, SharedAsFlags(access), states, dues, locks)
+        answer = AnswerIncident(ReadRecord(access), flag, dues, write_record.style, sources)
+        take_in = TakeIn(access, write_record, shared, states, board, inbox, dues, locks)
         look_again = LookAgain(records, inbox, clock, pds)
         take_in = TakeIn(access, write_record, shared, states, board, inbox, dues, locks, look_again)
 
         def serving(member: Member, adapter: Adapter) -> Serving:
             polling = Polling(member, adapter, take_in, inbox, board, clock, seconds)
-            does: Give = tell if member.description.notices else give
+            does: Give = tell if member.description.notices else answer if isinstance(adapter, TakesAnswers) else give
             return Serving(member, adapter, does, polling, board, dues, store, clock, seconds, part, gives_way)
 
         def watching(member: Member) -> Watches:

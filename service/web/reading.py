@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from security.clock import parse_instant
-from service.api.answers import REDACTED
+from service.record.emergency import REDACTED
 from service.plan.elements import Resource, extension
 from service.plan.lines import FRESHNESS, STANDING, VALIDITY
 from service.plan.slots import Slot

@@ -20,6 +20,7 @@ CAUSES: Mapping[str, str] = {
     "death": "A death",
     "message": "A message",
     "notice": "A notice to a person",
+    "incident": "An incident",
 }
 """Why something travels, as a reader says it."""
 SUBSCRIBED: Mapping[str, str] = {
