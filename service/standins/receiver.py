@@ -27,6 +27,7 @@ from service.standins import headers
 from service.standins.ledger import Ledger
 from service.standins.moments import Moments, instant
 from service.standins.outcomes import Refusal, guarded
+from service.standins.room import ANSWERED, FLAGS, Room
 from service.standins.signatures import Signatures
 
 CLOUDEVENT = "application/cloudevents+json"
@@ -58,6 +59,7 @@ class Receiver:
         self._ids = ids
         self._known: dict[tuple[str, str], bytes] = {}
         self.heard: list[Heard] = []
+        self.room = Room()
 
     def routes(self) -> list[Route]:
         """Return the routes of the receiver."""
@@ -96,7 +98,7 @@ class Receiver:
         about = [event["subject"], event["id"], event["source"]]
         if any(is_nhs_number(number) for text in about for number in _NUMBERS.findall(text)):
             raise Refusal(422, "security", "An NHS number is in the envelope of an event.", "number-in-envelope")
-        if self._ids and _holds_resource(event.get("data")):
+        if self._ids and event["type"] != ANSWERED and _holds_resource(event.get("data")):
             raise Refusal(422, "security", "The event holds content, and references alone were promised.", "payload")
 
     def _taken(self, event: dict[str, Any], digest: bytes, now: datetime) -> Response:
@@ -113,6 +115,8 @@ class Receiver:
             self._ledger.violated("sequence", "POST events", 204, "The sequence of a subject went backwards.")
             self._known[known] = digest
             return Response(status_code=204)
+        if event["type"] in FLAGS or event["type"] == ANSWERED:
+            self.room.take(event, now)
         self._known[known] = digest
         data = event.get("data")
         cause = str(data["cause"]) if isinstance(data, dict) and "cause" in data else event["type"].rpartition(".")[2]

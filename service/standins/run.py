@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from service.standins.behaviour import Behaviour
@@ -22,7 +22,7 @@ from service.standins.ledger import Ledger
 from service.standins.misbehaving import Misbehaving
 from service.standins.moments import Moments
 from service.standins.nurse import Nurse
-from service.standins.pages import Pages
+from service.standins.pages import HEADERS, Pages
 from service.standins.people import PeoplePages
 from service.standins.receiver import Receiver
 from service.standins.shelf import Shelf
@@ -105,6 +105,13 @@ def _events(parts: _Parts, page: str) -> list[BaseRoute]:
     receiver = Receiver(f"{page}/events", signatures, parts.ledger, parts.moments, ids=ids)
 
     async def front(request: Request) -> Response:
-        return parts.pages.draw("events.html", request, heard=receiver.heard)
+        room, now = receiver.room, parts.moments.now()
+        told = {"heard": receiver.heard, "flags": room.standing(now), "answers": room.answers()}
+        return parts.pages.draw("events.html", request, **told)
 
-    return [Route("/", front), *receiver.routes()]
+    async def shown(request: Request) -> Response:
+        room, now = receiver.room, parts.moments.now()
+        told = {"flags": room.standing(now), "answers": room.answers()}
+        return JSONResponse(msgspec.to_builtins(told), headers=HEADERS)
+
+    return [Route("/", front), Route("/room", shown), *receiver.routes()]

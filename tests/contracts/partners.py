@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -265,6 +266,15 @@ class Webhook(Far):
 
 
 @dataclass
+class ControlRoom(Webhook):
+    """A control room in a process of its own."""
+
+    def _described(self, address: str) -> Partner:
+        plain = super()._described(address)
+        return Partner(msgspec.structs.replace(plain.description, kind="control-room"), plain.folder)
+
+
+@dataclass
 class Csv(Far):
     """Folders, sealed to the partner's key, and what the partner drops, sealed to ours."""
 
@@ -358,7 +368,7 @@ def served_nrl(origin: str) -> Nrl:
 @contextmanager
 def standing(kind: str) -> Iterator[Addresses]:
     """Run a stand-in."""
-    if kind == "webhook":
+    if kind in ("webhook", "control-room"):
         keys = {"keys": [signing_key(PEM).as_dict(private=False)]}
         config = Config(name="room", title="Room", kind="events", organisation="ZZAMB1", jwks=keys)
     else:
@@ -387,6 +397,8 @@ class Fleet:
             return Locator(folder, origin=running[0], nrl=running[1])
         if kind == "webhook":
             return Webhook(folder, addresses=running)
+        if kind == "control-room":
+            return ControlRoom(folder, addresses=running)
         if kind == "router":
             return Router(folder, address=running[0], cable=running[1])
         if kind == "ourselves":
@@ -417,7 +429,16 @@ class Fleet:
         return cable
 
 
-KINDS = ("stand-in: if-none-exist", "stand-in: idempotency-key", "ourselves", "router", "webhook", "csv", "nrl")
+KINDS = (
+    "stand-in: if-none-exist",
+    "stand-in: idempotency-key",
+    "ourselves",
+    "router",
+    "webhook",
+    "control-room",
+    "csv",
+    "nrl",
+)
 """A kind that is added to `adapters.registry` is added here too."""
 ONLY_ASKED = frozenset({"gp-connect", "pds"})
 """Kinds that are given nothing: there is nothing to try of them but that (`test_gp_connect`, `test_pds`)."""
