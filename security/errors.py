@@ -11,6 +11,7 @@ Nothing here knows an HTTP status, and no message holds a key or an identifier o
     +-- IdentityError     who asks cannot be established, or may not ask this
     |    +-- InvalidToken        an access token or client assertion proves nothing
     |    +-- CallerRefused       a genuine token names a role or purpose that this service does not know
+    |    +-- SignatureRefused    something that was sent unasked is not signed by a registered client
     |    +-- ScopeMissing        a genuine token does not allow what was asked
     |    +-- AssertionRefused    the person or circumstances that a client asserts go beyond its registration
     |    +-- IssuerUnavailable   an outside issuer's keys cannot be had now
@@ -79,6 +80,10 @@ class CallerRefused(IdentityError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class SignatureRefused(IdentityError):
+    """What was sent unasked is not signed as it must be. The message is a fixed sentence, for tests; nobody is told."""
 
 
 class ScopeMissing(IdentityError):

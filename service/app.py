@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from security.audit import AuditSealer
 from security.audit_batch import signing_key
@@ -22,6 +23,8 @@ from service.api import outcomes
 from service.api.audit_events import AuditEvents
 from service.api.directory import DirectoryInteractions
 from service.api.explaining import Explaining
+from service.api.incident_events import PATH as INCIDENT_EVENTS
+from service.api.incident_events import IncidentDoor, IncidentEvents
 from service.api.interactions import Interactions
 from service.api.limits import EMERGENCY, RateLimit
 from service.api.matching import Matching
@@ -167,6 +170,14 @@ def sync_of(opened: Opened, services: Services, pages: Pages) -> SyncPages:
     )
 
 
+def incident_events_of(opened: Opened, services: Services) -> IncidentEvents:
+    """Return what takes signed events of control rooms: over the same register as the operations."""
+    settings, named = opened.settings, services.operations
+    failures = RateLimit(settings.token_failures)
+    address = f"{settings.base_url}{INCIDENT_EVENTS}"
+    return IncidentEvents(opened.registry, named.incidents, named.kept, opened.clock, address, failures)
+
+
 def owed_of(opened: Opened, services: Services) -> Owed:
     """Return what raises alerts and makes notices that audit entries call for."""
     access = services.interactions.read_record.access
@@ -200,6 +211,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
     officers: list[Privacy] = []
     engineers: list[SyncPages] = []
     measures: list[SyncMeasures] = []
+    incident_events: list[IncidentEvents] = []
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -215,6 +227,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         officers.append(privacy_of(opened, services, pages))
         engineers.append(sync_of(opened, services, pages))
         measures.append(measures_of(opened))
+        incident_events.append(incident_events_of(opened, services))
         exporter = exporter_of(opened)
         owed = owed_of(opened, services)
         engine = engine_of(opened, services, Busy(lambda: metrics.emergencies))
@@ -231,6 +244,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
             officers.clear()
             engineers.clear()
             measures.clear()
+            incident_events.clear()
             await engine.finish()
             await exporter.finish()
             await opened.store.close()
@@ -248,6 +262,8 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         lambda: measures[0] if measures else None,
     )
     app.router.routes += public_routes(public)
+    door = IncidentDoor(lambda: incident_events[0] if incident_events else None)
+    app.router.routes.append(Route(INCIDENT_EVENTS, door.answer, methods=["POST"]))
     pages = Pages(StyleSheet.read(), demo=settings.has_demo_doors)
     app.router.routes += crew_routes(lambda: crews[0] if crews else None, pages)
     app.router.routes += privacy_routes(lambda: officers[0] if officers else None, pages)

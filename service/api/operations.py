@@ -12,20 +12,18 @@ from security.clock import instant
 from service.api import answers
 from service.api.answers import Answer
 from service.api.errors import BadParameter
-from service.api.matching import Matching, particulars
+from service.api.incident_asked import CREW, incident_asked
+from service.api.matching import Matching
 from service.api.parameters import (
     basis,
     birth_date,
-    crew,
     nhs_number,
     optional,
-    organisation,
     read_parameters,
     text,
     whom,
 )
 from service.api.routing import Call
-from service.plan.particulars import Particulars
 from service.record.access import Caller, Echo
 from service.record.break_glass import INTERACTION, EmergencyAccess
 from service.record.crew_links import CrewLinks
@@ -114,16 +112,8 @@ class Operations:
         """POST $open-incident: whom (`nhsNumber`, or `patient` with what is known), `organization` (the service that
         attends), `incident` (your number), `crew` (user ids of those who are sent; none: anybody of the service).
         """
-        parameters = await read_parameters(call, repeating="crew")
-        about: str | Particulars
-        if "patient" in parameters and "nhsNumber" not in parameters:
-            known = particulars(parameters, "patient")
-            about = known.nhs_number or known
-        else:
-            about = nhs_number(parameters, "nhsNumber")
-        attending = organisation(parameters, "organization")
-        reference = text(parameters, "incident")
-        incident = await self.incidents.open(call.caller, about, attending, reference, crew(parameters))
+        asked = incident_asked(await read_parameters(call, repeating=CREW))
+        incident = await self.incidents.open(call.caller, asked.whom, asked.organisation, asked.reference, asked.crew)
         return answers.parameters({"id": incident.id, "expires": incident.expires}, status=201)
 
     async def close_incident(self, call: Call) -> Answer:

@@ -13,7 +13,7 @@ from typing import Any
 from fhir_profiles.canonical import structure_definition
 from fhir_profiles.errors import NotR4
 from fhir_profiles.issues import Issue, error
-from security.errors import CallerRefused, InvalidToken, ScopeMissing, SecurityError
+from security.errors import CallerRefused, InvalidToken, ScopeMissing, SecurityError, SignatureRefused
 from service import logs
 from service.api import answers
 from service.api import errors as request_errors
@@ -158,6 +158,7 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], Answer]], ...] = (
     (Refused, _refused),
     (InvalidToken, _unauthorised),
     (CallerRefused, _plain(403, "forbidden", FORBIDDEN)),
+    (SignatureRefused, _plain(401, "login", "A signature of a registered client over these very bytes is needed.")),
     (ScopeMissing, _plain(403, "forbidden", "The token's scope does not allow this.")),
     (errors.Unparseable, lambda problem: answers.outcome(400, problem.issues)),
     (errors.InvalidContent, lambda problem: answers.outcome(422, problem.issues)),

@@ -112,6 +112,17 @@ class IncidentRegister:
                     return register, incident
         raise NotHere
 
+    async def named(self, caller: Caller, whom: str | Particulars, organisation: str, reference: str) -> str:
+        """Return the id of the incident that this organisation registered by these words. Raise NotHere."""
+        about = whom if isinstance(whom, Particulars) else None
+        claim = whom if isinstance(whom, str) else about_whom(organisation, reference)
+        register = await self.access.records.by_claim(INCIDENTS, claim)
+        for incident in reversed(register.manifest.incidents if register is not None else []):
+            words = (incident.reference, incident.organisation, incident.opened_by, incident.about)
+            if words == (reference, organisation, caller.principal.organisation, about):
+                return incident.id
+        raise NotHere
+
     async def close(self, caller: Caller, incident_id: str) -> Incident:
         """Close an incident that this organisation opened. Raise NotHere for any other id."""
         now = self.access.clock()
