@@ -10,6 +10,7 @@ from adapters.control_room import ControlRoomKind
 from adapters.csv_kind import CsvKind
 from adapters.fhir_partner import FhirKind
 from adapters.gp_connect_kind import GpConnectKind
+from adapters.itk_111 import Itk111Kind
 from adapters.mns_kind import MnsKind
 from adapters.nems_kind import NemsKind
 from adapters.nrl import NrlKind
@@ -36,6 +37,7 @@ KINDS: Mapping[str, Kind] = {
     "control-room": ControlRoomKind(),
     "csv": CsvKind(),
     "fhir": FhirKind(),
+    "itk-111": Itk111Kind(),
     "gp-connect": GpConnectKind(),
     "mns": MnsKind(),
     "nems": NemsKind(),

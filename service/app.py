@@ -26,6 +26,8 @@ from service.api.explaining import Explaining
 from service.api.incident_events import PATH as INCIDENT_EVENTS
 from service.api.incident_events import IncidentDoor, IncidentEvents
 from service.api.interactions import Interactions
+from service.api.itk_reports import PATH as ITK_REPORTS
+from service.api.itk_reports import ItkDoor, ItkReports
 from service.api.limits import EMERGENCY, RateLimit
 from service.api.matching import Matching
 from service.api.middleware import Metrics, Surround
@@ -63,7 +65,7 @@ from service.sync.measures import SyncMeasures
 from service.sync.outbox import Outboxes
 from service.sync.removal_requests import RemovalRequests
 from service.sync.subscriptions import Subscriptions
-from service.syncing import Busy, engine_of, measures_of, operating_of, partners_told, rooms_told
+from service.syncing import Busy, engine_of, measures_of, notes_of, operating_of, partners_told, rooms_told
 from service.verify.export import HeadsExporter
 from service.verify.outside import Outside
 from service.web.assets import StyleSheet
@@ -178,6 +180,12 @@ def incident_events_of(opened: Opened, services: Services) -> IncidentEvents:
     return IncidentEvents(opened.registry, named.incidents, named.kept, opened.clock, address, failures)
 
 
+def itk_reports_of(opened: Opened) -> ItkReports:
+    """Return what takes the reports of 111 services."""
+    limit = RateLimit(opened.settings.requests_per_minute)
+    return ItkReports.of(tuple(opened.members), notes_of(opened), opened.verifier, opened.clock, limit)
+
+
 def owed_of(opened: Opened, services: Services) -> Owed:
     """Return what raises alerts and makes notices that audit entries call for."""
     access = services.interactions.read_record.access
@@ -212,6 +220,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
     engineers: list[SyncPages] = []
     measures: list[SyncMeasures] = []
     incident_events: list[IncidentEvents] = []
+    itk_reports: list[ItkReports] = []
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -228,6 +237,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         engineers.append(sync_of(opened, services, pages))
         measures.append(measures_of(opened))
         incident_events.append(incident_events_of(opened, services))
+        itk_reports.append(itk_reports_of(opened))
         exporter = exporter_of(opened)
         owed = owed_of(opened, services)
         engine = engine_of(opened, services, Busy(lambda: metrics.emergencies))
@@ -245,6 +255,7 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
             engineers.clear()
             measures.clear()
             incident_events.clear()
+            itk_reports.clear()
             await engine.finish()
             await exporter.finish()
             await opened.store.close()
@@ -262,8 +273,10 @@ def create_app(settings: Settings, *, worker: bool = False, subscribing: Subscri
         lambda: measures[0] if measures else None,
     )
     app.router.routes += public_routes(public)
-    door = IncidentDoor(lambda: incident_events[0] if incident_events else None)
-    app.router.routes.append(Route(INCIDENT_EVENTS, door.answer, methods=["POST"]))
+    incidents = IncidentDoor(lambda: incident_events[0] if incident_events else None)
+    reports = ItkDoor(lambda: itk_reports[0] if itk_reports else None)
+    app.router.routes.append(Route(INCIDENT_EVENTS, incidents.answer, methods=["POST"]))
+    app.router.routes.append(Route(ITK_REPORTS, reports.answer, methods=["POST"]))
     pages = Pages(StyleSheet.read(), demo=settings.has_demo_doors)
     app.router.routes += crew_routes(lambda: crews[0] if crews else None, pages)
     app.router.routes += privacy_routes(lambda: officers[0] if officers else None, pages)

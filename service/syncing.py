@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from adapters.base import Adapter
 from adapters.http import Guard
+from adapters.notes import Notes
 from adapters.pds_partner import PdsKind, PdsPartner
 from adapters.surroundings import Surroundings
 from security.oversight import scope_under
@@ -44,6 +45,11 @@ def dues_of(opened: Opened) -> Dues:
 def partners_told(opened: Opened) -> Subscribers:
     """Return who hears of changes: partners, whoever has to ask for copies to be removed, and FHIR Subscriptions."""
     return told(opened.members, dues_of(opened), opened.policies, opened.clock, opened.subscriptions)
+
+
+def notes_of(opened: Opened) -> Callable[[str], Notes]:
+    """Return the notes of partners, by their names."""
+    return lambda partner: NotePages.of(opened.records, partner)
 
 
 def rooms_told(opened: Opened) -> RoomsTold:
@@ -85,7 +91,7 @@ def engine_of(opened: Opened, services: Services, gives_way: Callable[[], bool] 
         settings.fhir_base,
         opened.keys.issuer_pem.encode(),
         private_addresses=settings.has_demo_doors,
-        notes=lambda partner: NotePages.of(opened.records, partner),
+        notes=notes_of(opened),
     )
     alerts = Alerts.of(write.access, scope_under(opened.policies))
     log = services.audit_events.log

@@ -89,8 +89,9 @@ PAGES = {
     ("POST", "/sync/{rest:path}"),
 }
 """The pages: they ask for a sign-in by session, and say nothing of a person without one (`tests/web`)."""
-SIGNED = {("POST", "/events/incidents")}
-"""Addresses where what is sent is signed itself, by a registered client (`tests/service/api/test_incident_events.py`)."""
+DOORS = {("POST", "/events/incidents"), ("POST", "/itk/nhs111-report")}
+"""Addresses of partners' own protocols: a signature over the body, or a token, is asked for in each one's own form
+(`tests/service/api/test_incident_events.py`, `tests/service/api/test_itk_reports.py`)."""
 LONGEST_FILE = 350
 
 
@@ -196,7 +197,7 @@ def addresses(route: BaseRoute) -> set[tuple[str, str]]:
 
 def test_every_address_authenticates_or_is_known_to_be_public(routes: list[BaseRoute]) -> None:
     open_to_all = [route for route in routes if not isinstance(route, FhirRoute)]
-    assert {address for route in open_to_all for address in addresses(route)} == PUBLIC | PAGES | SIGNED
+    assert {address for route in open_to_all for address in addresses(route)} == PUBLIC | PAGES | DOORS
     fhir = [route for route in routes if isinstance(route, FhirRoute)]
     assert len(fhir) == len(operations()) > 100
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from security.clock import parse_instant
-from service.record.emergency import REDACTED
 from service.plan.elements import Resource, extension
 from service.plan.lines import FRESHNESS, STANDING, VALIDITY
 from service.plan.slots import Slot
 from service.plan.summary import AS_OF, OUT_OF_DATE, SECTION_STATE
+from service.record.emergency import REDACTED
 from service.record.sources import SOURCE_SYNC
 
 _PARAGRAPH = re.compile(r"<p>(.*?)</p>", re.DOTALL)

@@ -78,9 +78,17 @@ def test_a_system_carries_decisions_of_its_own_organisations_clinicians(role, se
     assert verdict(system, Section.DIAGNOSES)
 
 
-@pytest.mark.parametrize("role", [Role.AMBULANCE, Role.NHS111, Role.CARE_HOME, Role.SYSTEM])
+@pytest.mark.parametrize("role", [Role.AMBULANCE, Role.CARE_HOME, Role.SYSTEM])
 def test_other_systems_carry_nothing(role):
     assert not any(verdict(caller(role, named=False), section, **AUTHOR) for section in [*Section, None])
+
+
+def test_a_111_system_files_its_report_as_a_note_and_carries_nothing_else():
+    system = caller(Role.NHS111, named=False)
+    assert verdict(system, Section.CARE_PLAN, "Communication")
+    assert not verdict(system, Section.CARE_PLAN, "Communication", interaction="update")
+    assert not verdict(system, Section.CARE_PLAN, "CarePlan", **AUTHOR)
+    assert not any(verdict(system, one, "Communication", **AUTHOR) for one in Section if one is not Section.CARE_PLAN)
 
 
 def test_emergency_access_never_writes():
