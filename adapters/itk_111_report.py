@@ -66,6 +66,7 @@ def _communication(document: Element, sent: str) -> dict[str, Any]:
             {"coding": [{"system": code_system("section"), "code": Section.CARE_PLAN}]},
         ],
         "topic": {"text": _plain(title.text if title else "")[:200] or "NHS 111 report"},
+        "subject": {"type": "Patient"},
         "payload": [{"contentString": part} for part in _parts(document)],
     }
     if sent:
