@@ -135,6 +135,14 @@ DEMO_CLIENTS: Mapping[str, DemoClient] = {
             None,
         ),
         DemoClient(
+            "demo-control-room-partner",
+            "Example control room partner",
+            "ZZAMB1",
+            (Role.AMBULANCE, Role.SYSTEM),
+            (_READ,),
+            None,
+        ),
+        DemoClient(
             "demo-privacy-officer",
             "Example privacy office",
             "ZZAMB1",

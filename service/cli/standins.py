@@ -45,6 +45,9 @@ _TITLES = {
     "ambulance": "Example ambulance control room",
 }
 _ORGANISATIONS = {"gp": "ZZGP01", "hospice": "ZZHSP1", "ambulance": "ZZAMB1"}
+ROOM = "control-room"
+_ALSO = {"ambulance": (ROOM,)}
+"""A control room is two partners on one address: one is told that plans change, one has flags and answers."""
 _IDENTITY = ("resourceType", "identifier", "active", "name", "gender", "birthDate")
 _READ_BACK = ("Observation", "CarePlan", "AllergyIntolerance")
 
@@ -82,15 +85,16 @@ def standing_ins(settings: Settings, folder: Path, missing: Callable[[str], None
             processes.append(_begun(_config(settings, folder, name, people)))
         started = []
         for name, process in zip(NAMES, processes, strict=True):
-            description = folder / f"{name}.json"
+            descriptions = [folder / f"{each}.json" for each in (name, *_ALSO.get(name, ()))]
             try:
                 one = _answering(name, process)
             except _DidNotStartError as error:
-                description.unlink(missing_ok=True)
+                for description in descriptions:
+                    description.unlink(missing_ok=True)
                 missing(f"{_TITLES[name]} is not there (port {_port(settings, name)}): {error}")
                 continue
-            described = msgspec.json.encode(_description(one))
-            description.write_bytes(msgspec.json.format(described, indent=2) + b"\n")
+            for description, said in zip(descriptions, _descriptions(one), strict=True):
+                description.write_bytes(msgspec.json.format(msgspec.json.encode(said), indent=2) + b"\n")
             started.append(one)
         yield started
     finally:
@@ -197,6 +201,16 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
+
+
+def _descriptions(one: StandIn) -> list[dict[str, Any]]:
+    """Return the descriptions of the partners that a stand-in plays."""
+    first = _description(one)
+    if one.name != "ambulance":
+        return [first]
+    settings = {"address": one.addresses.wire, "hosts": ["127.0.0.1"]}
+    room = {"name": ROOM, "kind": ROOM, "client": f"demo-{ROOM}-partner", "people": "related", "settings": settings}
+    return [first, {**first, **room}]
 
 
 def _description(one: StandIn) -> dict[str, Any]:
