@@ -124,7 +124,7 @@ def _died(patient: Resource) -> bool:
         for coding in part.get("valueCodeableConcept", {}).get("coding", ())
     ]
     if statuses and statuses[-1] in ("1", "2"):
-        return statuses[-1] == "2"
+        return bool(statuses[-1] == "2")
     return patient.get("deceasedBoolean") is True or bool(patient.get("deceasedDateTime"))
 
 

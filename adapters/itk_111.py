@@ -78,8 +78,10 @@ class Itk111Adapter:
 
     async def give(self, parcel: Parcel) -> AsyncGenerator[Receipt, None]:
         """Nothing is given to a 111 service this way."""
+        confirmed: tuple[Receipt, ...] = ()
+        for receipt in confirmed:
+            yield receipt
         raise ContentRefused
-        yield  # what makes this a generator
 
     async def poll(self, cursor: str) -> Polled:
         """Return the reports that wait."""

@@ -8,8 +8,9 @@ itself is kept as it came.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from adapters.base import Arrived, Untranslatable, Whom
@@ -26,6 +27,7 @@ _NARRATIVE = frozenset(
     "content paragraph list item table thead tbody tfoot tr td th caption br sub sup linkHtml footnote".split()
 )
 _BLOCKS = frozenset("paragraph list item tr caption br table".split())
+_TIME = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})?([+-][0-9]{4})?")
 LONGEST_PART, MOST_PARTS = 4_000, 30
 CUT = " [The rest is in the report itself.]"
 _NOBODY = "The report does not name its person by a verified NHS number, a family name and a birth date."
@@ -46,14 +48,18 @@ def arrived_report(envelope: Envelope) -> Arrived:
 
 def _whom(document: Element) -> Whom:
     role = document.at("recordTarget/patientRole")
-    numbers = {one.attributes.get("extension", "") for one in role.children("id") if _root(one) == VERIFIED} if role else set()
+    numbers = (
+        {one.attributes.get("extension", "") for one in role.children("id") if _root(one) == VERIFIED}
+        if role
+        else set()
+    )
     name = role.at("patient/name/family") if role else None
     born = role.at("patient/birthTime") if role else None
     number = next(iter(numbers)) if len(numbers) == 1 else ""
-    family, date = name.text if name else "", _day(born.attributes.get("value", "") if born else "")
-    if not (is_nhs_number(number) and family and date):
+    family, day = name.text if name else "", _day(born.attributes.get("value", "") if born else "")
+    if not (is_nhs_number(number) and family and day):
         raise Untranslatable(_NOBODY)
-    return Whom(number, family, date)
+    return Whom(number, family, day)
 
 
 def _communication(document: Element, sent: str) -> dict[str, Any]:
@@ -72,7 +78,11 @@ def _communication(document: Element, sent: str) -> dict[str, Any]:
     if sent:
         resource["sent"] = sent
     organisation = document.at("author/assignedAuthor/representedOrganization")
-    codes = [one.attributes.get("extension", "") for one in organisation.children("id") if _root(one) == _ORGANISATION] if organisation else []
+    codes = (
+        [one.attributes.get("extension", "") for one in organisation.children("id") if _root(one) == _ORGANISATION]
+        if organisation
+        else []
+    )
     if codes and is_ods_code(codes[0]):
         resource["sender"] = {"type": "Organization", "identifier": {"system": ODS_SYSTEM, "value": codes[0]}}
     return resource
@@ -122,8 +132,9 @@ def _root(id: Element) -> str:
 
 def _day(value: str) -> str:
     """Return the day of an HL7 timestamp (YYYYMMDD...), '' for anything less."""
+    day = value[:8]
     try:
-        return datetime.strptime(value[:8], "%Y%m%d").date().isoformat() if value[:8].isascii() else ""
+        return date.fromisoformat(f"{day[:4]}-{day[4:6]}-{day[6:]}").isoformat() if day.isascii() else ""
     except ValueError:
         return ""
 
@@ -131,10 +142,15 @@ def _day(value: str) -> str:
 def _moment(time: Element | None) -> str:
     """Return an HL7 timestamp as a FHIR instant, '' where it is none. Without a zone it is London's."""
     value = time.attributes.get("value", "") if time else ""
-    for form in ("%Y%m%d%H%M%S%z", "%Y%m%d%H%M%z", "%Y%m%d%H%M%S", "%Y%m%d%H%M"):
-        try:
-            moment = datetime.strptime(value, form)
-        except ValueError:
-            continue
-        return instant(moment if moment.tzinfo else moment.replace(tzinfo=LONDON))
-    return ""
+    found = _TIME.fullmatch(value)
+    try:
+        moment = (
+            datetime.fromisoformat("{0}-{1}-{2}T{3}:{4}:{5}{6}".format(*found.groups("00")[:6], found[7] or ""))
+            if found
+            else None
+        )
+    except ValueError:
+        return ""
+    if moment is None:
+        return ""
+    return instant(moment if moment.tzinfo else moment.replace(tzinfo=LONDON))

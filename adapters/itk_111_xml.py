@@ -1,8 +1,8 @@
 """XML from outside, read into a plain tree and nothing more.
 
 What is guaranteed, against whoever sends: no document type, so no entity of any kind is declared or resolved; nothing
-outside is fetched; bytes, depth, elements and attributes are bounded; processing instructions do nothing. What is read is
-data: no markup of it is ever shown.
+outside is fetched; bytes, depth, elements and attributes are bounded; processing instructions do nothing. What is read
+is data: no markup of it is ever shown.
 """
 
 from __future__ import annotations

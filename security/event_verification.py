@@ -1,7 +1,7 @@
 """Signatures of registered clients over what they send us unasked: the counterpart of `security.event_signature`.
 
-What is guaranteed: the registered client that the header names (`iss`) sent exactly these bytes, to this address (`url`),
-at this time (`iat`, five minutes either way), with a key of its registration. A key that a header brings is never used;
+What is guaranteed: the registered client that the header names (`iss`) sent exactly these bytes, to this address
+(`url`), at this time (`iat`, five minutes either way), with a key of its registration. A key that a header brings is never used;
 the algorithm is one of an explicit list. A signature of this type (`cloudevent+jws`) is no token anywhere, and no token
 is one here.
 

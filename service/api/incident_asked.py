@@ -30,6 +30,4 @@ def incident_asked(parameters: Parameters) -> IncidentAsked:
         whom = known.nhs_number or known
     else:
         whom = nhs_number(parameters, "nhsNumber")
-    return IncidentAsked(
-        whom, organisation(parameters, "organization"), text(parameters, "incident"), crew(parameters)
-    )
+    return IncidentAsked(whom, organisation(parameters, "organization"), text(parameters, "incident"), crew(parameters))

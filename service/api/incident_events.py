@@ -5,10 +5,10 @@ The same as `$open-incident` and `$close-incident`, for a system that sends webh
 `Epaccs-Signature` (`security.event_verification`). It is taken as the registered client that signed it, whose
 registration must allow incidents.
 
-An event is known by its `id`, for a day: sent again it changes nothing and is answered as the first time, so that an old
-event cannot open again what was closed since; another content under the id is refused. What says that it happened longer
-ago than an incident lasts, or not yet, is refused. What was done is remembered after it was done: whoever gets no answer
-sends the event again, and opening and closing twice is once.
+An event is known by its `id`, for a day: sent again it changes nothing and is answered as the first time, so that an
+old event cannot open again what was closed since; another content under the id is refused. What says that it happened
+longer ago than an incident lasts, or not yet, is refused. What was done is remembered after it was done: whoever gets no
+answer sends the event again, and opening and closing twice is once.
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ class IncidentEvents:
         require_action(client.scopes, INCIDENT_WRITE)
         if Role.SYSTEM not in client.roles:
             raise InvalidContent([error("forbidden", "", "This client does not act with nobody named.")])
-        caller = Caller(_principal(client, request.scope["request_id"]), request.scope["request_id"], at=now, device=host)
+        caller = Caller(
+            _principal(client, request.scope["request_id"]), request.scope["request_id"], at=now, device=host
+        )
         request.scope["log_fields"] = {"client": client.client_id, "organisation": client.organisation}
         return await self._once(caller, _event(body, now), body, now)
 

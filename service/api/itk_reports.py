@@ -1,8 +1,9 @@
 """POST /itk/nhs111-report: the door at which 111 services leave their reports, as ITK messages over SOAP 1.1.
 
-The sender is a registered client with a token, like every caller, and a partner of kind `itk-111`. A report is written
-down, durable and sealed, before it is answered; what becomes of it is the engine's. So whether the person is known here,
-and whether this service may say anything about them, is in no answer: absent, refused and filed look the same.
+The sender is a registered client with a token, like every caller, and a partner of kind `itk-111`. A report is
+written down, durable and sealed, before it is answered; what becomes of it is the engine's. So whether the person is
+known here, and whether this service may say anything about them, is in no answer: absent, refused and filed look the
+same.
 """
 
 from __future__ import annotations

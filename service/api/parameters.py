@@ -46,7 +46,11 @@ def parameters_of(decoded: object, *, repeating: str = "") -> Parameters:
     """Return the parameters of a decoded Parameters resource, as `read_parameters` does."""
     found: Parameters = {}
     items = decoded.get("parameter", ()) if isinstance(decoded, dict) else None
-    if not isinstance(decoded, dict) or decoded.get("resourceType") != "Parameters" or not isinstance(items, list | tuple):
+    if (
+        not isinstance(decoded, dict)
+        or decoded.get("resourceType") != "Parameters"
+        or not isinstance(items, list | tuple)
+    ):
         raise Unparseable([error("structure", "", "The body must be a Parameters resource.")])
     for item in items:
         name = item.get("name") if isinstance(item, dict) else None

@@ -106,8 +106,8 @@ def _events(parts: _Parts, page: str) -> list[BaseRoute]:
 
     async def front(request: Request) -> Response:
         room, now = receiver.room, parts.moments.now()
-        told = {"heard": receiver.heard, "flags": room.standing(now), "answers": room.answers()}
-        return parts.pages.draw("events.html", request, **told)
+        flags, answers = room.standing(now), room.answers()
+        return parts.pages.draw("events.html", request, heard=receiver.heard, flags=flags, answers=answers)
 
     async def shown(request: Request) -> Response:
         room, now = receiver.room, parts.moments.now()

@@ -55,7 +55,11 @@ class AnswerIncident:
         records = self.read_record.access.records
         stored = await records.store.fetch(due.record)
         register = None if stored is None else await records.open(stored)
-        if register is None or register.manifest.kind is not RecordKind.INCIDENTS or not isinstance(adapter, TakesAnswers):
+        if (
+            register is None
+            or register.manifest.kind is not RecordKind.INCIDENTS
+            or not isinstance(adapter, TakesAnswers)
+        ):
             return await self.give(member, adapter, due, cause, turn, go_on)
         pushed, now = 0, instant(self.read_record.access.clock())
         for incident in register.manifest.incidents:

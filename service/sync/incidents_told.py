@@ -31,9 +31,7 @@ class RoomsTold:
         if begun.about is not None:
             return ()
         return tuple(
-            self.dues.delivery(
-                Due(member.name, register.record_id, register.following, Cause.INCIDENT, begun.opened)
-            )
+            self.dues.delivery(Due(member.name, register.record_id, register.following, Cause.INCIDENT, begun.opened))
             for member in self.members
             if member.description.kind == KIND and member.organisation == begun.organisation
         )

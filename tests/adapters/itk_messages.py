@@ -28,7 +28,8 @@ def cda(
         f"<recordTarget><patientRole><id root={quoteattr(root)} extension={quoteattr(number)}/>"
         f"<patient><name><given>Wilma</given><family>{escape(family)}</family></name>"
         f"<birthTime value={quoteattr(born)}/></patient></patientRole></recordTarget>"
-        '<author><assignedAuthor><representedOrganization><id root="2.16.840.1.113883.2.1.3.2.4.19.1" extension="ZZ1110"/>'
+        "<author><assignedAuthor><representedOrganization>"
+        '<id root="2.16.840.1.113883.2.1.3.2.4.19.1" extension="ZZ1110"/>'
         "</representedOrganization></assignedAuthor></author>"
         f"<component><structuredBody>{told}</structuredBody></component></ClinicalDocument>"
     )

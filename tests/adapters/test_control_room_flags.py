@@ -1,4 +1,4 @@
-"""Where a flag stands: the address that holds, and only for the living whose address is released and who have a plan."""
+"""Where a flag stands: the address that holds, and only for the living whose address is released, with a plan."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_an_address_is_found_by_lines_postcode_uprn_or_its_text_and_says_no_more
     assert place_of({"text": "The blue boat"}) == {"text": "The blue boat"}
 
 
-_day = st.integers(0, 30).map(lambda day: (datetime(2026, 10, 20) + timedelta(days=day)).date().isoformat())
+_day = st.integers(0, 30).map(lambda day: (datetime(2026, 10, 20, tzinfo=UTC) + timedelta(days=day)).date().isoformat())
 _addresses = st.builds(
     lambda use, number, start, end: during({**HOME, "use": use, "postalCode": f"ZZ99 {number}AA"}, start, end),
     st.sampled_from(("home", "temp", "old", "work")),

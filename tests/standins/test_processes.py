@@ -138,13 +138,17 @@ def test_a_port_that_is_taken_is_said_plainly(home: Home) -> None:
     assert f"Example hospice system is not there (port {home.port + 1})" in refused.stderr
     assert "in use" in refused.stderr
     assert "Traceback" not in refused.stderr
-    assert sorted(path.name for path in (home.path / "partners").glob("*.json")) == ["ambulance.json", "gp.json"]
+    assert sorted(path.name for path in (home.path / "partners").glob("*.json")) == [
+        "ambulance.json",
+        "control-room.json",
+        "gp.json",
+    ]
 
 
 def test_their_descriptions_are_good_and_their_keys_are_private(home: Home) -> None:
     with home.running("partners", "demo", until=READY):
         partners = {one.name: one for one in load_partners(home.path / "partners")}
-        assert list(partners) == ["ambulance", "gp", "hospice"]
+        assert list(partners) == ["ambulance", "control-room", "gp", "hospice"]
         registry = ClientRegistry.load(home.path / "clients.json")
         for partner in partners.values():
             client = registry.get(partner.description.client)

@@ -77,7 +77,7 @@ def events(service: Running, someone: Person) -> list[dict[str, Any]]:
 def parked(service: Running) -> int:
     said = ran(service.settings.home, service.settings.partners or Path(), "status", "--json")
     (status,) = json.loads(said.stdout)
-    return int(len(status["troubles"])) if isinstance(status["troubles"], list) else int(status["troubles"])
+    return len(status["troubles"]) if isinstance(status["troubles"], list) else int(status["troubles"])
 
 
 def fault_of(answer: httpx.Response) -> tuple[int, str]:

@@ -26,7 +26,7 @@ from tests.service.sync.world import World, step_until_quiet, world
 
 Json = dict[str, Any]
 AMBULANCE, ROOM = "ZZAMB7", "room"
-"""No registered client acts as this ambulance service, so that a refusal of it needs nobody who explained it (rules 5)."""
+"""No registered client acts as this ambulance service, so that a refusal of it needs nobody who explained it."""
 
 
 @dataclass(slots=True)

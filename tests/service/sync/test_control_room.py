@@ -40,7 +40,9 @@ async def test_the_answer_is_there_as_soon_as_the_incident_opens_and_once(keys_h
         assert answer["entry"][0]["resource"]["resourceType"] == "Composition"
         (entry,) = await entries(opened.world, AMBULANCE, "$emergency-summary")
         assert (entry.client_id, entry.incident) == ("room-system", "CAD-1")
-        assert someone.number not in json.encode({k: v for k, v in opened.wire.events[-1].items() if k != "data"}).decode()
+        assert (
+            someone.number not in json.encode({k: v for k, v in opened.wire.events[-1].items() if k != "data"}).decode()
+        )
         await opened.opens(someone.number)  # the same again is the same incident
         await opened.run(seconds=5)
         assert len(opened.wire.answers["CAD-1"]) == 1
@@ -261,7 +263,10 @@ async def test_a_formal_death_takes_the_flag_away_and_a_reported_one_does_not(
         someone = await opened.admitted(8, HOME)
         url = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-DeathNotificationStatus"
         system = "https://fhir.hl7.org.uk/CodeSystem/UKCore-DeathNotificationStatus"
-        coded = {"url": "deathNotificationStatus", "valueCodeableConcept": {"coding": [{"system": system, "code": status}]}}
+        coded = {
+            "url": "deathNotificationStatus",
+            "valueCodeableConcept": {"coding": [{"system": system, "code": status}]},
+        }
         await opened.patient_with(
             someone, deceasedDateTime="2026-11-01", extension=[{"url": url, "extension": [coded]}]
         )
