@@ -145,7 +145,7 @@ def _moment(time: Element | None) -> str:
     found = _TIME.fullmatch(value)
     try:
         moment = (
-            datetime.fromisoformat("{0}-{1}-{2}T{3}:{4}:{5}{6}".format(*found.groups("00")[:6], found[7] or ""))
+            datetime.fromisoformat("{}-{}-{}T{}:{}:{}{}".format(*found.groups("00")[:6], found[7] or ""))
             if found
             else None
         )

@@ -1,9 +1,9 @@
 """Signatures of registered clients over what they send us unasked: the counterpart of `security.event_signature`.
 
 What is guaranteed: the registered client that the header names (`iss`) sent exactly these bytes, to this address
-(`url`), at this time (`iat`, five minutes either way), with a key of its registration. A key that a header brings is never used;
-the algorithm is one of an explicit list. A signature of this type (`cloudevent+jws`) is no token anywhere, and no token
-is one here.
+(`url`), at this time (`iat`, five minutes either way), with a key of its registration. A key that a header brings is
+never used; the algorithm is one of an explicit list. A signature of this type (`cloudevent+jws`) is no token anywhere,
+and no token is one here.
 
 What is not: that it was sent once. Whoever takes events remembers their ids. Every refusal is one fact without a reason
 on the wire, so that nobody learns which clients there are.

@@ -7,8 +7,8 @@ registration must allow incidents.
 
 An event is known by its `id`, for a day: sent again it changes nothing and is answered as the first time, so that an
 old event cannot open again what was closed since; another content under the id is refused. What says that it happened
-longer ago than an incident lasts, or not yet, is refused. What was done is remembered after it was done: whoever gets no
-answer sends the event again, and opening and closing twice is once.
+longer ago than an incident lasts, or not yet, is refused. What was done is remembered after it was done: whoever gets
+no answer sends the event again, and opening and closing twice is once.
 """
 
 from __future__ import annotations

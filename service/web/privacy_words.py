@@ -67,6 +67,7 @@ WHY_TOLD: Mapping[str, str] = {
     "decision": "A decision was made or changed.",
     "change": "Something in the plan was changed.",
     "notice": "The person's plan was read in an emergency.",
+    "incident": "An incident was opened, and who attends waits for the answer.",
 }
 """What a partner had to be told of, by its word."""
 

@@ -11,6 +11,7 @@ import pytest
 from joserfc.jwk import ECKey, KeySet
 
 from adapters.http import Guard, HttpClient
+from adapters.signed_events import SignedEvents
 from adapters.webhook import WebhookAdapter, WebhookSettings
 from security.event_signature import EventSigner
 from service import logs
@@ -38,13 +39,9 @@ async def test_it_is_signed_says_whom_to_tell_and_leaves_no_trace(
         receiver.answers = [(503, {"retry-after": "1"}, b""), (202, {}, b"")]
         async with world(keys_home, home, gateway()) as opened:
             pem = opened.house.opened.keys.issuer_pem.encode()
-            adapter = WebhookAdapter(
-                WebhookSettings(address, ("127.0.0.1",)),
-                HttpClient(guard=Guard(frozenset({"127.0.0.1"}), private=True), tls=made.trusting),
-                EventSigner(pem, opened.time.clock),
-                BASE,
-                10.0,
-            )
+            http = HttpClient(guard=Guard(frozenset({"127.0.0.1"}), private=True), tls=made.trusting)
+            events = SignedEvents(address, http, EventSigner(pem, opened.time.clock), 10.0)
+            adapter = WebhookAdapter(WebhookSettings(address, ("127.0.0.1",)), events, BASE)
             sending = opened.another({"gateway": adapter})
             await opened.relay.finish()
             number, _ = await admitted(opened, 880)
