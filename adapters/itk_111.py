@@ -23,8 +23,8 @@ from adapters.surroundings import Surroundings
 from fhir_profiles.identifiers import is_ods_code
 
 KIND = "itk-111"
-MOST_WAITING = 500
-"""Reports that may wait at once for the engine; more are refused until it caught up."""
+MOST_WAITING = 16 * 1024 * 1024
+"""Bytes of reports that may wait at once for the engine; more are refused until it caught up."""
 
 
 class Itk111Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +54,7 @@ async def store_report(notes: Notes, settings: Itk111Settings, body: bytes) -> E
             return envelope
         if held:
             raise DifferentReport
-        if len(await notes.all()) >= MOST_WAITING:
+        if sum(map(len, (await notes.all()).values())) + len(body) > MOST_WAITING:
             raise Full
         try:
             await notes.write(key, b"", body)

@@ -64,6 +64,7 @@ from service.settings import Settings
 from service.sync.measures import SyncMeasures
 from service.sync.outbox import Outboxes
 from service.sync.removal_requests import RemovalRequests
+from service.sync.reports import Reports
 from service.sync.subscriptions import Subscriptions
 from service.syncing import Busy, engine_of, measures_of, notes_of, operating_of, partners_told, rooms_told
 from service.verify.export import HeadsExporter
@@ -183,7 +184,7 @@ def incident_events_of(opened: Opened, services: Services) -> IncidentEvents:
 def itk_reports_of(opened: Opened) -> ItkReports:
     """Return what takes the reports of 111 services."""
     limit = RateLimit(opened.settings.requests_per_minute)
-    return ItkReports.of(tuple(opened.members), notes_of(opened), opened.verifier, opened.clock, limit)
+    return ItkReports(Reports.of(opened.members, notes_of(opened)), opened.verifier, opened.clock, limit)
 
 
 def owed_of(opened: Opened, services: Services) -> Owed:

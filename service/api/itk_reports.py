@@ -9,16 +9,12 @@ same.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapters.itk_111 import KIND, DifferentReport, Full, settings_of, store_report
-from adapters.itk_111_envelope import InvalidEnvelope, accepted, fault
-from adapters.itk_111_xml import MOST_BYTES
-from adapters.notes import Notes
 from security.clock import Clock
 from security.errors import IdentityError
 from security.principal import Principal, Role
@@ -28,6 +24,7 @@ from service.api.errors import BodyTooLarge, TooManyRequests
 from service.api.limits import RateLimit
 from service.api.negotiation import read_body
 from service.sync.members import Member
+from service.sync.reports import MOST_BYTES, ReportRefused, Reports, TooManyWait, fault
 
 PATH = "/itk/nhs111-report"
 XML = "text/xml; charset=utf-8"
@@ -36,26 +33,12 @@ _MEDIA_TYPES = frozenset({"text/xml", "application/xml", "application/soap+xml"}
 
 @dataclass(frozen=True, slots=True)
 class ItkReports:
-    """The handler. `notes` are those of a partner, by its name."""
+    """The handler."""
 
-    members: Mapping[str, Member]
-    notes: Callable[[str], Notes] = field(repr=False)
+    reports: Reports
     verifier: TokenVerifier = field(repr=False)
     clock: Clock
     limit: RateLimit
-
-    @classmethod
-    def of(
-        cls,
-        members: tuple[Member, ...],
-        notes: Callable[[str], Notes],
-        verifier: TokenVerifier,
-        clock: Clock,
-        limit: RateLimit,
-    ) -> ItkReports:
-        """Return the handler for the partners that may leave reports, by their clients."""
-        named = {one.client.client_id: one for one in members if one.description.kind == KIND}
-        return cls(named, notes, verifier, clock, limit)
 
     async def take(self, request: Request) -> Response:
         """Store one report and answer it; raise what is wrong."""
@@ -63,10 +46,9 @@ class ItkReports:
         request.scope["log_fields"] = {"client": member.client.client_id, "organisation": member.organisation}
         self.limit.check(member.client.client_id, self.clock())
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _MEDIA_TYPES:
-            raise InvalidEnvelope("The body must be text/xml.")
+            raise ReportRefused("The body must be text/xml.")
         body = await read_body(request, MOST_BYTES)
-        stored = await store_report(self.notes(member.name), settings_of(member.partner), body)
-        return Response(accepted(stored), 200, media_type=XML)
+        return Response(await self.reports.store(member, body), 200, media_type=XML)
 
     async def _principal(self, request: Request) -> Principal:
         values = request.headers.getlist("authorization")
@@ -75,7 +57,7 @@ class ItkReports:
 
     def _member(self, principal: Principal) -> Member:
         require(principal.scopes, "Communication", "c")
-        member = self.members.get(principal.client_id)
+        member = self.reports.members.get(principal.client_id)
         if member is None or principal.role != Role.SYSTEM or principal.organisation != member.organisation:
             raise _NotAPartnerError
         return member
@@ -100,10 +82,8 @@ class ItkDoor:
             if reports is None:
                 return _busy(id)
             return await reports.take(request)
-        except InvalidEnvelope as problem:
+        except ReportRefused as problem:
             return _fault(500, problem.why, id)  # SOAP 1.1, 6.2: a fault is a 500, whoever's it is
-        except DifferentReport:
-            return _fault(500, "Another report has this trackingid.", id)
         except BodyTooLarge as problem:
             return _fault(413, f"A message may have {problem.limit} bytes.", id)
         except TooManyRequests as problem:
@@ -112,7 +92,7 @@ class ItkDoor:
             known = isinstance(problem, _NotAPartnerError)
             why = "This client leaves no reports here." if known else "A valid access token with its scope is needed."
             return _fault(403 if known else 401, why, id)
-        except Full:
+        except TooManyWait:
             return _busy(id)
         except Exception as problem:
             logging.getLogger("epaccs.faults").error("unexpected failure", exc_info=problem)

@@ -221,9 +221,10 @@ async def test_one_tracking_id_has_one_content_while_it_waits() -> None:
 
 
 async def test_no_more_wait_than_may() -> None:
-    notes, settings = NotesInMemory({str(number): b"x" for number in range(MOST_WAITING)}), Itk111Settings(US)
+    notes, settings = NotesInMemory({"x": b"x" * (MOST_WAITING - len(message()))}), Itk111Settings(US)
+    await store_report(notes, settings, message())
     with pytest.raises(Full):
-        await store_report(notes, settings, message())
+        await store_report(notes, settings, message(tracking="second"))
 
 
 async def test_nothing_is_given_to_a_111_service_and_what_cannot_be_read_is_kept_for_a_person() -> None:
