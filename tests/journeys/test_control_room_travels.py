@@ -1,5 +1,5 @@
-"""A control room of the sandbox, over real sockets: a flag within seconds of a plan, an answer within seconds of a call,
-and neither a moment longer than it may be."""
+"""A control room of the sandbox, over real sockets: a flag soon after a plan, an answer soon after a call, and neither
+longer than it may be."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ def test_the_demo_starts_them_too_and_ends_them(home: Home) -> None:
     with home.running("demo", until="Stop the demo with Ctrl-C"):
         assert all(answers(port) for port in ports)
         assert httpx.get(f"http://127.0.0.1:{home.more['EPACCS_PORT']}/health/ready").status_code == 200
-        assert until_all_arrived(home) == dict.fromkeys(("ambulance", "control-room", "gp", "hospice"), []), (
+        assert until_all_arrived(home) == {"ambulance": [], "control-room": [], "gp": [], "hospice": []}, (
             "a fresh demo needs nobody"
         )
     until_silent(ports)
