@@ -6,8 +6,8 @@ request that is answered from memory commits nothing, so nobody is asked. A subs
 nothing is committed, and the caller gets a 500. A change that went in without its deliveries would never be sent.
 
 Deliveries come of persons' records alone: of changes, deletions, and an organisation that takes a person on. Entries of
-the shared directory belong to no person and have no lane. Incident registers say who attends whom now; that gives
-access here and goes to nobody else.
+the shared directory belong to no person and have no lane. Incident registers say who attends whom now; what begins
+there is due to the control room of who attends alone (`IncidentRegister.begun`), and asks nobody here.
 """
 
 from __future__ import annotations
