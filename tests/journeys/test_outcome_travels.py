@@ -38,13 +38,14 @@ def test_the_outcome_is_at_the_practice_and_the_hospice_once(world: SyncWorld, l
     path = f"{path_of(link.url)}/outcome"
     if loses:
         for side in (world.gp, world.hospice):
-            side.say("DUPLICATING", times=2)
+            side.say("DUPLICATING", times=4)
     with visitor(world.service) as bryn:
         fields = {"outcome": "not-followed", "reason": "medicines-missing", "text": "Box was empty."}
         assert set(tapped(bryn, path, **fields)) == {303}
         token = world.service.token("system", "ZZCAD1")
         assert world.service.call("POST", "/$close-incident", token, _id(link.incident)).status_code == 200
     for side in (world.gp, world.hospice):
+        until(lambda side=side: side.behaves() == "OK", "its answers arrive again")  # type: ignore[misc]
         until(partial(outcomes, side, someone), f"it reaches the {side.name}")
     world.settled()
     for side in (world.gp, world.hospice):

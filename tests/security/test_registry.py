@@ -143,7 +143,7 @@ def test_a_client_id_is_registered_once():
 def test_the_demo_has_every_client_and_keys_that_only_the_owner_may_read(tmp_path):
     registry = make_demo_clients(tmp_path)
     assert {held.client_id for held in registry} == set(DEMO_CLIENTS)
-    assert len(DEMO_CLIENTS) == 14
+    assert len(DEMO_CLIENTS) == 15
     assert list(ClientRegistry.load(tmp_path / "clients.json")) == list(registry)
     for name, demo in DEMO_CLIENTS.items():
         held = registry.get(name)
