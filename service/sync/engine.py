@@ -132,7 +132,6 @@ class Engine:
         tell = TellPerson(access, dues, not_told)
         flag = GiveToPartner(access, SharedAsFlags(access), states, dues, locks)
         answer = AnswerIncident(ReadRecord(access), flag, dues, write_record.style, sources)
-        take_in = TakeIn(access, write_record, shared, states, board, inbox, dues, locks)
         look_again = LookAgain(records, inbox, clock, pds)
         take_in = TakeIn(access, write_record, shared, states, board, inbox, dues, locks, look_again)
 
