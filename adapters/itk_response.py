@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
-from xml.etree.ElementTree import Element
 
 from adapters.itk_message import EVENTS, HANDLING, RESPONSE, STU3
-from adapters.itk_xml import NotReadable, read, value_at
+from adapters.itk_xml import FHIR
+from adapters.safe_xml import Element, InvalidXml, read_xml
 
 RESPONSE_CODES = f"{STU3}/CodeSystem/ITK-ResponseCodes-1"
 
@@ -92,25 +92,25 @@ class Reply:
 def reply_of(content: bytes) -> Reply:
     """Read a reply; raise NoReply."""
     try:
-        root = read(content)
-    except NotReadable as error:
+        root = read_xml(content)
+    except InvalidXml as error:
         raise NoReply(f"A reply of a practice cannot be read: {error}.") from None
-    if root.tag != "Bundle" or value_at(root, "type") != "message":
+    if (root.namespace, root.name, root.value("type")) != (FHIR, "Bundle", "message"):
         raise NoReply("What came is no message.")
     header = _one(root, "MessageHeader")
-    if (value_at(header, "event/system"), value_at(header, "event/code")) != (EVENTS, RESPONSE):
+    if (header.value("event", "system"), header.value("event", "code")) != (EVENTS, RESPONSE):
         raise NoReply("What came is a message, and no reply.")
     reference = _reference(header)
     codes = {
-        value_at(coding, "code")
-        for coding in root.iterfind("entry/resource/OperationOutcome/issue/details/coding")
-        if value_at(coding, "system") == RESPONSE_CODES
+        coding.value("code")
+        for coding in root.all("entry", "resource", "OperationOutcome", "issue", "details", "coding")
+        if coding.value("system") == RESPONSE_CODES
     }
     if len(codes) != 1:
         raise NoReply("A reply of a practice says nothing, or several things at once.")
     code = codes.pop()
     reply = Reply(reference, code if code in SENTENCES or code in _POSITIVE else "")
-    said = value_at(header, "response/code")
+    said = header.value("response", "code")
     # a duplicate is an error to them, and to us a sign that it is there
     if reply.meaning in (Meaning.TAKEN, Meaning.KNOWN) and said != "ok":
         raise NoReply("A reply of a practice says that it succeeded, and that it failed.")
@@ -118,19 +118,19 @@ def reply_of(content: bytes) -> Reply:
 
 
 def _one(root: Element, kind: str) -> Element:
-    found = root.findall(f"entry/resource/{kind}")
+    found = list(root.all("entry", "resource", kind))
     if len(found) != 1:
         raise NoReply("A reply of a practice has no header, or several.")
     return found[0]
 
 
 def _reference(header: Element) -> str:
-    for handling in header.iterfind("extension"):
-        if handling.get("url") != HANDLING:
+    for handling in header.all("extension"):
+        if handling.attributes.get("url") != HANDLING:
             continue
-        for key in handling.iterfind("extension"):
-            if key.get("url") == "SenderReference":
-                return _uuid(value_at(key, "valueString"))
+        for key in handling.all("extension"):
+            if key.attributes.get("url") == "SenderReference":
+                return _uuid(key.value("valueString"))
     raise NoReply("A reply of a practice does not repeat our reference, so that nobody can say what it is about.")
 
 

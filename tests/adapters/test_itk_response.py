@@ -47,6 +47,13 @@ def test_a_negative_code_is_negative_though_the_header_says_ok():
     "content",
     [
         b"",
+        b'<!DOCTYPE b [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><Bundle><id value="&b;"/></Bundle>',
+        b'<!DOCTYPE b [<!ENTITY a SYSTEM "file:///etc/hostname">]><Bundle>&a;</Bundle>',
+        b'<!DOCTYPE b SYSTEM "http://127.0.0.1:9/b.dtd"><Bundle/>',
+        b"<a>" * 100 + b"</a>" * 100,
+        b"<a>" + b"<b/>" * 30_000 + b"</a>",
+        reply(REFERENCE, "20013") + b" " * 2_000_000,
+        reply(REFERENCE, "20013")[:-20],
         b"<Bundle xmlns='http://hl7.org/fhir'/>",
         b'<!DOCTYPE b [<!ENTITY a "x">]>' + reply(REFERENCE, "20013"),
         reply(REFERENCE, "20013", event="ITK007C"),
