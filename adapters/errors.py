@@ -15,6 +15,7 @@ OutsideError
      |    +-- OtherPerson       whom the partner knows by this NHS number is not, or may not be, the person meant
      +-- ContentRefused    what we sent breaks a rule there: sending it again is no use
      |    +-- Unsendable        a mapping has no words for it, so nothing was sent
+     +-- NotTakenBack      what was given stays there: the protocol has no way to remove it, so nothing was sent
      +-- Overloaded        the other side cannot take it now; `retry_after` in seconds when it said so
      +-- Faulty            the other side failed
 """
@@ -128,6 +129,10 @@ class Unsendable(ContentRefused):
         self.mapping = mapping
         self.path = path
         self.why = why
+
+
+class NotTakenBack(Refused):
+    """What was given stays there: the protocol has no way to remove it, and people have to ask. Nothing was sent."""
 
 
 class Overloaded(Refused):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from adapters.base import Adapter
 from adapters.control_room import ControlRoomKind
 from adapters.csv_kind import CsvKind
 from adapters.fhir_partner import FhirKind
 from adapters.gp_connect_kind import GpConnectKind
+from adapters.gp_document import GpDocumentKind
 from adapters.itk_111 import Itk111Kind
 from adapters.mns_kind import MnsKind
 from adapters.nems_kind import NemsKind
@@ -20,7 +21,7 @@ from adapters.surroundings import Surroundings
 from adapters.webhook import WebhookKind
 from security.errors import InvalidConfiguration
 
-__all__ = ["KINDS", "Kind", "Surroundings", "kind_of"]
+__all__ = ["KINDS", "Kind", "Surroundings", "kind_of", "problems_together"]
 
 
 class Kind(Protocol):
@@ -33,12 +34,21 @@ class Kind(Protocol):
         """Return the adapter of a partner whose description has no problems. Make it inside the running loop."""
 
 
+@runtime_checkable
+class JudgesTogether(Protocol):
+    """A kind whose partners have to fit together, and to the organisations of their clients."""
+
+    def problems_together(self, partners: Sequence[tuple[Partner, str]]) -> list[str]:
+        """Return what is wrong with them, each beginning with a partner's name; the ODS code is its client's."""
+
+
 KINDS: Mapping[str, Kind] = {
     "control-room": ControlRoomKind(),
     "csv": CsvKind(),
     "fhir": FhirKind(),
-    "itk-111": Itk111Kind(),
     "gp-connect": GpConnectKind(),
+    "gp-document": GpDocumentKind(),
+    "itk-111": Itk111Kind(),
     "mns": MnsKind(),
     "nems": NemsKind(),
     "nrl": NrlKind(),
@@ -50,6 +60,8 @@ KINDS: Mapping[str, Kind] = {
 
 _CARRY_NOTICES = frozenset({"webhook"})
 """Kinds whose adapters are `adapters.notice.Notifies`."""
+TAKES_NOTHING_BACK = frozenset({"gp-document"})
+"""Kinds whose protocol has no way to remove what was given: people have to ask (`adapters.errors.NotTakenBack`)."""
 
 
 def kind_of(partner: Partner) -> Kind:
@@ -63,3 +75,13 @@ def kind_of(partner: Partner) -> Kind:
     if problems:
         raise InvalidConfiguration([f"{partner.name}: {problem}" for problem in problems])
     return kind
+
+
+def problems_together(partners: Sequence[tuple[Partner, str]]) -> list[str]:
+    """Return what is wrong with partners beside one another; each comes with its client's ODS code."""
+    return [
+        problem
+        for word, kind in KINDS.items()
+        if isinstance(kind, JudgesTogether)
+        for problem in kind.problems_together([one for one in partners if one[0].description.kind == word])
+    ]

@@ -20,7 +20,8 @@ class Surroundings:
 
     `fhir_base` is our own FHIR base URL. `signing_pem` is the private key whose public half is published at
     `/.well-known/jwks.json`. `private_addresses`: partners may be on this machine or in a private network; a sandbox
-    allows it, production only for hosts that the description names. `notes` are those of a partner, by its name.
+    allows it, production only for hosts that the description names. `notes` are those of a partner, by its name, or of
+    something that several share, by a name that no partner can have.
     `document` makes a plan, as released for a partner (`Parcel.plan`), a PDF/A; None where this deployment makes none.
     """
 

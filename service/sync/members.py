@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from adapters.partners import Description, Partner
-from adapters.registry import kind_of
+from adapters.registry import kind_of, problems_together
 from fhir_profiles.sections import Section
 from security.errors import InvalidConfiguration
 from security.localities import Policies
@@ -96,6 +96,7 @@ def members_of(partners: Iterable[Partner], registry: ClientRegistry, policies: 
         for member in members
         if member.description.notices and carrying[member.description.locality] > 1
     ]
+    problems += problems_together([(member.partner, member.organisation) for member in members])
     if problems:
         raise InvalidConfiguration(sorted(set(problems)))
     return members

@@ -2,8 +2,8 @@
 
 Who was given something stands in the audit, and is looked for there after each change of what may be shared. An
 organisation whose system is a partner is asked through it, and has confirmed when that holds nothing of ours any more.
-Any other, and a partner that has not confirmed in time, is named to the privacy officers of the organisation that
-holds the record, in their queue, until one of them closes that.
+Any other, one whose system takes nothing back, and a partner that has not confirmed in time, is named to the privacy
+officers of the organisation that holds the record, in their queue, until one of them closes that.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from adapters.registry import TAKES_NOTHING_BACK
 from security.access_request import AccessRequest, Relationship
 from security.audit import AuditEntry
 from security.clock import instant, parse_instant
@@ -95,6 +96,8 @@ class Removals:
 
     def _request(self, record: OpenRecord, organisation: str, now: datetime) -> RemovalRequest:
         member = next((one for one in self.members.values() if one.organisation == organisation), None)
+        if member is not None and member.description.kind in TAKES_NOTHING_BACK:
+            member = None
         days = timedelta(days=0 if member is None else member.description.removal_days)
         return RemovalRequest(
             record.record_id.hex(),

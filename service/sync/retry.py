@@ -49,6 +49,7 @@ REASONS: dict[type[errors.OutsideError], str] = {
     errors.NumberInvalidated: "The NHS number of the person was declared invalid.",
     errors.ChangedThere: "The partner changed what it holds; nothing was overwritten.",
     errors.OtherPerson: "Whom the partner knows by this NHS number may be somebody else.",
+    errors.NotTakenBack: "What was sent cannot be taken back from there: ask them to remove it.",
     errors.Unsendable: "The mapping has no words for it.",
     errors.Unreachable: "The partner's system could not be reached.",
     errors.Unintelligible: "The partner's system answered with something that its protocol does not allow.",

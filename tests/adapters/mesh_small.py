@@ -67,7 +67,7 @@ class Held:
 class SmallMesh:
     """Answers requests; `faults` are used up one by one by requests that change something, None for no fault."""
 
-    def __init__(self, time: Time) -> None:
+    def __init__(self, time: Callable[[], datetime]) -> None:
         passwords = {OURS: PASSWORD, THEIRS: "theirs"}
         self.rules = Rules(time, passwords, SHARED_KEY, {WORKFLOW})
         self.held: dict[str, Held] = {}

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -36,6 +37,9 @@ from tests.adapters import nrl_world
 from tests.adapters.csv_world import PLACE, Home, file_of, make_home
 from tests.adapters.fhir_world import OUR_BASE, described
 from tests.contracts.cable import Cable
+from tests.contracts.gp_document import Surgery
+from tests.contracts.gp_document import described as gp_described
+from tests.contracts.gp_document import standing as gp_standing
 from tests.contracts.people import BORN, HOME, HOSPICE, Books
 from tests.peers.fhir_router import fhir_router
 from tests.running import Running
@@ -365,6 +369,32 @@ def served_nrl(origin: str) -> Nrl:
     return nrl
 
 
+@dataclass
+class GpDocument(Far):
+    """A practice behind MESH; each state of a plan is one document."""
+
+    surgery: Surgery = field(kw_only=True)
+    keeps = False
+    sends = False
+    finds = False
+
+    @property
+    def partner(self) -> Partner:
+        return gp_described(self.surgery.standing.front.base, self.surgery.standing.folder)
+
+    def adapter(self) -> Adapter:
+        return self.surgery.adapter()
+
+    async def there(self, ledger: Books) -> dict[str, str]:
+        return dict.fromkeys(self.surgery.documents(ledger.number), "")
+
+    async def lose(self, adapter: Adapter, parcel: Parcel) -> None:
+        await self.surgery.lose(adapter, parcel)
+
+    async def away(self) -> Adapter:
+        return self.surgery.adapter("https://127.0.0.1:9")
+
+
 @contextmanager
 def standing(kind: str) -> Iterator[Addresses]:
     """Run a stand-in."""
@@ -395,6 +425,8 @@ class Fleet:
             return Csv(folder)
         if kind == "nrl":
             return Locator(folder, origin=running[0], nrl=running[1])
+        if kind == "gp-document":
+            return GpDocument(folder, surgery=Surgery(running))
         if kind == "webhook":
             return Webhook(folder, addresses=running)
         if kind == "control-room":
@@ -414,6 +446,8 @@ class Fleet:
             return None
         if kind == "nrl":
             return self._stack.enter_context(nrl_server(served_nrl))
+        if kind == "gp-document":
+            return self._stack.enter_context(gp_standing(Path(self._stack.enter_context(TemporaryDirectory()))))
         if kind == "router":
             address = self._stack.enter_context(fhir_router())
             return address, self._cable(httpx.URL(address).port)
@@ -438,6 +472,7 @@ KINDS = (
     "control-room",
     "csv",
     "nrl",
+    "gp-document",
 )
 """A kind that is added to `adapters.registry` is added here too."""
 ONLY_ASKED = frozenset({"gp-connect", "pds"})

@@ -20,6 +20,8 @@ from service.cli.sync_words import as_json
 from service.opening import open_service
 from service.sync.board import Board
 from service.sync.standing import Standing
+from tests.adapters.certificates import Authority
+from tests.adapters.guides import guide_blocks
 from tests.haystack import Haystack
 from tests.journeys.people import Person, admitted
 from tests.peers.mongo_servers import MongoServer, available
@@ -271,3 +273,34 @@ def messages(
         **more,
     }
     (folder / f"{name}.json").write_text(json.dumps(said))
+
+
+def test_check_accepts_a_practice_and_knows_who_reads_a_mailbox(tmp_path: Path) -> None:
+    """The description of the guide, for the organisation of a demo client."""
+    home, partners = tmp_path / "home", tmp_path / "partners"
+    partners.mkdir()
+    demo_settings(home, 8000)
+    authority = Authority(partners)
+    authority.certify("mesh")
+    authority.ca.rename(partners / "mesh-ca.pem")
+    for name in ("mesh-password", "mesh-shared-key"):
+        (partners / name).write_text("secret")
+        (partners / name).chmod(0o600)
+    (block,) = guide_blocks("nhs-gpdocument", "json")
+
+    def practice(name: str, client: str, ods: str, **changed: Any) -> None:
+        said = {**json.loads(block), "name": name, "client": client, **changed}
+        said["settings"]["practice"] = ods
+        (partners / f"{name}.json").write_text(json.dumps(said))
+
+    def check(code: int = 0) -> str:
+        ended = ran(home, partners, "check")
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        return ended.stdout + ended.stderr
+
+    practice("surgery", "demo-gp", "ZZGP01")
+    assert "surgery.json: surgery, Exampleton Surgery" in check()
+    practice("surgery", "demo-gp", "ZZGP99")
+    assert "surgery.json: `settings.practice` is not the organisation of its client" in check(2)
+    practice("surgery", "demo-gp", "ZZGP01", sends=False)
+    assert "surgery.json: exactly one partner of its mailbox `sends`" in check(2)
