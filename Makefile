@@ -34,10 +34,11 @@ test: setup ## every test but the nightly ones
 	@$(TESTS) -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: peers
-peers: ## servers for the tests of the MongoDB store (needs Go 1.24, or a JDK and Maven), of MESH and of sign-in, in build/peers
+peers: ## servers for the tests of the MongoDB store (needs Go 1.24, or a JDK and Maven), of MESH and of sign-in, and a judge of PDF/A (JDK, Maven), in build/peers
 	@scripts/mongo-peers.sh
 	@scripts/mesh-peer.sh
 	@scripts/oidc-peer.sh
+	@scripts/pdf-peer.sh
 
 .PHONY: lint
 lint: setup ## format, lint, types, import contracts, openapi.yaml against the app

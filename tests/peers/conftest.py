@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.peers import mesh_sandbox, mongo_servers, oidc_server
+from tests.peers import mesh_sandbox, mongo_servers, oidc_server, verapdf_judge
 
 collect_ignore = [
     *([] if mongo_servers.available() else ["test_mongo_servers.py"]),
     *([] if mesh_sandbox.available() else ["test_mesh_sandbox.py"]),
     *([] if oidc_server.available() else ["test_oidc_server.py"]),
+    *([] if verapdf_judge.available() else ["test_verapdf.py"]),
 ]

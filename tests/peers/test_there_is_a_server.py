@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.peers import mesh_sandbox, mongo_servers, oidc_server
+from tests.peers import mesh_sandbox, mongo_servers, oidc_server, verapdf_judge
 
 
 def test_there_is_a_server() -> None:
@@ -26,3 +26,10 @@ def test_there_is_a_token_endpoint() -> None:
         if oidc_server.required():
             pytest.fail(oidc_server.HOW_TO_GET)
         pytest.skip(oidc_server.HOW_TO_GET)
+
+
+def test_there_is_a_judge_of_documents() -> None:
+    if not verapdf_judge.available():
+        if verapdf_judge.required():
+            pytest.fail(verapdf_judge.HOW_TO_GET)
+        pytest.skip(verapdf_judge.HOW_TO_GET)
