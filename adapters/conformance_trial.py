@@ -173,6 +173,7 @@ class Trial:
             removals=tuple(Removal(one, self.held[one]) for one in gone),
             known={ours: there.theirs for ours, there in self.held.items() if there.theirs},
             notes=(),
+            address=hashlib.sha256(self.run.encode()).hexdigest()[:32],
             plan=tuple(self.whole.values()),
         )
 

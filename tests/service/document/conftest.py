@@ -6,6 +6,9 @@ import pytest
 
 from service.document.paper import Paper
 from service.document.press import Press
+from tests.service.record.conftest import keys_home
+
+__all__ = ["keys_home"]
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from security.errors import InvalidConfiguration
 from security.registry import ClientRegistry
-from service.ssp.description import read_described
+from service.ssp.description import Description, read_described
 from service.ssp.peer import names_in
-from tests.running import demo_settings
+from tests.running import REPOSITORY, demo_settings
 from tests.service.ssp.spine_proxy import AMBULANCE, OURS
 from tests.service.ssp.world import POINTERS, PROXY_NAME, Parties, description, parties, partner_folder
 
@@ -121,3 +123,16 @@ def test_the_command_checks_a_description(made: tuple[Parties, ClientRegistry, P
 )
 def test_the_names_of_a_certificate(certificate: Any, names: tuple[str, ...]) -> None:
     assert names_in(certificate) == names
+
+
+def test_the_example_of_the_guide_has_the_members_that_are_known() -> None:
+    guide = (REPOSITORY / "docs" / "nhs-document.md").read_text()
+    told = msgspec.json.decode(guide.partition("```json\n")[2].partition("```")[0], type=Description)
+    assert set(Description.__struct_fields__) == set(re.findall(r"`(\w+)`", "".join(_members(guide))))
+    assert told.port == 443
+
+
+def _members(guide: str) -> list[str]:
+    """Return the first column of the table of settings."""
+    table = guide.partition("| member |")[2].partition("\n\n")[0]
+    return [line.split("|")[1] for line in table.splitlines()[2:]]
