@@ -1,4 +1,4 @@
-"""What a partner's document is made of: what the engine released for it at that moment, and nothing else of the person."""
+"""What a partner's document is made of: what the engine released for it at that moment, and nothing else."""
 
 from __future__ import annotations
 
