@@ -10,9 +10,11 @@ import httpx
 import pytest
 
 from security.audit_event import to_audit_event
+from security.principal import Role
 from service.ssp.headers import INTERACTION
+from tests.journeys.canary import PLACES, canary, flagged
 from tests.service.document.reading import pages_of
-from tests.service.record.house import update
+from tests.service.record.house import doctor, update
 from tests.service.ssp import spine_proxy
 from tests.service.ssp.spine_proxy import AMBULANCE, OURS, STRANGER, CannotFollow, spine_jwt
 from tests.service.ssp.world import PROXY_NAME, World, world
@@ -157,3 +159,37 @@ async def test_who_brings_no_certificate_or_the_wrong_one_is_not_spoken_with(ope
             await open_world.proxy(certified).get(pointer)
     assert await open_world.audited(number) == []
     assert (await open_world.spine.get(pointer)).status_code == 200
+
+
+async def test_who_was_sent_there_reads_until_the_incident_ends(open_world: World) -> None:
+    number = await open_world.admitted(9, known=False)
+    pointer = await open_world.pointer(number)
+    assert (await open_world.spine.get(pointer)).status_code == 404
+    incidents = open_world.house.services.operations.incidents
+    control = doctor("ZZCAD1", Role.SYSTEM)
+    opened = await incidents.open(control, number, "ZZAMB1", "INC-1")
+    assert (await open_world.spine.get(pointer)).status_code == 200
+    await incidents.close(control, opened.id)
+    assert (await open_world.spine.get(pointer)).status_code == 404
+
+
+async def test_where_a_protected_person_is_stands_on_no_page(open_world: World) -> None:
+    told = {}
+    for index, flag in ((8_970, ""), (8_971, "R")):
+        someone = canary(index)
+        patient = next(
+            one["resource"] for one in someone.bundle["entry"] if one["resource"]["resourceType"] == "Patient"
+        )
+        if flag:
+            patient |= flagged(patient, flag)
+        await open_world.house.post(someone.bundle)
+        await open_world.house.services.operations.incidents.open(
+            doctor("ZZCAD1", Role.SYSTEM), someone.nhs_number, "ZZAMB1", "INC-1"
+        )
+        answer = await open_world.spine.get(await open_world.pointer(someone.nhs_number))
+        assert answer.status_code == 200, answer.text
+        text = " ".join(pages_of(answer.content)).lower()
+        assert "nhs number" in text
+        told[flag] = [place for place in PLACES if place in text]
+    assert told[""], "the control shows that places would be seen"
+    assert told["R"] == []
