@@ -8,12 +8,9 @@ from datetime import datetime
 from security.decision import Decision
 from security.release import Held, HeldWhole
 from service.record.access import Access, Asked
-from service.record.read import EmergencySummary
+from service.record.read import BEHIND_POINTER, EmergencySummary
 from service.record.records import OpenRecord
 from service.record.urgent import Style
-
-INTERACTION = "$ssp-read"
-"""The interaction that audit entries name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +26,7 @@ class BehindPointer:
 
     def asked(self) -> Asked:
         """Return the words for the audit entry."""
-        return Asked(INTERACTION)
+        return Asked(BEHIND_POINTER)
 
     async def find(self, access: Access) -> OpenRecord | None:
         """Find the record; all ids are looked up, whichever is the one."""

@@ -10,7 +10,11 @@ import httpx
 import pytest
 
 from security.audit_event import to_audit_event
-from security.principal import Role
+from security.oversight import own_organisation
+from security.principal import Purpose, Role
+from service.record.access_log import LogQuestion
+from service.record.as_given import AnswerAsGiven
+from service.record.read import BEHIND_POINTER
 from service.ssp.headers import INTERACTION
 from tests.journeys.canary import PLACES, canary, flagged
 from tests.service.document.reading import pages_of
@@ -193,3 +197,17 @@ async def test_where_a_protected_person_is_stands_on_no_page(open_world: World) 
         told[flag] = [place for place in PLACES if place in text]
     assert told[""], "the control shows that places would be seen"
     assert told["R"] == []
+
+
+async def test_an_officer_sees_what_was_given_as_a_document(open_world: World) -> None:
+    house, officer = open_world.house, doctor("ZZGP01", Role.PRIVACY_OFFICER, Purpose.HCOMPL)
+    number = await open_world.admitted(10)
+    assert (await open_world.spine.get(await open_world.pointer(number))).status_code == 200
+    record, log = await house.record_of(number), house.services.audit_events.log
+    found = await log(officer, LogQuestion(patient=record.manifest.patient))
+    [event] = [one["id"] for one in found.events if BEHIND_POINTER in str(one)]
+    again = AnswerAsGiven(house.writing.access, log, own_organisation, house.services.operations.style)
+    given = await again(officer, record.manifest.patient, f"AuditEvent/{event}")
+    assert given.entry.organisation == "ZZAMB1"
+    assert given.answered.decision.permitted
+    assert given.answered.released.whole is not None or given.answered.released.items
