@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from adapters.nrl_pointer import pointer_of
 from security.audit_event import to_audit_event
 from security.oversight import own_organisation
 from security.principal import Purpose, Role
@@ -16,6 +17,8 @@ from service.record.access_log import LogQuestion
 from service.record.as_given import AnswerAsGiven
 from service.record.read import BEHIND_POINTER
 from service.ssp.headers import INTERACTION
+from tests.adapters.nrl_world import WHEN
+from tests.adapters.nrl_world import settings as nrl_settings
 from tests.journeys.canary import PLACES, canary, flagged
 from tests.service.document.reading import pages_of
 from tests.service.record.house import doctor, update
@@ -211,3 +214,11 @@ async def test_an_officer_sees_what_was_given_as_a_document(open_world: World) -
     assert given.entry.organisation == "ZZAMB1"
     assert given.answered.decision.permitted
     assert given.answered.released.whole is not None or given.answered.released.items
+
+
+async def test_the_pointer_that_the_record_locator_is_given_leads_here(open_world: World) -> None:
+    number = await open_world.admitted(11)
+    address = (await open_world.pointer(number)).rpartition("/")[2]
+    url = pointer_of(nrl_settings(), number, address, WHEN).body["content"][0]["attachment"]["url"]
+    assert url.endswith(f"/plan/{address}")
+    assert (await open_world.spine.get(url)).status_code == 200
