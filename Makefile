@@ -34,11 +34,12 @@ test: setup ## every test but the nightly ones
 	@$(TESTS) -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: peers
-peers: ## servers for the tests of the MongoDB store (needs Go 1.24, or a JDK and Maven), of MESH, of SQS and of sign-in, in build/peers
+peers: ## what tests try us against (MongoDB's protocol, MESH, SQS, sign-in, a judge of PDF/A), in build/peers; needs Go 1.24, or a JDK and Maven
 	@scripts/mongo-peers.sh
 	@scripts/mesh-peer.sh
 	@scripts/oidc-peer.sh
 	@scripts/moto-peer.sh
+	@scripts/pdf-peer.sh
 
 .PHONY: lint
 lint: setup ## format, lint, types, import contracts, openapi.yaml against the app

@@ -98,7 +98,8 @@ class Parcel:
     as there is one; `removals` come after them, in the opposite order. `known` are the partner's references by ours,
     of all that it holds of the person. `sequence` grows with every change of the record. `notes` say in plain words
     what changed. `plan` is all that the partner may hold now, as released for it, for a kind that carries a plan whole;
-    it is empty where nothing of the person is open any more.
+    it is empty where nothing of the person is open any more. `address` is the name by which this partner's readers may
+    ask us for the plan (docs/nhs-document.md): 32 hexadecimal digits that tell nobody but us whose it is.
     """
 
     key: str
@@ -112,6 +113,7 @@ class Parcel:
     known: Mapping[str, str] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
     plan: tuple[Resource, ...] = field(default=(), repr=False)
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,13 +55,13 @@ async def found(trial: Trial) -> None:
     if len(there) != 1:
         raise Broken(f"{len(there)} pointers are found there, and not 1.")
     settings = settings_of(trial.partner)
-    if not is_as(there[0], pointer_of(settings, trial.whom.nhs_number, trial.run, instant(trial.began))):
+    if not is_as(there[0], pointer_of(settings, trial.whom.nhs_number, trial.address, instant(trial.began))):
         raise Broken("It says something else than was sent.")
 
 
 async def _pointers(trial: Trial) -> list[Found]:
     settings = settings_of(trial.partner)
-    pointer = pointer_of(settings, trial.whom.nhs_number, trial.run, instant(trial.began))
+    pointer = pointer_of(settings, trial.whom.nhs_number, trial.address, instant(trial.began))
     async with connection_of(trial.partner, settings, trial.surroundings.clock) as http:
         client = NrlClient(http, settings.base, trial.partner.description.limits.timeout, str(uuid4()))
         return await client.ours(pointer.place, frozenset({pointer.url}))

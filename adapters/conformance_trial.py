@@ -152,6 +152,11 @@ class Trial:
         name = reference.rpartition("-")[2]
         return self.place(turn, name) if reference.startswith("Observation/") else self.allergy(turn, name)
 
+    @property
+    def address(self) -> str:
+        """What stands for the person in the address of their plan."""
+        return hashlib.sha256(self.run.encode()).hexdigest()[:32]
+
     def parcel(self, *resources: Resource, gone: Iterable[str] = ()) -> Parcel:
         """Return the parcel that brings the partner to `resources`, and takes away what is `gone`."""
         self.sequence += 1
@@ -173,6 +178,7 @@ class Trial:
             removals=tuple(Removal(one, self.held[one]) for one in gone),
             known={ours: there.theirs for ours, there in self.held.items() if there.theirs},
             notes=(),
+            address=self.address,
             plan=tuple(self.whole.values()),
         )
 

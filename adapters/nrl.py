@@ -52,7 +52,7 @@ class NrlAdapter:
             raise
         pointer = None
         if number is not None:
-            pointer = pointer_of(self._settings, number.value, parcel.subject, parcel.committed)
+            pointer = pointer_of(self._settings, number.value, parcel.address, parcel.committed)
         await keeping.keep(pointer)
         for put in parcel.puts:
             yield Receipt(put.reference, HeldThere(theirs="", version="", digest=put.digest))

@@ -68,9 +68,9 @@ class Found:
         return _created(self.body)
 
 
-def pointer_of(settings: NrlSettings, number: str, subject: str, created: str) -> Pointer:
-    """Return the pointer to a person's plan. `created` is a FHIR instant, `subject` as in `adapters.base.Parcel`."""
-    url = f"ssp://{settings.address}/{subject}"
+def pointer_of(settings: NrlSettings, number: str, address: str, created: str) -> Pointer:
+    """Return the pointer to a person's plan. `created` is a FHIR instant, `address` as in `adapters.base.Parcel`."""
+    url = f"ssp://{settings.address}/{address}"
     coding = {"system": SNOMED, "code": settings.type, "display": settings.display}
     practice = settings.practice_setting
     body: Resource = {

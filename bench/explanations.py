@@ -54,6 +54,8 @@ people in turn among so many, audit entry included; one run. |
 | decision | `decide` alone in this process, for an ambulance crew, with the places of 40 resources asked of it: the \
 median of 2,000. The first after a change of consent: the Consents compiled, stored, read back and decided on, the \
 median of 200. |
+| a released plan to PDF/A | What `Surroundings.document` does for a partner, in this process: the resources of each \
+of the demo's cast, worded, drawn and printed, one after another and the first of the process among them. |
 | resident memory | Of the process that served everything but the cold runs and those without audit. |
 | start-up to ready | From exec of `epaccs serve` to the first 200 of `/health/ready`. |
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import at_rest, commands, deciding, finding, mongo, processes, sqlite
+from bench import at_rest, commands, deciding, finding, mongo, printing, processes, sqlite
 from bench.machine import Processors
 from bench.people import Home, Say
 from bench.runs import Measured, Plan
@@ -19,6 +19,8 @@ def measure(plan: Plan, home: Home, cpus: Processors, say: Say) -> Measured:
     at_rest.measure(measured, say)
     with measured.part("Deciding", say, *deciding.PROMISED):
         measured.rows += deciding.measure()
+    with measured.part("Printing", say, *printing.PROMISED):
+        measured.rows += printing.measure()
     with measured.part("Loading through the real use case", say, commands.LOADING):
         measured.rows.append(commands.LOADING.measured(commands.load(plan)))
     people = plan.more or plan.people

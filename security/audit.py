@@ -138,6 +138,9 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """The organisation that held the record."""
     found_by: int = 0
     """The form of the look-up tokens that stand beside the entry (`audit_tokens`); 0: from before there were any."""
+    said: tuple[tuple[str, str], ...] = ()
+    """What the request said of itself besides, by name: headers of a proxy, its certificate, claims that nobody signed.
+    Recorded, never believed."""
 
     def __repr__(self) -> str:
         return f"AuditEntry({self.kind.value}, {self.outcome.name}, {self.request_id!r}, ***)"

@@ -215,6 +215,7 @@ def _annotate(entity: Json, entry: AuditEntry) -> None:
     values = [(name, getattr(entry, field)) for name, field in _DETAILS.items()]
     values += [("obligation", obligation) for obligation in entry.obligations]
     values += [("assurance", str(entry.assurance))] if entry.user_id else []
+    values += entry.said
     details = [{"type": name, "valueString": value} for name, value in values if value]
     if details:
         entity["detail"] = details

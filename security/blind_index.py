@@ -9,12 +9,19 @@ equal values would group people, as for organisations), nor withstand a thief of
 NHS numbers: with the key, all can be tried in minutes, so it is guarded like a key-encryption key. A token only points:
 the caller compares the decrypted value exactly before it answers.
 
+An alias is the one thing here that whoever holds the key can turn back: a name for a record id that an outside system
+keeps and asks with, so that nothing has to be stored for it. To whoever has no key it is as random as the id itself;
+aliases of one record under two fields have nothing in common.
+
 Rotation: write tokens of the active version and look up with those of every version (`lookups`) until all are
-rewritten.
+rewritten. A key that made an alias stays in the file as long as somebody may ask with that alias.
 """
 
 from __future__ import annotations
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import ECB
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -23,6 +30,7 @@ from security.keys import Secrets
 from security.seal import KEY_BYTES, canonical
 
 TOKEN_BYTES = 16
+ALIAS_BYTES = 16
 
 _HASH = SHA256()
 
@@ -47,6 +55,27 @@ class BlindIndex:
     def lookups(self, field: str, value: str) -> tuple[bytes, ...]:
         """Return the tokens under which `value` may be stored: the active key's first, then those of earlier keys."""
         return (self.token(field, value), *(self._token(secret, field, value) for secret in self._earlier))
+
+    def alias(self, field: str, record_id: bytes) -> bytes:
+        """Return the alias (16 bytes) of a random record id of 16 bytes in `field`."""
+        cipher = self._permutation(self._active, field).encryptor()
+        return cipher.update(record_id) + cipher.finalize()
+
+    def behind(self, field: str, alias: bytes) -> tuple[bytes, ...]:
+        """Return what `alias` may stand for, by each key: ids of records, or, of what is no alias, of none at all."""
+        found = []
+        for secret in (self._active, *self._earlier):
+            cipher = self._permutation(secret, field).decryptor()
+            found.append(cipher.update(alias) + cipher.finalize())
+        return tuple(found)
+
+    def _permutation(self, secret: bytes, field: str) -> Cipher[ECB]:
+        """Return a keyed permutation of 16 bytes: one block of a block cipher, which is what that is.
+
+        Nothing else may be put through it: an id is one block and random, so ECB repeats nothing.
+        """
+        key = HKDFExpand(_HASH, KEY_BYTES, canonical(b"EPX1", self._tenant, field.encode())).derive(secret)
+        return Cipher(AES256(key), ECB())  # noqa: S305 - see above
 
     def _token(self, secret: bytes, field: str, value: str) -> bytes:
         started = self._started.get((secret, field))

@@ -14,7 +14,10 @@ from adapters.surroundings import Surroundings
 from security.oversight import scope_under
 from security.service_seal import ServiceSeal
 from service.api.routes import Services
-from service.opening import Opened
+from service.document.paper import Paper
+from service.document.plan import PlanDocument
+from service.document.press import NoFonts, Press
+from service.opening import Opened, style_of
 from service.record.access import Access
 from service.record.alerts import Alerts
 from service.record.subscribers import Subscribers
@@ -92,6 +95,7 @@ def engine_of(opened: Opened, services: Services, gives_way: Callable[[], bool] 
         opened.keys.issuer_pem.encode(),
         private_addresses=settings.has_demo_doors,
         notes=notes_of(opened),
+        document=plan_document_of(opened),
     )
     alerts = Alerts.of(write.access, scope_under(opened.policies))
     log = services.audit_events.log
@@ -135,6 +139,19 @@ def pds_of(opened: Opened, services: Services) -> AtPds | None:
     adapter = PDS.adapter(member.partner, around)
     write = services.interactions.write_record
     return AtPds(member, adapter, ApplyPds.of(write, adapter.pds, member.caller))
+
+
+def paper_of(opened: Opened) -> Paper:
+    """Return what makes documents in this deployment. Raise NoFonts."""
+    return Paper(Press(), demo=opened.settings.has_demo_doors)
+
+
+def plan_document_of(opened: Opened) -> PlanDocument | None:
+    """Return what makes a plan a document for partners; None where the fonts of documents are missing."""
+    try:
+        return PlanDocument(paper_of(opened), style_of(opened.settings).wording, opened.clock)
+    except NoFonts:
+        return None
 
 
 def measures_of(opened: Opened) -> SyncMeasures:

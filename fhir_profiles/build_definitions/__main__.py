@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from fhir_profiles.build_definitions.assets import copy_nhsuk_frontend, copy_swagger_ui
+from fhir_profiles.build_definitions.assets import copy_fonts, copy_nhsuk_frontend, copy_swagger_ui
 from fhir_profiles.build_definitions.write import PublishedDefinitionsMissing, write_definitions
 from fhir_profiles.definitions import DIRECTORY, SCHEMA, TABLES
 
@@ -29,6 +29,8 @@ def main(arguments: list[str], definitions: Path = DIRECTORY, vendor: Path = _VE
         without.append("/docs shows openapi.json alone")
     if not copy_nhsuk_frontend(packages, vendor / "nhsuk"):
         without.append("the pages for crews say all that they have to say, drawn plainly")
+    if not copy_fonts(packages, vendor / "dejavu"):
+        without.append("no plan is made a PDF")
     if not without:
         return 0
     ready = all((definitions / name).is_file() for name in (SCHEMA, TABLES))

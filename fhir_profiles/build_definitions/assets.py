@@ -1,4 +1,7 @@
-"""The files that pages need, Swagger UI's and the NHS design system's, so that no page loads from another host."""
+"""The files that pages and documents need: Swagger UI's, the NHS design system's and the fonts of printed plans.
+
+They are served, or put into documents, from here, so that nothing loads from another host.
+"""
 
 from __future__ import annotations
 
@@ -47,4 +50,19 @@ def copy_nhsuk_frontend(packages: Path, target: Path) -> bool:
     rules = _SOURCE_MAP.sub("", rules)
     target.mkdir(parents=True, exist_ok=True)
     (target / "nhsuk.css").write_text(rules, encoding="utf-8")
+    return True
+
+
+_FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
+
+
+def copy_fonts(packages: Path, target: Path) -> bool:
+    """Copy the fonts of printed plans to `target`, with their licence; say whether they were there."""
+    source = packages / "dejavu-fonts-ttf"
+    if not source.is_dir():
+        return False
+    target.mkdir(parents=True, exist_ok=True)
+    for name in _FONTS:
+        shutil.copyfile(source / "ttf" / name, target / name)
+    shutil.copyfile(source / "LICENSE", target / "LICENSE")
     return True

@@ -30,7 +30,7 @@ from service.record.crew_links import CrewLinks
 from service.record.emergency import document
 from service.record.incidents import IncidentRegister
 from service.record.kept import Kept
-from service.record.read import Answered, EmergencySummary, ReadRecord
+from service.record.read import Answered, EmergencySummary, Question, ReadRecord
 from service.record.sources import Sources
 from service.record.urgent import Style
 
@@ -96,8 +96,11 @@ class Operations:
         """Return the emergency answer about an NHS number or a `Patient/id`; the pages for crews are drawn from it."""
         now = caller.at or self.read_record.access.clock()
         number, reference = ("", person) if person.startswith("Patient/") else (person, "")
-        answered = await self.read_record(caller, EmergencySummary(number, now, self.style, reference))
-        return self._document(answered, now)
+        return await self.answer_to(caller, EmergencySummary(number, now, self.style, reference), now)
+
+    async def answer_to(self, caller: Caller, question: Question, now: datetime) -> Answer:
+        """Return the emergency answer about whom a question finds, which must be one for it."""
+        return self._document(await self.read_record(caller, question), now)
 
     def _document(self, answered: Answered, now: datetime) -> Answer:
         return answers.document(

@@ -15,6 +15,7 @@ from service.cli.openapi import openapi
 from service.cli.partners import partners
 from service.cli.pds import pds
 from service.cli.serve import demo, serve
+from service.cli.ssp import ssp
 from service.cli.sync import sync
 from service.cli.verify import verify
 
@@ -27,6 +28,6 @@ def main() -> None:
 
 for command in (
     *(serve, demo, keys, token, crew_link, load, clock, decide, verify, backup, restore),
-    *(sync, partners, pds, conformance, openapi),
+    *(sync, partners, pds, conformance, openapi, ssp),
 ):
     main.add_command(command)

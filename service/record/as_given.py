@@ -25,13 +25,13 @@ from service.record.as_of import as_of
 from service.record.break_glass import INTERACTION as BREAK_GLASS
 from service.record.errors import NotAsGiven, NotHere
 from service.record.manifest import RecordKind
-from service.record.read import Answered, EmergencySummary
+from service.record.read import BEHIND_POINTER, Answered, EmergencySummary
 from service.record.records import OpenRecord
 from service.record.relationship import Found
 from service.record.urgent import Style
 
 INTERACTION = "$answer-as-given"
-_ANSWERS = frozenset({"$emergency-summary", BREAK_GLASS})
+_ANSWERS = frozenset({"$emergency-summary", BREAK_GLASS, BEHIND_POINTER})
 _OTHER = "Only emergency answers can be shown as they were given."
 _POLICY = "The sharing policy is another by now, so what was given cannot be worked out again."
 _DECISION = "The decision cannot be made again as it was, so what was given is not known exactly."

@@ -40,6 +40,8 @@ class Caller:
     """When the request came; None lets each step ask the clock."""
     device: str = ""
     """The network address that the request came from, as far as it is known."""
+    said: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """What the request said of itself besides, by name, for the audit alone (`AuditEntry.said`)."""
 
     def glass_for(self, record: OpenRecord) -> BreakGlass | None:
         """Return emergency access as it stands for one record: a grant is for its own, and what is asked now is for the

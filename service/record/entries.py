@@ -68,4 +68,5 @@ def entry_for(
         makes=makes,
         holder="" if manifest is None else manifest.holder,
         found_by=TOKENS_FORM,
+        said=caller.said,
     )

@@ -214,6 +214,10 @@ class ReadHistory:
         return versions
 
 
+BEHIND_POINTER = "$ssp-read"
+"""The interaction of an emergency answer that was given as a document, to who followed a pointer to the plan."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmergencySummary:
     """What a crew at the door asks: the critical sections of the person with this NHS number, or this reference."""

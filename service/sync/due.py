@@ -6,6 +6,7 @@ so that nothing that waits can be out of date, and no withdrawal can come too la
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -21,6 +22,8 @@ SUBSCRIPTIONS = "=subscriptions"
 """In the same place: to find out which FHIR Subscriptions are concerned."""
 _SUBSCRIPTION = "=subscription."
 _KIND = "delivery"
+_ADDRESS = "sync-address"
+_ADDRESSED = re.compile(r"[0-9a-f]{32}")
 _BUCKET = 128
 """All are of one size, whatever they are due for."""
 _NAMING = 1_024
@@ -71,6 +74,19 @@ class Dues:
     def subject(self, partner: str, record: bytes) -> str:
         """Return the keyed id of a person for one partner: what engineers see, and events name."""
         return self.index.token("sync-subject", f"{partner}|{record.hex()}").hex()[:24]
+
+    def address(self, partner: str, record: bytes) -> str:
+        """Return the name of a person's record for one partner that may ask us by it: 32 hexadecimal digits.
+
+        Only this deployment can tell whose it is (`behind`).
+        """
+        return self.index.alias(f"{_ADDRESS}|{partner}", record).hex()
+
+    def behind(self, partner: str, address: str) -> tuple[bytes, ...]:
+        """Return the ids of the records that an address of a partner may stand for; no record may have any of them."""
+        if _ADDRESSED.fullmatch(address) is None:
+            return ()
+        return self.index.behind(f"{_ADDRESS}|{partner}", bytes.fromhex(address))
 
 
 def name_of_subscription(id: str) -> str:

@@ -180,6 +180,7 @@ class GiveToPartner:
             known=state.known,
             notes=() if record is None else _notes(change, record),
             plan=tuple(one.resource for one in wanted),
+            address=self.dues.address(member.name, due.record),
         )
 
     async def _remember(self, lane: bytes, turn: int, receipts: list[Receipt], sequence: int) -> None:

@@ -46,7 +46,7 @@ class Pages:
     ) -> HTMLResponse:
         """Return the page that a template makes of what it is told."""
         body = (
-            _environment()
+            environment()
             .get_template(template)
             .render(sheet=self.sheet.address, demo=self.demo, display=display, **told)
         )
@@ -54,7 +54,7 @@ class Pages:
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
     """Return the environment of all templates; made at the first page, for a service without crews needs none."""
     # Importing it takes a thirtieth of a second, which start-up has not to spare.
     from jinja2 import ChainableUndefined, ChoiceLoader, Environment, FileSystemLoader, PackageLoader

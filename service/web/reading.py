@@ -42,12 +42,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One section: its state (recorded, not-recorded, withheld-or-unavailable), its paragraphs, its items."""
+    """One section: its state (recorded, not-recorded, withheld-or-unavailable), its paragraphs, its items.
+
+    `references` are the resources that it tells of, as `Type/id`.
+    """
 
     title: str
     state: str
     words: tuple[str, ...]
     items: tuple[Item, ...]
+    references: tuple[str, ...] = ()
 
     @property
     def recorded(self) -> bool:
@@ -121,7 +125,8 @@ def paragraphs(element: Resource) -> tuple[str, ...]:
 def _part(section: Resource) -> Part:
     state = str((extension(section, SECTION_STATE) or {}).get("valueCode", ""))
     items = tuple(_item(item) for item in section.get("section", ()))
-    return Part(str(section.get("title", "")), state, paragraphs(section), items)
+    told = tuple(str(one.get("reference", "")) for one in section.get("entry", ()))
+    return Part(str(section.get("title", "")), state, paragraphs(section), items, told)
 
 
 def _item(item: Resource) -> Item:

@@ -23,6 +23,8 @@ _PLACE = re.compile(r"Preferred place of (care|death)(?:, ([^:]+))?: (.+)")
 _ATTORNEY = re.compile(r"^LASTING POWER OF ATTORNEY for health and welfare(?:, held by (.*))?: (?:attorney )?")
 _NUMBERS = {2: "TWO", 3: "THREE", 4: "FOUR"}
 _CEILING_FITS, _LINE_FITS = 260, 90
+_PAPER = 100
+"""How often what fits a line of a screen fits on paper, whose letters are made smaller before anything is left out."""
 _STRIP = {Slot.COMMUNICATION: "communication needs", Slot.SAFETY: "safety alerts", Slot.ALLERGIES: "allergies"}
 _STOP, _GO = "450476008", "450475007"
 
@@ -82,9 +84,12 @@ class View:
         return len(self.cpr) > 1 and all(one.words == self.headline for one in self.cpr)
 
 
-def view_of(document: Document, answering: Answering | None) -> View:
-    """Return the screen for a document and who answers at its time (None: no rota is known for the person)."""
-    part = document.parts
+def view_of(document: Document, answering: Answering | None, *, paper: bool = False) -> View:
+    """Return the screen for a document and who answers at its time (None: no rota is known for the person).
+
+    `paper`: it is to be printed, where there is room for the whole of each line.
+    """
+    part, room = document.parts, _PAPER if paper else 1
     headline, lead, cpr = _cpr(part[Slot.CPR])
     calls, beside_calls = calls_of(part[Slot.CALL], answering)
     return View(
@@ -93,16 +98,16 @@ def view_of(document: Document, answering: Answering | None) -> View:
         headline=headline,
         lead=lead,
         cpr=cpr,
-        ceiling=_ceiling(part[Slot.CEILING]),
-        legal=_legal(part[Slot.LEGAL]),
-        place=_places(part[Slot.PLACE]),
+        ceiling=_ceiling(part[Slot.CEILING], room),
+        legal=_legal(part[Slot.LEGAL], room),
+        place=_places(part[Slot.PLACE], room),
         medicines=_medicines(part[Slot.MEDICINES]),
         calls=calls,
         beside_calls=beside_calls,
         fresh=_fresh(document),
         late=document.out_of_date,
         redacted=document.redacted,
-        strip=_strip(document),
+        strip=_strip(document, room),
         prompts=tuple(one for one in document.notices if one == PROMPT_CONSENT),
     )
 
@@ -171,7 +176,7 @@ def _doubted(item: Item, words: str) -> str:
     return ". ".join([*_doubts(item), words])
 
 
-def _ceiling(part: Part) -> Words:
+def _ceiling(part: Part, room: int) -> Words:
     if not part.recorded:
         return Words(_sentence(part))
     if part.items[0].standing == "in-conflict":
@@ -184,18 +189,20 @@ def _ceiling(part: Part) -> Words:
         said = (item.words[0] if item.words else item.title).rpartition(", decided ")[0] or item.title
         pieces = [_upper(one) for one in said.removeprefix("Level of treatment: ").split(". ")]
         told += [_doubted(item, pieces[0]), *pieces[1:]]
-    return _fitting(told, _CEILING_FITS)
+    return _fitting(told, _CEILING_FITS * room)
 
 
-def _legal(part: Part) -> Words:
+def _legal(part: Part, room: int) -> Words:
     if part.state == "not-recorded":
         return Words("")
     if not part.recorded:
         return Words("ADVANCE DECISION OR ATTORNEY WITHHELD OR UNAVAILABLE")
-    return _fitting([_doubted(item, _ATTORNEY.sub(r"ATTORNEY \1 ", item.title)) for item in part.items], _LINE_FITS)
+    return _fitting(
+        [_doubted(item, _ATTORNEY.sub(r"ATTORNEY \1 ", item.title)) for item in part.items], _LINE_FITS * room
+    )
 
 
-def _places(part: Part) -> Words:
+def _places(part: Part, room: int) -> Words:
     if not part.recorded:
         return Words(_sentence(part))
     told: dict[str, list[tuple[str, str]]] = {}
@@ -211,7 +218,7 @@ def _places(part: Part) -> Words:
     if len(care) == 1 and death and care[0][1].lower() == death[0][1].lower():
         told = {"care and death": death}
     lines = [f"{question.capitalize()}: {_ranked(told[question])}" for question in sorted(told, reverse=True)]
-    return _fitting([*lines, *other], 2 * _LINE_FITS)
+    return _fitting([*lines, *other], 2 * _LINE_FITS * room)
 
 
 def _ranked(places: list[tuple[str, str]]) -> str:
@@ -238,14 +245,14 @@ def _medicines(part: Part) -> Words:
     return Words(f"{told}. {count} prescribed" if count else told)
 
 
-def _strip(document: Document) -> tuple[Words, ...]:
+def _strip(document: Document, room: int) -> tuple[Words, ...]:
     """Return what else must be known, and in one line each what is not recorded and what is withheld."""
     found: list[Words] = []
     missing: dict[str, list[str]] = {}
     for slot, name in _STRIP.items():
         part = document.parts[slot]
         if part.recorded:
-            words = _fitting([item.title for item in part.items], _LINE_FITS)
+            words = _fitting([item.title for item in part.items], _LINE_FITS * room)
             found.append(Words(f"SAFETY: {words.text}" if slot is Slot.SAFETY else words.text, words.more))
         else:
             missing.setdefault(part.state, []).append(name)

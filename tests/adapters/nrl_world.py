@@ -28,6 +28,8 @@ NUMBER, OTHER_NUMBER = "9990000018", "9990000026"
 API_KEY = "zz-api-key"
 KEY = RSAKey.generate_key(2048, {"kid": "zz-int-1", "use": "sig"})
 SUBJECT = "5b1f00c0ffee00aa11bb22cc"
+PLAN = "7c1e00c0ffee00aa11bb22cc33dd44ee"
+"""What stands for the same person in the address of their plan."""
 ADDRESS = "records.zzhsp1.example.nhs.uk/plan"
 WHEN = "2026-11-01T10:00:00.000Z"
 DEATH_STATUS = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-DeathNotificationStatus"
@@ -113,6 +115,7 @@ def parcel(*plan: Json, sequence: int = 1, subject: str = SUBJECT, held: Iterabl
         puts=tuple(Put(reference, one, b"%d" % sequence) for reference, one in names.items()),
         removals=tuple(Removal(one, HeldThere("", "", b"x")) for one in held if one not in names),
         plan=plan,
+        address=PLAN if subject == SUBJECT else subject,
     )
 
 

@@ -42,6 +42,7 @@ def parcel(*, cause: Cause = Cause.CHANGE, **more: Any) -> Parcel:
         key=more.pop("key", "key-1"),
         subject=more.pop("subject", "keyed-7"),
         sequence=more.pop("sequence", 17),
+        address=more.pop("address", "5eed" * 8),
         cause=cause,
         committed="2026-11-02T14:40:00.000Z",
         **given | more,

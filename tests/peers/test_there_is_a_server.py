@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.peers import mesh_sandbox, mongo_servers, moto_sqs, oidc_server
+from tests.peers import mesh_sandbox, mongo_servers, moto_sqs, oidc_server, verapdf_judge
 
 
 def test_there_is_a_server() -> None:
@@ -33,3 +33,10 @@ def test_there_is_a_queue() -> None:
         if moto_sqs.required():
             pytest.fail(moto_sqs.HOW_TO_GET)
         pytest.skip(moto_sqs.HOW_TO_GET)
+
+
+def test_there_is_a_judge_of_documents() -> None:
+    if not verapdf_judge.available():
+        if verapdf_judge.required():
+            pytest.fail(verapdf_judge.HOW_TO_GET)
+        pytest.skip(verapdf_judge.HOW_TO_GET)

@@ -103,13 +103,13 @@ def test_the_stored_form_is_pinned():
     names = AuditEntry.__struct_fields__
     assert names[:5] == ("time", "kind", "outcome", "request_id", "interaction")
     stored = msgspec.msgpack.decode(msgspec.msgpack.encode(ENTRY))
-    assert len(stored) == len(names) == 41
+    assert len(stored) == len(names) == 42
     assert stored[names.index("patient")] == "Patient/p1"
-    assert stored[-8:] == ["aa" * 16, 12, [], [], 0, 0, "", 0]
+    assert stored[-9:] == ["aa" * 16, 12, [], [], 0, 0, "", 0, []]
 
 
 def test_an_entry_of_an_older_version_still_opens():
-    older = msgspec.msgpack.encode(msgspec.msgpack.decode(msgspec.msgpack.encode(ENTRY))[:-4])
+    older = msgspec.msgpack.encode(msgspec.msgpack.decode(msgspec.msgpack.encode(ENTRY))[:-5])
     assert msgspec.msgpack.decode(older, type=AuditEntry) == ENTRY
 
 

@@ -41,7 +41,7 @@ async def test_a_plan_reaches_the_partner_that_cares_for_the_person(keys_home: P
 async def test_a_change_sends_what_changed_and_nothing_else(keys_home: Path, tmp_path: Path) -> None:
     """The second parcel has the one resource in it that is another than before."""
     async with world(keys_home, tmp_path, member()) as opened:
-        _, bundle = person(2, place="hospice")
+        number, bundle = person(2, place="hospice")
         references = await opened.house.post(bundle)
         await opened.run()
         place = opened.places["hospice"]
@@ -53,6 +53,10 @@ async def test_a_change_sends_what_changed_and_nothing_else(keys_home: Path, tmp
         assert place.effects[before:] == [("put", changed)]
         whole = {f"{one['resourceType']}/{one['id']}": one for one in place.parcels[-1].plan}
         assert whole.keys() == place.here.keys(), "who carries a plan whole has all of it at hand"
+        record = await opened.house.record_of(number)
+        addresses = {parcel.address for parcel in place.parcels}
+        assert len(addresses) == 1, "the address of a plan does not change with it"
+        assert opened.dues.behind("hospice", addresses.pop()) == (record.record_id,)
         assert whole[changed]["note"] == [{"text": "Said again today"}]
         assert place.now(changed)["note"] == [{"text": "Said again today"}]
 
