@@ -64,7 +64,7 @@ class Asking:
         kinds = self.types[self.types.index(begin) :] if begin in self.types else self.types
         for kind, after in zip(kinds, [*kinds[1:], ""], strict=True):
             found, newest[kind], more = await self._news_of(kind, newest.get(kind, ""))
-            messages += [await self._message(resource, fetched) for resource in found]
+            messages += await self._messages(found, fetched)
             go_on_with = kind if more else after
             if go_on_with and (more or len(messages) >= ENOUGH):
                 # the next question goes on there: else a type with much that is new would keep the others waiting
@@ -82,7 +82,7 @@ class Asking:
             search = {"_id": reference.partition("/")[2]} if kind == "Patient" else {"patient": reference}
             async with aclosing(pages(self.fhir, kind, search, self.page)) as received:
                 async for page in received:
-                    messages += [await self._message(resource, fetched) for resource in page]
+                    messages += await self._messages(page, fetched)
         return messages
 
     async def _find(self, whom: Whom) -> str:
@@ -128,8 +128,12 @@ class Asking:
             return ""
         return min(moment, self.clock()).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    async def _message(self, received: bytes, fetched: _Fetched) -> Message:
-        """Fetch what belongs to a resource, and put it all into a message."""
+    async def _messages(self, received: Sequence[bytes], fetched: _Fetched) -> list[Message]:
+        found = [await self._message(resource, fetched) for resource in received]
+        return [message for message in found if message is not None]
+
+    async def _message(self, received: bytes, fetched: _Fetched) -> Message | None:
+        """Fetch what belongs to a resource, and put it all into a message; None for what was removed meanwhile."""
         try:
             resource = decode(received)
         except InvalidJson:
@@ -138,6 +142,8 @@ class Asking:
         patient = received if resource.get("resourceType") == "Patient" else None
         if patient is None and person is not None:
             patient = await self._read(person, fetched)
+            if patient is None and await self._is_gone(head_of(received).reference):
+                return None
         companions: dict[str, bytes] = {}
         wanted = [reference for reference in pointed_at(resource, self.base) if _is_companion(reference)]
         while wanted and len(companions) < _MOST_COMPANIONS:
@@ -147,6 +153,19 @@ class Asking:
                 companions[reference] = content
                 wanted += _pointed_at(content, self.base)
         return message_of(received, patient, companions)
+
+    async def _is_gone(self, reference: str) -> bool:
+        """Say whether a resource was removed while we asked, as its Patient was: by us, where sharing has ended."""
+        kind, _, id = reference.partition("/")
+        if not id:
+            return False
+        try:
+            await self.fhir.read_as_it_is(kind, id)
+        except NotThere:
+            return True
+        except (NotAuthorised, ContentRefused):
+            return False
+        return False
 
     async def _read(self, reference: str, fetched: _Fetched) -> bytes | None:
         """Read a resource once; None when the partner does not show this one. Other failures end the question."""

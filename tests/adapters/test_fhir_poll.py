@@ -14,7 +14,7 @@ from adapters.base import Polled, Untranslatable, Whom
 from adapters.errors import NotAuthorised, OtherPerson, Overloaded, Unintelligible, Unreachable
 from adapters.fhir_partner import FhirPartner
 from tests.adapters.fhir_world import NUMBER, Json, observation, speaking_to, theirs_patient
-from tests.adapters.small_server import Reply, SmallServer, cut, small_server
+from tests.adapters.small_server import Asked, Reply, SmallServer, cut, small_server
 
 ADA = Whom(NUMBER, "Invented", "1941-05-02")
 
@@ -199,6 +199,22 @@ async def test_a_person_whom_the_partner_does_not_show_makes_a_message_that_says
         with pytest.raises(Untranslatable) as caught:
             partner.arrived(message)
     assert caught.value.why == "it names no Patient that the partner would show"
+
+
+async def test_what_is_removed_with_its_patient_while_we_ask_is_no_message(server: SmallServer) -> None:
+    """We remove what somebody may not have any more ourselves, the person last, and may be asking meanwhile."""
+    patient = server.add(theirs_patient())
+    gone = server.add(theirs(patient))
+    stays = server.add(theirs(server.add(theirs_patient(id="other")), "Well"))
+
+    def removed(asked: Asked, reply: Reply) -> Reply:
+        server.held[gone] = server.held[patient] = None
+        return reply
+
+    server.after.append(("POST /fhir/Observation/_search", removed))
+    async with speaking_to(server.base) as partner:
+        messages = (await partner.poll("")).messages
+        assert [partner.arrived(one)[0].theirs for one in messages] == [stays]
 
 
 @pytest.mark.parametrize(
