@@ -34,6 +34,7 @@ from service.record.errors import (
 from service.record.kept import Idempotency
 from service.record.locks import KeyedLocks
 from service.record.records import OpenRecord
+from service.record.select import complete
 from service.record.write import WriteRecord, Written
 from service.sync import ours
 from service.sync.board import Board, Trouble, Way
@@ -215,7 +216,7 @@ class TakeIn:
         reference = ours_of(arrived, member.name, state, record)
         entry = record.entry(reference) if reference else None
         if kind == "Patient":
-            return self._of_person(member, record, resource)
+            return await self._of_person(member, record, resource)
         if entry is None or entry.deleted or await self._written_before(member, message, arrived):
             return Change(Method.CREATE, kind, kind, resource)  # written before: it only is answered again
         if await self._changed_here(member, record, state, reference):
@@ -226,13 +227,13 @@ class TakeIn:
         fresh = ours.with_relations_of(resource, decode_slice(record, entry))
         return Change(Method.UPDATE, kind, kind, {**fresh, "id": entry.id}, id=entry.id, if_match=entry.version)
 
-    def _of_person(self, member: Member, record: OpenRecord, said: dict[str, Any]) -> Change:
+    async def _of_person(self, member: Member, record: OpenRecord, said: dict[str, Any]) -> Change:
         """Return the change of the Patient: only elements that the description lets this partner change (`person`)."""
         entry = record.entries[record.manifest.patient]
         elements = member.description.person
         if not elements:
             raise Parked("The description of this partner lets it change nothing of the person themselves.")
-        patient = decode_slice(record, entry)
+        patient = await complete(self.access.records, record, entry)
         for element in elements:
             if element in said:
                 patient[element] = said[element]

@@ -166,6 +166,27 @@ async def test_what_comes_late_and_may_not_be_written_stays_in_the_inbox(keys_ho
         assert await opened.engine.board.troubles("hospice") == []
 
 
+async def test_what_is_large_in_a_patient_is_there_still_after_a_partner_changed_something_else(
+    keys_home: Path, tmp_path: Path
+) -> None:
+    """Large strings are filed apart; who changes a telephone must not take them away."""
+    async with world(keys_home, tmp_path, member(**HOSPICE, person=("telecom",))) as opened:
+        number, bundle = person(44, place="hospice")
+        patient = next(one["resource"] for one in bundle["entry"] if one["resource"]["resourceType"] == "Patient")
+        told = "Behind the mill, then left. " * 800
+        patient["address"][0]["text"] = told
+        references = await opened.house.post(bundle)
+        await opened.run()
+        (reference,) = (one for one in references if one.startswith("Patient/"))
+        phone = [{"system": "phone", "value": "01632 960777"}]
+        known = {**whom(bundle, number)}
+        said = {"resourceType": "Patient", "telecom": phone}
+        await sends(opened, message(known, "Patient/p1", "1", said, _at(12)))
+        after = await opened.house.read(reference)
+        assert after["telecom"] == phone, await opened.engine.board.troubles("hospice")
+        assert after["address"][0]["text"] == told
+
+
 async def test_a_deletion_there_is_a_deletion_here(keys_home: Path, tmp_path: Path) -> None:
     """With the partner named as the reason."""
     async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
