@@ -2,7 +2,8 @@
 
 Everybody else reads the past by today's rules. An officer names the entry of the access log; the record is put together
 as it stood then, and the very decision is made again: for the same caller, relationship, time and policy. If it is not
-the decision that the entry holds, nothing is shown, for it would not be what was given. To look is an entry itself.
+the decision that the entry holds, nothing is shown, for it would not be what was given. Nor is it where the person's
+whereabouts were protected since: what told of a place then would tell of it now. To look is an entry itself.
 
 Within the officer's scope (`security.oversight`): records that an organisation of theirs holds, and what was given to
 an organisation of theirs. Anything else is not here.
@@ -33,6 +34,7 @@ from service.record.urgent import Style
 INTERACTION = "$answer-as-given"
 _ANSWERS = frozenset({"$emergency-summary", BREAK_GLASS, BEHIND_POINTER})
 _OTHER = "Only emergency answers can be shown as they were given."
+_PROTECTED = "What was given may not be shown any more."
 _POLICY = "The sharing policy is another by now, so what was given cannot be worked out again."
 _DECISION = "The decision cannot be made again as it was, so what was given is not known exactly."
 
@@ -94,6 +96,8 @@ class AnswerAsGiven:
     async def _again(self, record: OpenRecord, entry: AuditEntry) -> Answered:
         at = parse_instant(entry.time)
         then = await as_of(self.access.records, record, entry.sequence, at, self.style)
+        if record.flagged and not then.flagged:
+            raise NotAsGiven(_PROTECTED)  # what told of a place then tells of it still (rule 5.6)
         if self.access.governing(then).hash != entry.policy_hash:
             raise NotAsGiven(_POLICY)
         caller = replace(_caller(entry), at=at)

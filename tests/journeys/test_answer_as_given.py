@@ -13,6 +13,7 @@ from tests.running import Running, parameters
 
 OFFICER = ("privacy_officer", "ZZGP01")
 Json = dict[str, Any]
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 SOURCE_SYNC = "https://epaccs.example.org/fhir/StructureDefinition/source-sync"
 
 
@@ -85,6 +86,24 @@ def test_each_answer_is_of_its_own_time(service: Running) -> None:
     assert told(asks(service, someone.patient, oldest).json()) == told(first)
     assert told(asks(service, someone.patient, newest).json()) == told(second)
     assert "Said again" not in str(first)
+
+
+@pytest.mark.parametrize("flag", ["R", "V"])
+def test_where_somebody_was_is_not_told_once_they_are_protected(service: Running, flag: str) -> None:
+    someone = admitted(service, 8_808 + "RV".index(flag))
+    postcode = someone.resource("Patient")["address"][0]["postalCode"]
+    assert postcode in str(crew(service, someone))
+    [event] = events(service, someone)
+    patient = service.call("GET", f"/{someone.patient}", gp(service)).json()
+    patient["meta"]["security"] = [{"system": CONFIDENTIALITY, "code": flag}]
+    assert service.call("PUT", f"/{someone.patient}", gp(service), patient, {"If-Match": 'W/"1"'}).status_code in (
+        200,
+        404,
+    )
+    answer = asks(service, someone.patient, event)
+    assert answer.status_code == 422, answer.text
+    assert "may not be shown any more" in answer.text
+    assert postcode not in answer.text
 
 
 def test_emergency_access_as_it_was_given(service: Running) -> None:
