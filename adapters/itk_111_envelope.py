@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
-from adapters.itk_111_xml import Element, NotXml, read_xml
+from adapters.safe_xml import Element, InvalidXml, read_xml
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 ADDRESSING = "http://www.w3.org/2005/08/addressing"
@@ -49,14 +49,14 @@ def read_envelope(body: bytes, addressed_to: Collection[str]) -> Envelope:
     """Return the report in a SOAP message that is addressed to one of these ODS codes; raise InvalidEnvelope."""
     try:
         root = read_xml(body)
-    except NotXml as problem:
+    except InvalidXml as problem:
         raise InvalidEnvelope(f"The message cannot be read: {problem}.") from None
-    if (root.space, root.name) != (SOAP, "Envelope"):
+    if (root.namespace, root.name) != (SOAP, "Envelope"):
         raise InvalidEnvelope("The message is no SOAP 1.1 envelope.")
     action, message_id = _header(root, "Action"), _header(root, "MessageID")
     if action not in ACTIONS:
         raise InvalidEnvelope("The action is not that of a 111 report, version 2.0.")
-    envelope = next((one for one in root.every("Body/DistributionEnvelope") if one.space == ITK), None)
+    envelope = next((one for one in root.every("Body/DistributionEnvelope") if one.namespace == ITK), None)
     header = envelope.at("header") if envelope is not None else None
     if envelope is None or header is None or header.attributes.get("service") not in ACTIONS:
         raise InvalidEnvelope("The body is no itk:DistributionEnvelope of this service.")
@@ -100,7 +100,7 @@ def _answer(action: str, about: str, body: str) -> bytes:
 
 
 def _header(root: Element, name: str) -> str:
-    found = [one.text for one in root.every(f"Header/{name}") if one.space == ADDRESSING]
+    found = [one.text.strip() for one in root.every(f"Header/{name}") if one.namespace == ADDRESSING]
     return found[0] if len(found) == 1 else ""
 
 
@@ -121,7 +121,7 @@ def _document(envelope: Element) -> Element:
         raise InvalidEnvelope("A report has one payload, and its manifest lists one.")
     if listed[0].attributes.get("id") != payloads[0].attributes.get("id"):
         raise InvalidEnvelope("The manifest lists another payload than is there.")
-    documents = [one for one in payloads[0].children("ClinicalDocument") if one.space == CDA]
+    documents = [one for one in payloads[0].every("ClinicalDocument") if one.namespace == CDA]
     if len(documents) != 1:
         raise InvalidEnvelope("The payload is no ClinicalDocument (HL7 CDA).")
     return documents[0]

@@ -15,7 +15,7 @@ from typing import Any
 
 from adapters.base import Arrived, Untranslatable, Whom
 from adapters.itk_111_envelope import CDA, Envelope
-from adapters.itk_111_xml import Element
+from adapters.safe_xml import Element
 from fhir_profiles.canonical import code_system
 from fhir_profiles.identifiers import ODS_SYSTEM, is_nhs_number, is_ods_code
 from fhir_profiles.sections import Section
@@ -49,14 +49,12 @@ def arrived_report(envelope: Envelope) -> Arrived:
 def _whom(document: Element) -> Whom:
     role = document.at("recordTarget/patientRole")
     numbers = (
-        {one.attributes.get("extension", "") for one in role.children("id") if _root(one) == VERIFIED}
-        if role
-        else set()
+        {one.attributes.get("extension", "") for one in role.every("id") if _root(one) == VERIFIED} if role else set()
     )
     name = role.at("patient/name/family") if role else None
     born = role.at("patient/birthTime") if role else None
     number = next(iter(numbers)) if len(numbers) == 1 else ""
-    family, day = name.text if name else "", _day(born.attributes.get("value", "") if born else "")
+    family, day = name.text.strip() if name else "", _day(born.attributes.get("value", "") if born else "")
     if not (is_nhs_number(number) and family and day):
         raise Untranslatable(_NOBODY)
     return Whom(number, family, day)
@@ -79,7 +77,7 @@ def _communication(document: Element, sent: str) -> dict[str, Any]:
         resource["sent"] = sent
     organisation = document.at("author/assignedAuthor/representedOrganization")
     codes = (
-        [one.attributes.get("extension", "") for one in organisation.children("id") if _root(one) == _ORGANISATION]
+        [one.attributes.get("extension", "") for one in organisation.every("id") if _root(one) == _ORGANISATION]
         if organisation
         else []
     )
@@ -114,7 +112,7 @@ def _words(element: Element) -> Iterator[str]:
     for part in element.parts:
         if isinstance(part, str):
             yield part
-        elif part.space == CDA and part.name in _NARRATIVE:
+        elif part.namespace == CDA and part.name in _NARRATIVE:
             yield "\n" if part.name in _BLOCKS else ""
             yield from _words(part)
             yield "\n" if part.name in _BLOCKS else " "

@@ -16,6 +16,7 @@ from xml.parsers import expat  # its only use: with a document type refused, non
 MOST_BYTES = 1_000_000
 MOST_DEPTH = 64
 MOST_ELEMENTS = 20_000
+MOST_ATTRIBUTES = 64
 _BETWEEN = " "
 """Stands between a namespace and a name: neither can have it inside."""
 _ENCODINGS = frozenset({"utf-8", "us-ascii"})
@@ -27,13 +28,17 @@ class InvalidXml(Exception):
 
 @dataclass(slots=True)
 class Element:
-    """One element: name without prefix, its namespace ('' for none), attributes as written, what is inside."""
+    """One element: name without prefix, its namespace ('' for none), attributes as written, what is inside.
+
+    `parts` are texts and elements in the order in which they stand; `children` the elements, `text` the texts together.
+    """
 
     name: str
     namespace: str
     attributes: dict[str, str] = field(repr=False)
     children: list[Element] = field(default_factory=list, repr=False)
     text: str = field(default="", repr=False)
+    parts: list[str | Element] = field(default_factory=list, repr=False)
 
     def all(self, *path: str) -> Iterator[Element]:
         """Yield what lies at a path of names below this element, in this element's namespace."""
@@ -47,6 +52,17 @@ class Element:
     def first(self, *path: str) -> Element | None:
         """Return the first of `all`, None where there is none."""
         return next(self.all(*path), None)
+
+    def every(self, path: str) -> Iterator[Element]:
+        """Yield what lies at a path of names (`header/addresslist`), in whichever namespaces."""
+        name, _, rest = path.partition("/")
+        for child in self.children:
+            if child.name == name:
+                yield from child.every(rest) if rest else (child,)
+
+    def at(self, path: str) -> Element | None:
+        """Return the first of `every`, None where there is none."""
+        return next(self.every(path), None)
 
     def value(self, *path: str) -> str:
         """Return the attribute `value` of the first at a path, as FHIR writes its primitives; '' where it has none."""
@@ -66,7 +82,6 @@ class _Reading:
 
     def __init__(self) -> None:
         self._open: list[Element] = []
-        self._texts: list[list[str]] = []
         self._root: Element | None = None
         self._count = 0
 
@@ -100,20 +115,23 @@ class _Reading:
             raise InvalidXml("it is nested too deeply")
         if self._count > MOST_ELEMENTS:
             raise InvalidXml("it has too many elements")
+        if len(attributes) > MOST_ATTRIBUTES:
+            raise InvalidXml("an element has too many attributes")
         namespace, _, local = name.rpartition(_BETWEEN)
         element = Element(local, namespace, attributes)
         if self._open:
             self._open[-1].children.append(element)
+            self._open[-1].parts.append(element)
         else:
             self._root = element
         self._open.append(element)
-        self._texts.append([])
 
     def _ends(self, _name: str) -> None:
-        self._open.pop().text = "".join(self._texts.pop())
+        ended = self._open.pop()
+        ended.text = "".join(part for part in ended.parts if isinstance(part, str))
 
     def _says(self, text: str) -> None:
-        self._texts[-1].append(text)
+        self._open[-1].parts.append(text)
 
 
 def _no_document_type(*_: object) -> NoReturn:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from adapters.itk_111 import KIND, DifferentReport, Full, settings_of, store_report
 from adapters.itk_111_envelope import InvalidEnvelope, accepted, fault
-from adapters.itk_111_xml import MOST_BYTES
 from adapters.notes import Notes
+from adapters.safe_xml import MOST_BYTES
 from service.sync.members import Member
 
 __all__ = ["MOST_BYTES", "ReportRefused", "Reports", "TooManyWait", "fault"]

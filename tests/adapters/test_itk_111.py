@@ -21,10 +21,10 @@ from adapters.itk_111 import (
 )
 from adapters.itk_111_envelope import InvalidEnvelope, accepted, fault, read_envelope
 from adapters.itk_111_report import LONGEST_PART, MOST_PARTS, arrived_report
-from adapters.itk_111_xml import MOST_BYTES, MOST_DEPTH, MOST_ELEMENTS, NotXml, read_xml
 from adapters.notes import NotesInMemory
 from adapters.partners import Description, Owner, Partner
 from adapters.registry import kind_of
+from adapters.safe_xml import MOST_BYTES, MOST_DEPTH, MOST_ELEMENTS, InvalidXml, read_xml
 from security.errors import InvalidConfiguration
 from tests.adapters.itk_messages import TEXT, TRACKING, cda, message
 from tests.adapters.parcels import given_by, parcel
@@ -142,7 +142,7 @@ PARAMETER = '<!DOCTYPE x [<!ENTITY % a SYSTEM "http://127.0.0.1:1/x"> %a;]>'
     ids=lambda body: repr(body[:24]),
 )
 def test_xml_that_is_none_or_does_harm_is_refused(body: bytes) -> None:
-    with pytest.raises(NotXml):
+    with pytest.raises(InvalidXml):
         read_xml(body)
     with pytest.raises(InvalidEnvelope):
         read_envelope(body, US)

@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from adapters.itk_111_xml import MOST_BYTES, read_xml
+from adapters.safe_xml import MOST_BYTES, read_xml
 from security.assertions import Asserted
 from security.demo_clients import DEMO_CLIENTS
 from security.principal import Purpose, Role
