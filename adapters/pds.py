@@ -8,9 +8,8 @@ address of it is ever logged, traced or part of an error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -26,6 +25,7 @@ from adapters.errors import (
 from adapters.http import Answer, HttpClient
 from adapters.pace import Pace
 from adapters.pds_person import PdsPerson, person_of
+from adapters.spine_codes import codes_in
 from fhir_profiles.errors import InvalidJson
 from fhir_profiles.identifiers import is_nhs_number
 from fhir_profiles.json import decode
@@ -95,7 +95,7 @@ class Pds:
         more = {"given": whom.given, "address-postalcode": whom.postcode, "_history": "true" if whom.history else ""}
         query |= {name: value for name, value in more.items() if value}
         found = await self._ask(f"{self._base}/Patient?{urlencode({**query, '_max-results': '1'})}")
-        if found["resourceType"] == "OperationOutcome" and "TOO_MANY_MATCHES" in codes_of(found):
+        if found["resourceType"] == "OperationOutcome" and "TOO_MANY_MATCHES" in codes_in(found):
             return Candidates((), too_many=True)
         if found["resourceType"] != "Bundle":
             raise Unintelligible("the answer to a trace is not a Bundle")
@@ -124,18 +124,6 @@ class Pds:
             await self._pace.pause(wait)
 
 
-def codes_of(outcome: Mapping[str, Any]) -> frozenset[str]:
-    """Return the Spine codes of an OperationOutcome. Only the code counts: its system is spelled in several ways."""
-    try:
-        return frozenset(
-            str(coding["code"])
-            for issue in outcome.get("issue", ())
-            for coding in issue.get("details", {}).get("coding", ())
-        )
-    except (AttributeError, KeyError, TypeError):
-        return frozenset()
-
-
 def _resource(answer: Answer) -> Resource:
     try:
         found = decode(answer.body)
@@ -152,7 +140,7 @@ def _refuse(answer: Answer) -> NoReturn:
         outcome = decode(answer.body)
     except InvalidJson:
         outcome = {}
-    codes = codes_of(outcome)
+    codes = codes_in(outcome)
     if answer.status == 404 and "INVALIDATED_RESOURCE" in codes:
         raise NumberInvalidated(status=404)
     if answer.status == 404 and "RESOURCE_NOT_FOUND" in codes:
