@@ -40,8 +40,9 @@ class LateVersion:
         """Return the change that files it. Companions that are not here are not made for the sake of the past."""
         alone = replace(self.arrived, companions={})
         resource = ours.translated(alone, partner, record.manifest.patient, known).resource
-        resource["meta"] = {"tag": [local(v.CAME_LATE).as_json()]}
         entry = self.entry
+        resource = ours.with_labels_of(resource, decode_slice(record, entry))
+        resource["meta"] = {**resource.get("meta", {}), "tag": [local(v.CAME_LATE).as_json()]}
         said: dict[str, Any] = {**resource, "id": entry.id}
         return Change(Method.UPDATE, entry.type, entry.type, said, id=entry.id, if_match=entry.version, late=True)
 

@@ -72,12 +72,10 @@ def translated(arrived: Arrived, partner: str, patient: str, ours: Mapping[str, 
         assert change.resource is not None
         _point(change.resource, patient, known)
     _point(result.resource, patient, known)
-    for name in ("id", "meta"):
-        result.resource.pop(name, None)
+    _bare(result.resource)
     for change, theirs in zip(result.companions, result.made, strict=True):
         assert change.resource is not None
-        for name in ("id", "meta"):
-            change.resource.pop(name, None)
+        _bare(change.resource)
         _identify(change.resource, partner, theirs)
     _identify(result.resource, partner, arrived.theirs)
     return result
@@ -91,6 +89,23 @@ def with_relations_of(resource: Resource, before: Resource) -> Resource:
     said = [one for one in resource.get("extension", ()) if isinstance(one, dict)]
     kept = [one for one in before.get("extension", ()) if one.get("url") in _RELATIONS and one not in said]
     return {**resource, "extension": [*said, *kept]} if kept else resource
+
+
+def with_labels_of(resource: Resource, before: Resource) -> Resource:
+    """Return a new version with the security labels of the one before it beside its own.
+
+    Whoever labelled it here meant it; a partner that does not carry labels takes none away.
+    """
+    said, kept = labels_of(resource), labels_of(before)
+    labels = [*said, *(one for one in kept if one not in said)]
+    return {**resource, "meta": {**resource.get("meta", {}), "security": labels}} if labels else resource
+
+
+def labels_of(resource: Resource) -> list[Any]:
+    """Return the security labels of a resource; none of what has not the structure of FHIR, which is refused later."""
+    meta = resource.get("meta")
+    labels = meta.get("security") if isinstance(meta, dict) else None
+    return list(labels) if isinstance(labels, list) else []
 
 
 def disagreeing(resource: Resource, rivals: list[str]) -> Resource:
@@ -130,6 +145,15 @@ def theirs_of(resource: Resource, partner: str) -> str:
     identifiers = resource.get("identifier", ())
     listed = identifiers if isinstance(identifiers, list) else [identifiers]
     return next((one["value"] for one in listed if one and one.get("system") == system_of(partner)), "")
+
+
+def _bare(resource: Resource) -> None:
+    """Take off what is the sender's server's own: id, version, profiles. What may be shared at most stays (labels)."""
+    labels = labels_of(resource)
+    for name in ("id", "meta"):
+        resource.pop(name, None)
+    if labels:
+        resource["meta"] = {"security": labels}
 
 
 def _point(resource: Resource, patient: str, known: Mapping[str, str]) -> None:

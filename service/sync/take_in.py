@@ -224,7 +224,8 @@ class TakeIn:
                 raise Parked(_BOTH_CHANGED)
             # A decision made there on top of one that is no longer ours: both are shown, as a conflict.
             return Change(Method.CREATE, kind, kind, ours.disagreeing(resource, [reference]))
-        fresh = ours.with_relations_of(resource, decode_slice(record, entry))
+        before = decode_slice(record, entry)
+        fresh = ours.with_labels_of(ours.with_relations_of(resource, before), before)
         return Change(Method.UPDATE, kind, kind, {**fresh, "id": entry.id}, id=entry.id, if_match=entry.version)
 
     async def _of_person(self, member: Member, record: OpenRecord, said: dict[str, Any]) -> Change:

@@ -166,6 +166,23 @@ async def test_what_comes_late_and_may_not_be_written_stays_in_the_inbox(keys_ho
         assert await opened.engine.board.troubles("hospice") == []
 
 
+async def test_labels_of_a_partner_and_of_ours_stay(keys_home: Path, tmp_path: Path) -> None:
+    """Whoever labels something means it: what comes is no wider than its sender let it, nor than it was here."""
+    hidden = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "NOPAT"}
+    async with world(keys_home, tmp_path, member(**HOSPICE)) as opened:
+        number, known, _ = await written(opened, 45)
+        labelled = {**allergy("Latex"), "meta": {"versionId": "9", "security": [hidden]}}
+        await sends(opened, message(known, "AllergyIntolerance/5", "2", labelled, _at(11)))
+        assert await opened.engine.board.troubles("hospice") == []
+        [(reference, resource)] = await here(opened, number, "AllergyIntolerance/5")
+        assert resource["meta"]["security"] == [hidden]
+        await sends(opened, message(known, "AllergyIntolerance/5", "3", allergy("Latex, natural"), _at(12)))
+        await sends(opened, message(known, "AllergyIntolerance/5", "1", allergy("Rubber"), _at(10)))
+        versions = await opened.house.history(reference)
+        assert len(versions) == 4
+        assert [one["meta"]["security"] for _, one in versions] == [[hidden]] * 4
+
+
 async def test_what_is_large_in_a_patient_is_there_still_after_a_partner_changed_something_else(
     keys_home: Path, tmp_path: Path
 ) -> None:
