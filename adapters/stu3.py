@@ -14,6 +14,10 @@ Resource = dict[str, Any]
 
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem/"
 _NOT_CARRIED = ("extension", "modifierExtension", "contained", "text", "implicitRules", "language")
+_META = ("versionId", "lastUpdated", "security")
+_LABELS = {
+    f"http://hl7.org/fhir/v3/{name}": f"{_TERMINOLOGY}v3-{name}" for name in ("ActCode", "Confidentiality", "ActReason")
+}
 _CLINICAL = {"active", "inactive", "resolved"}
 _PROBLEM = {"active", "recurrence", "inactive", "remission", "resolved"}
 _ALLERGY_CERTAIN = {"unconfirmed", "confirmed", "refuted", "entered-in-error"}
@@ -44,9 +48,16 @@ def r4_of(resource: Resource, medications: Mapping[str, Resource]) -> Resource:
 
 def _bare(resource: Resource) -> Resource:
     found = {name: _without_extensions(value) for name, value in resource.items() if name not in _NOT_CARRIED}
-    meta = {name: value for name, value in found.get("meta", {}).items() if name in ("versionId", "lastUpdated")}
+    meta = {name: value for name, value in found.get("meta", {}).items() if name in _META}
+    if "security" in meta:
+        meta["security"] = [_label(one) for one in meta["security"]]
     found.pop("meta", None)
     return {**found, "meta": meta} if meta else found
+
+
+def _label(said: Resource) -> Resource:
+    """Return a security label in the code system's name of R4: the codes are the same."""
+    return {**said, "system": _LABELS.get(said.get("system", ""), said.get("system", ""))}
 
 
 def _without_extensions(value: Any) -> Any:

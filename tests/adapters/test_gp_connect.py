@@ -109,6 +109,16 @@ async def test_a_record_is_asked_for_as_the_specification_says_and_comes_in_our_
     assert list(found[0].companions) == ["Practitioner/p1"]
 
 
+async def test_what_the_practice_keeps_confidential_stays_so(adapter: GpConnect, practice: Practice) -> None:
+    hidden = {"system": "http://hl7.org/fhir/v3/ActCode", "code": "NOPAT"}
+    labelled = stu3.allergy(meta={"versionId": "3", "security": [hidden]})
+    practice.people[stu3.NHS_NUMBER] = stu3.record(allergy=labelled)
+    [arrived] = adapter.arrived((await adapter.of_person(UNA))[0])
+    assert arrived.resource is not None
+    [label] = arrived.resource["meta"]["security"]
+    assert label == {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "NOPAT"}
+
+
 async def test_the_same_record_is_the_same_messages_and_a_change_is_another(
     adapter: GpConnect, practice: Practice
 ) -> None:
