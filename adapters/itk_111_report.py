@@ -28,6 +28,7 @@ _NARRATIVE = frozenset(
 )
 _BLOCKS = frozenset("paragraph list item tr caption br table".split())
 _TIME = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})?([+-][0-9]{4})?")
+_CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 LONGEST_PART, MOST_PARTS = 4_000, 30
 CUT = " [The rest is in the report itself.]"
 _NOBODY = "The report does not name its person by a verified NHS number, a family name and a birth date."
@@ -75,6 +76,10 @@ def _communication(document: Element, sent: str) -> dict[str, Any]:
     }
     if sent:
         resource["sent"] = sent
+    confidential = document.at("confidentialityCode")
+    if confidential is not None and (code := confidential.attributes.get("code", "")):
+        # of HL7's own scale, whose codes are those of FHIR; what is none of them is refused at the write, and parked
+        resource["meta"] = {"security": [{"system": _CONFIDENTIALITY, "code": code}]}
     organisation = document.at("author/assignedAuthor/representedOrganization")
     codes = (
         [one.attributes.get("extension", "") for one in organisation.every("id") if _root(one) == _ORGANISATION]

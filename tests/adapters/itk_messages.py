@@ -16,6 +16,7 @@ def cda(
     family: str = "Exampleby",
     born: str = "19410502",
     time: str = "20261102031500+0000",
+    confidential: str = "",
     sections: tuple[tuple[str, str], ...] = (("Consultation summary", TEXT),),
 ) -> str:
     """Return a ClinicalDocument."""
@@ -25,7 +26,8 @@ def cda(
     return (
         '<ClinicalDocument xmlns="urn:hl7-org:v3"><id root="B8E2C5D0-0000-0000-0000-000000000111"/>'
         f"<title>NHS 111 Report</title><effectiveTime value={quoteattr(time)}/>"
-        f"<recordTarget><patientRole><id root={quoteattr(root)} extension={quoteattr(number)}/>"
+        + (f"<confidentialityCode code={quoteattr(confidential)}/>" if confidential else "")
+        + f"<recordTarget><patientRole><id root={quoteattr(root)} extension={quoteattr(number)}/>"
         f"<patient><name><given>Wilma</given><family>{escape(family)}</family></name>"
         f"<birthTime value={quoteattr(born)}/></patient></patientRole></recordTarget>"
         "<author><assignedAuthor><representedOrganization>"

@@ -54,6 +54,14 @@ def test_a_report_becomes_an_event_in_plain_text() -> None:
     ]
 
 
+@pytest.mark.parametrize("code", ["N", "R", "V"])
+def test_how_confidential_a_report_is_goes_with_it(code: str) -> None:
+    resource = read(message(cda(confidential=code))).resource
+    assert resource is not None
+    scale = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+    assert resource["meta"] == {"security": [{"system": scale, "code": code}]}
+
+
 def test_a_script_is_left_out_and_markup_is_never_markup() -> None:
     script = (
         "<text>Before<script>alert(1)</script><x:script xmlns:x='http://www.w3.org/1999/xhtml'>alert(2)</x:script>"
