@@ -1,7 +1,8 @@
 """Deliveries out of the store into lanes: what is new since the last look, whoever committed it. One for a process.
 
 Where ids grow with filing, only what is behind the last id seen is read. Where they do not, all that waits is read
-again each time, and the more there is the more seldom: looking never takes more than a tenth of the time.
+again each time, and the more there is the more seldom: looking takes a tenth of the time, unless it takes so long that
+what is urgent would wait for it. A store that hung once is looked at as soon as ever again.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from service.sync.notice_dues import NoticeDues, notice_lane
 _PAGE = 1_000
 _AGAIN_EVERY = 30.0
 """Seconds after which all that waits is read again anyhow, for whatever this process let go of."""
+_LONGEST_PAUSE = 2.0
+"""Seconds between two looks at most."""
 
 
 @dataclass(slots=True)
@@ -62,7 +65,8 @@ class Arrivals:
             if len(found) < _PAGE:
                 break
         if not self.store.deliveries_in_order:
-            self._next = now + 10 * (self.seconds() - now)
+            looked = self.seconds()
+            self._next = looked + min(9 * (looked - now), _LONGEST_PAUSE)
 
     async def _foreign_or_notice(self, delivery: StoredDelivery) -> None:
         """Tell of a notice to a person that a partner carries; what else it may be is nothing to sync."""
