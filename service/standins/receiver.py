@@ -33,7 +33,8 @@ from service.standins.signatures import Signatures
 CLOUDEVENT = "application/cloudevents+json"
 SIGNATURE = "Epaccs-Signature"
 _NAME = re.compile(r"[a-z0-9]{1,20}")
-_NUMBERS = re.compile(r"(?<![0-9])[0-9]{10}(?![0-9])")
+_NUMBERS = re.compile(r"(?<![0-9A-Za-z])[0-9]{10}(?![0-9A-Za-z])")
+"""Ten digits that stand by themselves: among the digits and letters of a keyed id as many come by chance."""
 _SHOWN = 200
 
 

@@ -154,6 +154,11 @@ async def test_no_nhs_number_in_the_envelope(room: FarEnd, change: Json) -> None
     assert ADA not in (await room.http.get(f"{room.addresses.page}/violations")).text
 
 
+async def test_ten_digits_among_those_of_a_keyed_id_are_no_number(room: FarEnd) -> None:
+    assert (await sent(room, event(1, subject=f"ab{ADA}cdef01234567"))).status_code == 204
+    assert await room.rules_broken() == []
+
+
 @pytest.mark.parametrize("payload", ["ids", "full"])
 async def test_content_only_where_it_was_promised(payload: str) -> None:
     async with far_end(described(payload=payload)) as end:
