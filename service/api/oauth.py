@@ -4,7 +4,8 @@
     GET  /.well-known/smart-configuration
     GET  /.well-known/jwks.json
 
-Errors are those of RFC 6749 section 5.2, as JSON, and repeat nothing of the request.
+Errors are those of RFC 6749 section 5.2, as JSON, and repeat nothing of the request. While the store or the keys do
+not answer there are no new tokens: 503, with the code that section 4.1.2.1 has for that, and for a fault of ours.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from starlette.responses import Response
 from security.clock import Clock, system_clock
 from security.grants import Refusal, TokenAnswer, refused
 from security.issuer import Issuer
+from service.api import outcomes
 from service.api.limits import RateLimit
 
 MAX_FORM = 16 * 1024
@@ -27,6 +29,8 @@ _MAX_FIELDS = 16
 _FORM = "application/x-www-form-urlencoded"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 _WAIT = "Too many requests for tokens came to nothing from this address. Wait, then try again."
+_UNAVAILABLE = {"error": "temporarily_unavailable", "error_description": "No token can be given now. Ask again."}
+_FAULT = {"error": "server_error", "error_description": "The service failed."}
 _SHORT_LIVED = {"Cache-Control": "public, max-age=300"}
 
 CountFailure = Callable[[Request, str], None]
@@ -57,6 +61,10 @@ class OAuthEndpoints:
             answer = await self.issuer.answer(await _form(request))
         except Refusal as error:
             answer = refused(error)
+        except Exception as problem:  # the one table says which status every failure has; the words are OAuth's
+            status = outcomes.answer(problem).status_code
+            away = {**_NO_STORE, **outcomes.RETRY_AFTER} if status == 503 else _NO_STORE
+            return _json(status, _UNAVAILABLE if status == 503 else _FAULT, away)
         if answer.error is not None:
             self.failures.counted(address, now)
             self.count_failure(request, answer.error)

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from security.assertions import Asserted
+from security.principal import Purpose, Role
 from tests.crash.faults import Trial
 from tests.crash.places import serving
+from tests.journeys.people import DR_TESTWICK, ask_for_token
 from tests.peers.mongo_servers import MongoServer, available
+from tests.running import Running
 
 Fault = Callable[[MongoServer], AbstractContextManager[None]]
 
@@ -35,6 +39,13 @@ def silent(server: MongoServer) -> Iterator[None]:
         os.kill(server.pid, signal.SIGCONT)
 
 
+def no_token(service: Running) -> None:
+    """Fail unless a client that asks for a token is told to ask again."""
+    answer = ask_for_token(service, "demo-gp", Asserted("ZZGP01", Role.GP, Purpose.TREAT, DR_TESTWICK))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5"), answer.text
+    assert answer.json()["error"] == "temporarily_unavailable"
+
+
 @pytest.mark.parametrize("fault", [killed, silent])
 @pytest.mark.parametrize(
     "kind",
@@ -52,4 +63,5 @@ def test_a_server_that_is_away(kind: str, fault: Fault, tmp_path: Path) -> None:
         trial.begin()
         with fault(server):
             trial.is_refused_while_it_lasts()
+            no_token(service)
         trial.comes_back_by_itself()

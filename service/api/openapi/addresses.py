@@ -92,6 +92,8 @@ def _token() -> Json:
         "error": "invalid_scope",
         "error_description": "A scope is not known, or the client is not registered for it.",
     }
+    waiting = {"error": "invalid_request", "error_description": "Too many requests for tokens came to nothing."}
+    away = {"error": "temporarily_unavailable", "error_description": "No token can be given now. Ask again."}
     return {
         "tags": [TAG],
         "summary": "Get an access token",
@@ -104,5 +106,7 @@ def _token() -> Json:
             "200": _answer("A token for ten minutes.", {**token, "scope": "system/Patient.r"}),
             "400": _answer("The request is refused (RFC 6749, 5.2).", malformed),
             "401": _answer("The client is not who it says.", refused),
+            "429": _answer("Too many requests from this address came to nothing: wait for Retry-After.", waiting),
+            "503": _answer("No token can be given now: wait for Retry-After.", away),
         },
     }

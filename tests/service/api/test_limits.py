@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,6 +10,7 @@ from typing import Any, cast
 import pytest
 from starlette.requests import Request
 
+from security.errors import KeyUnavailable
 from security.grants import TokenAnswer
 from security.issuer import Issuer
 from service.api import outcomes
@@ -16,6 +18,7 @@ from service.api.errors import TooManyRequests
 from service.api.limits import RateLimit
 from service.api.oauth import OAuthEndpoints
 from service.record.guessing import TooManyGuesses
+from service.store.errors import StoreUnavailable
 
 NOW = datetime(2026, 11, 28, 3, 0, 30, tzinfo=UTC)
 
@@ -77,3 +80,25 @@ async def test_an_address_whose_requests_come_to_nothing_has_to_wait() -> None:
     assert (await endpoints.token(asking("192.0.2.2"))).status_code == 400
     times[0] += timedelta(minutes=1)
     assert (await endpoints.token(asking("192.0.2.1"))).status_code == 400
+
+
+@pytest.mark.parametrize("fault", [StoreUnavailable("away"), KeyUnavailable("away")])
+async def test_while_the_store_or_the_keys_are_away_no_token_is_given_and_nobody_is_blamed(fault: Exception) -> None:
+    async def answer(form: dict[str, str]) -> TokenAnswer:
+        raise fault
+
+    failures = RateLimit(1)
+    endpoints = OAuthEndpoints(cast(Issuer, SimpleNamespace(answer=answer)), lambda *_: None, failures, lambda: NOW)
+    found = [await endpoints.token(asking("192.0.2.1")) for _ in range(2)]
+    assert [one.status_code for one in found] == [503, 503]
+    assert (found[0].headers["retry-after"], found[0].headers["cache-control"]) == ("5", "no-store")
+    assert json.loads(bytes(found[0].body))["error"] == "temporarily_unavailable"
+
+
+async def test_a_fault_of_ours_is_told_in_the_words_of_oauth() -> None:
+    async def answer(form: dict[str, str]) -> TokenAnswer:
+        raise ZeroDivisionError
+
+    issuer = cast(Issuer, SimpleNamespace(answer=answer))
+    found = await OAuthEndpoints(issuer, lambda *_: None).token(asking("192.0.2.1"))
+    assert (found.status_code, json.loads(bytes(found.body))["error"]) == (500, "server_error")
