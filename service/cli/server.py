@@ -20,6 +20,10 @@ _SILENT_SECONDS = 15
 with the 5 seconds of uvicorn a busy machine ends it each time before it is ready, and never serves. Whether one is dead
 is looked at apart, twice a second."""
 
+KEPT_ALIVE = 75
+"""Seconds that an idle connection is kept. Whoever uses one again just as it is closed gets no answer; so it is longer
+than the minute of the usual load balancers, and than the clients', who then are the ones that close it."""
+
 
 def server_of(app: FastAPI, settings: Settings) -> uvicorn.Server:
     """Return the server of an application in this process, and settle the memory of the process for it."""
@@ -39,6 +43,7 @@ def config_of(app: FastAPI | Callable[[], FastAPI], settings: Settings, **more: 
         access_log=False,
         log_config=None,
         server_header=False,
+        timeout_keep_alive=KEPT_ALIVE,
         timeout_graceful_shutdown=10,
         timeout_worker_healthcheck=_SILENT_SECONDS,
         **more,

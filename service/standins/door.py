@@ -68,6 +68,7 @@ class Door:
             access_log=False,
             log_config=None,
             server_header=False,
+            timeout_keep_alive=75,  # longer than any client's, so that none writes to a connection that is being closed
             timeout_graceful_shutdown=1,
         )
         self._server = _Server(config)

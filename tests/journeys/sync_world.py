@@ -173,7 +173,10 @@ class SyncWorld:
                 for one in found.values()
             )
 
-        until(is_quiet, "nothing waits any more")
+        try:
+            until(is_quiet, "nothing waits any more")
+        except AssertionError as missed:
+            raise AssertionError(f"{missed}: {json.dumps(found)}") from None
         troubles = {name: one["troubles"] for name, one in found.items() if one["troubles"]}
         assert not troubles, troubles
 
