@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import settings
 
+from tests import running as services
 from tests.running import REPOSITORY, Running, running
+from tests.standins import processes
 
 # Machines differ, so no example has a deadline. The ordinary run repeats itself; the nightly one searches.
 settings.register_profile("ordinary", deadline=None, derandomize=True)
@@ -25,6 +28,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {folder: number for number, folder in enumerate(LONGEST)}
     folders = REPOSITORY / "tests"
     items.sort(key=lambda item: place.get(item.path.relative_to(folders).parts[0], len(place)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show beside what failed what the processes that it spoke to have to say."""
+    report = yield
+    if report.failed:
+        for one in services.LIVE:
+            said = [line for line in one.log.read_text().splitlines() if '"event":"request"' not in line]
+            report.sections.append((f"log of {one.settings.base_url}", "\n".join(said[-40:])))
+        for there in processes.LIVE:
+            try:
+                broken = httpx.get(f"{there.control}/violations", trust_env=False, timeout=5).text
+            except httpx.HTTPError as error:
+                broken = type(error).__name__
+            report.sections.append((f"broken rules at {there.page}", broken))
+    return report
 
 
 @pytest.fixture(scope="session")

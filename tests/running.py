@@ -26,6 +26,8 @@ FHIR = {"Content-Type": "application/fhir+json"}
 REPOSITORY = Path(__file__).resolve().parent.parent
 UNLIMITED = {"EPACCS_GUESS_LIMIT": "0", "EPACCS_REQUESTS_PER_MINUTE": "0", "EPACCS_TOKEN_FAILURES": "0"}
 """Many tests ask one service as the same few people, and refusals are what most of them ask for."""
+LIVE: list[Running] = []
+"""What runs now in this process of the tests: of whatever fails, its log is shown."""
 SERVE = ("service.cli", "serve")
 """The module that runs the service, and its first words."""
 
@@ -124,7 +126,12 @@ def running(
     try:
         with httpx.Client(timeout=30) as client:
             _wait_until_ready(settings, process, client, log)
-            yield Running(settings, process, log, client)
+            found = Running(settings, process, log, client)
+            LIVE.append(found)
+            try:
+                yield found
+            finally:
+                LIVE.remove(found)
     finally:
         process.terminate()
         process.wait(timeout=20)

@@ -248,7 +248,7 @@ class Serving:
         self.circuit.failed(self.seconds(), reason, retry_after, at_once=at_once)
         if self.circuit.is_open and not was:
             self._event("away", reason, self.clock())
-            logs.event("partner-away", logging.WARNING, client=self.member.client.client_id)
+            logs.event("partner-away", logging.WARNING, client=self.member.client.client_id, reason=reason)
 
     async def _stop(self, lane: Lane, urgent: Due, reason: str) -> None:
         self.circuit.given_up()
@@ -256,6 +256,7 @@ class Serving:
             self.lanes.put_back(lane)  # whoever serves the partner by now sees for itself
             return
         now = instant(self.clock())
+        logs.event("lane-stopped", logging.WARNING, client=self.member.client.client_id, reason=reason)
         trouble = Trouble(
             lane.id.hex(),
             Way.OUT,

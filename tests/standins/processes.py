@@ -19,6 +19,8 @@ from service.standins.run import Addresses
 from tests.running import REPOSITORY
 
 SECONDS = 60
+LIVE: list[Addresses] = []
+"""What stands in now for this process of the tests: of whatever fails, the broken rules are shown."""
 
 
 def _hears_ctrl_c() -> None:
@@ -40,7 +42,12 @@ def process_of(config: Config) -> Iterator[Addresses]:
         process.stdin.write(msgspec.json.encode(config) + b"\n")
         process.stdin.flush()
         try:
-            yield msgspec.json.decode(process.stdout.readline(), type=Addresses)
+            found = msgspec.json.decode(process.stdout.readline(), type=Addresses)
+            LIVE.append(found)
+            try:
+                yield found
+            finally:
+                LIVE.remove(found)
         finally:
             process.stdin.close()
             assert process.wait(timeout=SECONDS) == 0, "it ends with its input"

@@ -122,7 +122,9 @@ async def is_there(opened: World, reference: str, words: str) -> bool:
     return bool(opened.places["hospice"].now(reference).get("note") == [{"text": words}])
 
 
-async def test_what_is_refused_stops_its_own_lane_until_it_is_mended(keys_home: Path, tmp_path: Path) -> None:
+async def test_what_is_refused_stops_its_own_lane_until_it_is_mended(
+    keys_home: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A message that the partner refuses is sent once; the next change of that person is tried again."""
     async with world(keys_home, tmp_path, member(limits=FAST)) as opened:
         _, medicine = await given(opened, 5)
@@ -133,6 +135,8 @@ async def test_what_is_refused_stops_its_own_lane_until_it_is_mended(keys_home: 
         await opened.run(forward=600)
         assert len(place.parcels) == tried + 1
         assert len(await opened.engine.board.troubles("hospice")) == 1
+        stopped = [vars(one)["fields"] for one in caplog.records if one.message == "lane-stopped"]
+        assert stopped == [{"client": "hospice-system", "reason": "The partner's system refused what was sent."}]
         await say(opened, medicine, 2, "right")
         await opened.run()
         assert await is_there(opened, medicine, "right")
