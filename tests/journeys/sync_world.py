@@ -21,6 +21,7 @@ from security.event_signature import signing_key
 from security.keys import open_keys
 from service.standins.config import Config, Sender
 from service.standins.run import Addresses
+from tests.board import board_until
 from tests.journeys.people import Json, Person, gp, person, posted
 from tests.running import REPOSITORY, Running, demo_settings, free_port, running
 from tests.standins.far_end import CLIENT, FORM, KEY, token_form
@@ -155,28 +156,17 @@ class SyncWorld:
         assert answer.status_code == 201, answer.text
         return f"AllergyIntolerance/{answer.json()['id']}"
 
-    def status(self) -> dict[str, Json]:
-        """Return what `epaccs sync status` says, by partner."""
-        said = self.command("sync", "status", "--json")
-        assert said.stdout, said.stderr
-        return {one["partner"]: one for one in json.loads(said.stdout)}
+    def until(self, wanted: Callable[[dict[str, Json]], bool], *, empty: bool = False) -> dict[str, Json]:
+        """Wait until the partners, by name, stand as wanted; return how they do."""
+        return board_until(self.service.settings, wanted, DEADLINE, empty=empty)
 
     def settled(self) -> None:
         """Wait until nothing waits for any partner, and nothing needs a person."""
 
-        found: dict[str, Json] = {}
+        def quiet(one: Json) -> bool:
+            return one["served"] and not any(one["waiting"].values()) and not one["circuit"]["open"]
 
-        def is_quiet() -> bool:
-            found.update(self.status())
-            return all(
-                one["served"] and not any(one["waiting"].values()) and not one["circuit"]["open"]
-                for one in found.values()
-            )
-
-        try:
-            until(is_quiet, "nothing waits any more")
-        except AssertionError as missed:
-            raise AssertionError(f"{missed}: {json.dumps(found)}") from None
+        found = self.until(lambda every: all(quiet(one) for one in every.values()), empty=True)
         troubles = {name: one["troubles"] for name, one in found.items() if one["troubles"]}
         assert not troubles, troubles
 

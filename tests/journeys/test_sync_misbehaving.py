@@ -21,7 +21,7 @@ def someone(world: SyncWorld) -> Person:
 
 def noticed(world: SyncWorld) -> None:
     """Wait until somebody would see that the hospice is away."""
-    until(lambda: world.status()["hospice"]["circuit"]["open"], "the hospice is known to be away")
+    world.until(lambda every: every["hospice"]["circuit"]["open"])
 
 
 def nothing(world: SyncWorld) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +14,9 @@ from typing import Any
 import pytest
 
 from fhir_profiles.validation import validate
-from service.cli.sync_words import as_json
-from service.opening import open_service
-from service.sync.board import Board
-from service.sync.standing import Standing
 from tests.adapters.certificates import Authority
 from tests.adapters.guides import guide_blocks
+from tests.board import board_until
 from tests.haystack import Haystack
 from tests.journeys.people import Person, admitted
 from tests.peers.mongo_servers import MongoServer, available
@@ -63,25 +58,11 @@ class Desk:
         return dict(found)
 
     def until(self, wanted: Callable[[Json], bool]) -> Json:
-        """Look, in this process, until the status is as wanted; a command each time would take a second."""
-
-        async def look() -> Json:
-            there = {"EPACCS_PARTNERS": str(self.partners), "EPACCS_STORE": self.store}
-            opened = await open_service(demo_settings(self.home, 8000, **there))
-            try:
-                board, (member,) = Board.of(opened.records), opened.members
-                deadline = time.monotonic() + DEADLINE
-                while True:
-                    state, troubles = await board.state(member.name), await board.troubles(member.name)
-                    found = as_json(Standing(member, state, troubles, opened.clock()))
-                    if wanted(found):
-                        return found
-                    assert time.monotonic() < deadline, found
-                    await asyncio.sleep(0.05)  # another process works meanwhile
-            finally:
-                await opened.store.close()
-
-        return asyncio.run(look())
+        """Look until the status is as wanted."""
+        there = {"EPACCS_PARTNERS": str(self.partners), "EPACCS_STORE": self.store}
+        settings = demo_settings(self.home, 8000, **there)
+        (found,) = board_until(settings, lambda every: all(wanted(one) for one in every.values()), DEADLINE).values()
+        return found
 
 
 def change(service: Running, someone: Person, words: str) -> None:
