@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests import running as services
+from tests.journeys import people
 from tests.running import REPOSITORY, Running, running
 from tests.standins import processes
 
@@ -36,7 +37,8 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     if report.failed:
         for one in services.LIVE:
-            said = [line for line in one.log.read_text().splitlines() if '"event":"request"' not in line]
+            lines = one.log.read_text().splitlines()
+            said = [line for line in lines if '"level":"DEBUG"' not in line and '"event":"request"' not in line]
             report.sections.append((f"log of {one.settings.base_url}", "\n".join(said[-40:])))
         for there in processes.LIVE:
             try:
@@ -45,6 +47,12 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
                 broken = type(error).__name__
             report.sections.append((f"broken rules at {there.page}", broken))
     return report
+
+
+@pytest.fixture(scope="module", autouse=True)
+def people_of_its_own(request: pytest.FixtureRequest) -> None:
+    """Give each file people that no other has: many share a service, and which ones a schedule decides."""
+    people.people_of(str(request.path.relative_to(REPOSITORY)))
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,8 @@ from typing import Any
 
 from fhir_profiles.canonical import code_system, structure_definition
 from fhir_profiles.identifiers import ODS_SYSTEM
-from service.people import invented
 from service.people.values import USER_ID
-from tests.journeys.people import DR_TESTWICK, FIRST, Json, Person, transaction
+from tests.journeys.people import DR_TESTWICK, Json, Person, nhs_number, transaction
 
 PLACES = (
     *("zorblane", "zorbchester", "zz98 4wx", "zz984wx", "zorbpractice", "zzz01p", "zorbhome", "zzz02c"),
@@ -37,7 +36,7 @@ _ALLERGY_STATUS = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clin
 
 def canary(index: int, **patient: Any) -> Person:
     """Return the person, not yet posted; `patient` are further elements of the Patient."""
-    number = invented.nhs_number(FIRST + index)
+    number = nhs_number(index)
     urn = {name: f"urn:uuid:0000000{place}-0000-4000-8000-000000000000" for place, name in enumerate(_NAMES)}
     return Person(number, _bundle(number, urn, patient))
 

@@ -30,8 +30,10 @@ Json = dict[str, Any]
 CPR = "http://snomed.info/sct|304251008"
 DR_TESTWICK = NamedPerson("555500000011", "Dr Anwen Testwick")
 """The GP of the demo practice who signs in through its system; the decisions of the plans are hers or her partner's."""
-FIRST = 800_000
-"""People of journeys have indexes from here, so that no other test meets them."""
+_FIRST = 800_000
+"""NHS numbers of journeys are those of places from here, so that no other test meets them."""
+_places: dict[tuple[str, int], int] = {}
+_file = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +77,21 @@ class Person:
         raise LookupError(resource_type)
 
 
+def people_of(file: str) -> None:
+    """Let indexes be those of one file of tests from now on: many files share a service, and none meets another's."""
+    global _file
+    _file = file
+
+
+def nhs_number(index: int) -> str:
+    """Return the NHS number of person number `index` of the present file of tests."""
+    return invented.nhs_number(_FIRST + _places.setdefault((_file, index), len(_places)))
+
+
 def person(index: int, **traits: Any) -> Person:
     """Make up the plan of person number `index`; `traits` are those of `service.people.traits`."""
-    number = invented.nhs_number(FIRST + index)
-    return Person(number, plan(Random(f"journey:{index}"), number, Traits(**traits), datetime.now(UTC)))
+    number = nhs_number(index)
+    return Person(number, plan(Random(f"journey:{_file}:{index}"), number, Traits(**traits), datetime.now(UTC)))
 
 
 def admitted(service: Running, index: int, **traits: Any) -> Person:

@@ -17,9 +17,8 @@ from security.issuer import Issuer
 from security.keys import open_keys
 from security.registry import ClientRegistry
 from service.opening import issuer_of
-from service.people import invented
 from service.people.values import USER_ID
-from tests.journeys.people import DR_TESTWICK, FIRST, Json, references_of, transaction
+from tests.journeys.people import DR_TESTWICK, Json, nhs_number, references_of, transaction
 from tests.journeys.sharing_examples import HOLDER, ORGANISATION_OF
 from tests.running import Running
 
@@ -56,7 +55,7 @@ class Known:
 
 def admit(service: Running, token: str, index: int) -> Known:
     """Let the practice post the plan of somebody who has something in every section."""
-    number = invented.nhs_number(FIRST + index)
+    number = nhs_number(index)
     answer = service.call("POST", "", token, _plan(number, index))
     assert answer.status_code == 200, answer.text
     references = references_of(answer)

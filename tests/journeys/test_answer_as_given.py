@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.people import invented
-from tests.journeys.people import FIRST, Person, admitted, gp, sharing
+from tests.journeys.people import Person, admitted, gp, nhs_number, sharing
 from tests.journeys.test_deletion import remove
 from tests.running import Running, parameters
 
@@ -156,6 +155,6 @@ def test_to_look_is_written_down_in_the_persons_log(service: Running) -> None:
 
 @pytest.mark.parametrize("role", ["gp", "ambulance", "system", "patient", "admin"])
 def test_it_is_for_privacy_officers(service: Running, role: str) -> None:
-    number = invented.nhs_number(FIRST + 8_807)
+    number = nhs_number(8_807)
     answer = asks(service, f"Patient/{number}", "AuditEvent/1", service.token(role, "ZZGP01"))
     assert answer.status_code == 403

@@ -10,16 +10,15 @@ import pytest
 
 from fhir_profiles.canonical import code_system
 from security.audit import AuditEntry
-from service.people import invented
 from tests.journeys.audit import entries_of
 from tests.journeys.people import (
-    FIRST,
     Person,
     TimeMachine,
     admitted,
     explained,
     gp,
     issues_of,
+    nhs_number,
     sharing,
     texts_of,
     transaction,
@@ -165,7 +164,7 @@ def somebody(service: Running) -> Person:
 def test_what_does_not_meet_the_conditions_is_refused_and_alerted_with_and_without_a_record(
     service: Running, somebody: Person, user: str, assurance: int, said: dict[str, str | None]
 ) -> None:
-    nobody = invented.nhs_number(FIRST + 8_007)
+    nobody = nhs_number(8_007)
     token = paramedic(service, user, assurance)
 
     known, unknown = (breaks(service, token, whom, **said) for whom in (somebody, nobody))
@@ -188,7 +187,7 @@ def test_a_machine_breaks_no_glass(service: Running) -> None:
 def test_an_absent_record_another_birth_date_and_an_absolute_refusal_answer_alike_and_alert(service: Running) -> None:
     absolute = refusing(service, 8_009, emergencies=True)
     someone = refusing(service, 8_010)
-    nobody = invented.nhs_number(FIRST + 8_011)
+    nobody = nhs_number(8_011)
 
     answers = [
         breaks(service, paramedic(service, "zz-glass-12"), absolute),
@@ -204,7 +203,7 @@ def test_an_absent_record_another_birth_date_and_an_absolute_refusal_answer_alik
 def test_who_is_refused_too_often_is_locked_whomever_they_ask_for(later: TimeMachine) -> None:
     service = later.service
     someone = refusing(service, 8_012)
-    nobody = invented.nhs_number(FIRST + 8_013)
+    nobody = nhs_number(8_013)
     for _ in range(5):
         assert breaks(service, paramedic(service, "zz-glass-15"), nobody).status_code == 404
 

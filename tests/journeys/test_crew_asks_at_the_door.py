@@ -70,7 +70,7 @@ def test_who_it_is(whole: tuple[Person, Summary]) -> None:
 
     words = answer.words("demographics")
 
-    assert f"{name['given'][0]} {name['family']}" in words
+    assert " ".join([*name["given"], name["family"]]) in words
     assert f"{number[:3]} {number[3:6]} {number[6:]}" in words
     assert "born" in words
 

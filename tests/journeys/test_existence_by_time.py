@@ -14,8 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
-from service.people import invented
-from tests.journeys.people import FIRST, Person, admitted, crew, gp, sharing
+from tests.journeys.people import Person, admitted, crew, gp, nhs_number, sharing
 from tests.running import Running
 
 PEOPLE = 10
@@ -92,9 +91,7 @@ def test_to_refuse_costs_the_same_whether_or_not_there_is_a_plan(
 ) -> None:
     token = crew(service)
     there = [(someone.nhs_number, someone.patient) for someone in people]
-    absent = [
-        (invented.nhs_number(FIRST + 8_600 + n), f"Patient/00000000-0000-4000-8000-{n:012}") for n in range(PEOPLE)
-    ]
+    absent = [(nhs_number(8_600 + n), f"Patient/00000000-0000-4000-8000-{n:012}") for n in range(PEOPLE)]
 
     ratios = []
     for _ in range(MEASURED):

@@ -16,9 +16,8 @@ import pytest
 from fhir_profiles.identifiers import NHS_NUMBER_SYSTEM
 from security.principal import CLINICAL_ROLES
 from service.api.routes import PREFIX, operations
-from service.people import invented
 from service.record import directory
-from tests.journeys.people import FIRST, Json, Person, admitted, gp, sharing, transaction
+from tests.journeys.people import Json, Person, admitted, gp, nhs_number, sharing, transaction
 from tests.journeys.sharing_asking import told
 from tests.running import Running, parameters
 
@@ -154,7 +153,7 @@ def two(service: Running) -> tuple[Whom, Whom]:
     someone = admitted(service, 8_650, advance_decision=True, alert="Large dog in the house")
     assert service.call("POST", "/Consent", gp(service), sharing(someone, "deny")).status_code == 201
     there = known(someone)
-    return there, unlike(there, invented.nhs_number(FIRST + 8_651))
+    return there, unlike(there, nhs_number(8_651))
 
 
 @pytest.mark.parametrize("claims", [False, True], ids=["", "claiming"])

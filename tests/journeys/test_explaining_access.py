@@ -9,9 +9,8 @@ import httpx
 import pytest
 
 from fhir_profiles.sections import Section
-from service.people import invented
 from tests.journeys.audit import entries_of
-from tests.journeys.people import FIRST, Person, admitted, gp, issues_of, keeping_from, sharing
+from tests.journeys.people import Person, admitted, gp, issues_of, keeping_from, nhs_number, sharing
 from tests.running import Running, parameters
 
 OFFICER = ("privacy_officer", "ZZGP01")
@@ -101,7 +100,7 @@ def test_at_another_time(service: Running, someone: Person) -> None:
 
 @pytest.mark.parametrize("role", ["gp", "system", "patient", "admin"])
 def test_it_is_for_privacy_officers(service: Running, someone: Person, role: str) -> None:
-    for whom in (someone.patient, invented.nhs_number(FIRST + 8_301)):
+    for whom in (someone.patient, nhs_number(8_301)):
         assert asks(service, whom, service.token(role, "ZZGP01")).status_code == 403
 
 
@@ -123,7 +122,7 @@ def test_out_of_scope_and_absent_are_the_same(service: Running, someone: Person)
     elsewhere = service.token("privacy_officer", "ZZHSP9")
     answers = [
         asks(service, someone.patient, elsewhere),
-        asks(service, invented.nhs_number(FIRST + 8_302), elsewhere),
+        asks(service, nhs_number(8_302), elsewhere),
         asks(service, someone.nhs_number, elsewhere, role="hospice", organization="ZZHSP9"),
         asks(service, "Patient/00000000-0000-4000-8000-000000000001"),
     ]

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.people import invented
-from tests.journeys.people import FIRST, TimeMachine, admitted, crew, gp, issues_of, sharing, summary
+from tests.journeys.people import TimeMachine, admitted, crew, gp, issues_of, nhs_number, sharing, summary
 from tests.running import Running, parameters
 
 
@@ -81,14 +80,14 @@ def test_closing_one_of_two_incidents_leaves_the_other_open(service: Running) ->
 
 
 def test_a_second_incident_of_a_person_is_found_by_its_id_as_well(service: Running) -> None:
-    number = invented.nhs_number(FIRST + 217)
+    number = nhs_number(217)
     ids = [_opened(service, number, reference)["id"] for reference in ("CAD-217", "CAD-218", "CAD-219")]
     assert len(set(ids)) == 3
     assert [_closed(service, one) for one in ids] == [200, 200, 200]
 
 
 def test_closing_again_says_the_same(service: Running) -> None:
-    incident = _opened(service, invented.nhs_number(FIRST + 207), "CAD-207")
+    incident = _opened(service, nhs_number(207), "CAD-207")
     assert _closed(service, incident["id"]) == _closed(service, incident["id"]) == 200
 
 
@@ -103,7 +102,7 @@ def test_only_who_opened_an_incident_closes_it(service: Running) -> None:
 
 @pytest.mark.parametrize(("role", "organisation"), [("ambulance", "ZZAMB1"), ("gp", "ZZGP01"), ("system", "ZZAMB1")])
 def test_only_a_control_rooms_own_client_opens_incidents(service: Running, role: str, organisation: str) -> None:
-    body = parameters(nhsNumber=invented.nhs_number(FIRST + 209), organization=organisation, incident="CAD-209")
+    body = parameters(nhsNumber=nhs_number(209), organization=organisation, incident="CAD-209")
 
     answer = service.call("POST", "/$open-incident", service.token(role, organisation), body)
 
@@ -111,7 +110,7 @@ def test_only_a_control_rooms_own_client_opens_incidents(service: Running, role:
 
 
 def test_opening_says_the_same_for_somebody_without_a_plan(service: Running) -> None:
-    someone, nobody = admitted(service, 210), invented.nhs_number(FIRST + 211)
+    someone, nobody = admitted(service, 210), nhs_number(211)
 
     known, unknown = _opened(service, someone.nhs_number, "CAD-210"), _opened(service, nobody, "CAD-211")
 
@@ -120,14 +119,14 @@ def test_opening_says_the_same_for_somebody_without_a_plan(service: Running) -> 
 
 
 def test_an_open_incident_for_somebody_without_a_plan_finds_nothing(service: Running) -> None:
-    nobody = invented.nhs_number(FIRST + 212)
+    nobody = nhs_number(212)
     _opened(service, nobody, "CAD-212")
 
     assert service.emergency(crew(service), nobody).status_code == 404
 
 
 def test_a_plan_that_is_recorded_while_the_crew_is_on_its_way_is_there_when_it_arrives(service: Running) -> None:
-    _opened(service, invented.nhs_number(FIRST + 213), "CAD-213")
+    _opened(service, nhs_number(213), "CAD-213")
 
     someone = admitted(service, 213)
 
@@ -135,7 +134,7 @@ def test_a_plan_that_is_recorded_while_the_crew_is_on_its_way_is_there_when_it_a
 
 
 def test_the_same_incident_opened_again_is_the_same_incident(service: Running) -> None:
-    nobody = invented.nhs_number(FIRST + 214)
+    nobody = nhs_number(214)
     assert _opened(service, nobody, "CAD-214") == _opened(service, nobody, "CAD-214")
 
 
@@ -186,7 +185,7 @@ def test_whom_the_person_barred_stays_barred_on_an_incident(service: Running) ->
 
 def test_a_crew_of_too_many_or_of_nobody_is_refused(service: Running) -> None:
     for crew_ids in (tuple(f"zz-{n}" for n in range(21)), ("",)):
-        body = parameters(nhsNumber=invented.nhs_number(FIRST + 220), organization="ZZAMB1", incident="CAD-220")
+        body = parameters(nhsNumber=nhs_number(220), organization="ZZAMB1", incident="CAD-220")
         body["parameter"] += [{"name": "crew", "valueString": one} for one in crew_ids]
         answer = service.call("POST", "/$open-incident", service.token("system", "ZZCAD1"), body)
         assert answer.status_code == 422
@@ -206,7 +205,7 @@ def test_a_crew_of_too_many_or_of_nobody_is_refused(service: Running) -> None:
 def test_an_incident_with_a_wrong_parameter_is_refused_without_repeating_it(
     service: Running, wrong: dict[str, str]
 ) -> None:
-    given = {"nhsNumber": invented.nhs_number(FIRST + 216), "organization": "ZZAMB1", "incident": "CAD-216"} | wrong
+    given = {"nhsNumber": nhs_number(216), "organization": "ZZAMB1", "incident": "CAD-216"} | wrong
 
     answer = service.call("POST", "/$open-incident", service.token("system", "ZZCAD1"), parameters(**given))
 

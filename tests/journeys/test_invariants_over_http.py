@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from security.access_policy import BASE_POLICY
-from service.people import invented
-from tests.journeys.people import FIRST, Json, extension, gp
+from tests.journeys.people import Json, extension, gp, nhs_number
 from tests.journeys.sharing_asking import Asking, told
 from tests.journeys.sharing_examples import HOLDER, ORGANISATION_OF, Caller, Limits, Provision, callers, consents
 from tests.journeys.sharing_world import GROUP, PATIENT, SECTIONS, URGENT, World, admit, word_of
@@ -55,7 +54,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def peopled(service: Running) -> World:
     """Return a world of three people, each known to an open incident of the ambulance service and of 111."""
-    made = World(service, absent=invented.nhs_number(FIRST + ABSENT_INDEX))
+    made = World(service, absent=nhs_number(ABSENT_INDEX))
     for index in range(FIRST_INDEX, FIRST_INDEX + 3):
         someone = admit(service, gp(service), index)
         service.open_incident(someone.nhs_number, "ZZAMB1")

@@ -10,15 +10,14 @@ import pytest
 from fhir_profiles.canonical import code_system
 from fhir_profiles.sections import TIER, Tier, section_of
 from security.access_policy import BASE_POLICY
-from service.people import invented
-from tests.journeys.people import FIRST, Person, admitted, gp, person, references_of, sharing, transaction
+from tests.journeys.people import Person, admitted, gp, nhs_number, person, references_of, sharing, transaction
 from tests.running import Running, running
 
 CENTRE = "ZZCOO1"
 SCHOOL = "ZZSCH1"
 PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 RECIPIENT = {"coding": [{"system": PARTICIPATION, "code": "IRCP"}]}
-ABSENT = invented.nhs_number(FIRST + 7_999)
+ABSENT = nhs_number(7_999)
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,8 @@ from datetime import timedelta
 
 import httpx
 
-from service.people import invented
 from tests.journeys.audit import entries_of
-from tests.journeys.people import FIRST, Person, TimeMachine, admitted, gp, sharing
+from tests.journeys.people import Person, TimeMachine, admitted, gp, nhs_number, sharing
 from tests.running import Running
 from tests.web.browsing import crew_link
 from tests.web.visits import Visitor, draft_of, form_of, hidden_of, path_of, visitor
@@ -65,7 +64,7 @@ def test_from_no_plan_found_to_the_plan_in_a_second_step(service: Running) -> No
 
 
 def test_another_birth_date_and_an_absent_plan_are_the_page_that_they_were(service: Running) -> None:
-    someone, nobody = refusing(service, 8_701), invented.nhs_number(FIRST + 8_702)
+    someone, nobody = refusing(service, 8_701), nhs_number(8_702)
     with visitor(service) as bryn:
         pages = []
         for number in (someone.nhs_number, nobody):
@@ -124,7 +123,7 @@ def test_a_form_from_elsewhere_breaks_nothing(service: Running) -> None:
 
 
 def test_who_is_refused_too_often_is_told_so(service: Running) -> None:
-    nobody = invented.nhs_number(FIRST + 8_706)
+    nobody = nhs_number(8_706)
     path = path_of(crew_link(service, nobody, "ZZ1110").url)
     with visitor(service, "odile") as odile:
         pages = [asks(odile, path, "1931-02-03") for _ in range(6)]
