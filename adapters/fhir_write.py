@@ -1,8 +1,9 @@
 """Writing one resource at a FHIR server so that it is there once, and nothing is overwritten that the partner changed.
 
-An update and a deletion name the version that we know. When the server says that it has another, what it has is read.
-If it is as we want it, an answer was lost; if it is anything that we sent, ours is older than our own last word, and we
-go on; else the partner changed it, and that is `ChangedThere`.
+An update and a deletion name the version that we know. When the server says that it has another, or never told us which
+it has, what it has is read. If it is as we want it, an answer was lost; if it is anything that we sent, ours is older
+than our own last word, and we go on; else the partner changed it, and that is `ChangedThere`. What a server without
+versions has is replaced unseen.
 """
 
 from __future__ import annotations
@@ -94,6 +95,8 @@ class Writing:
         """Replace what the partner holds; return its new version. Raise ChangedThere."""
         self.marks.put_on(resource, ours)
         self.marks.seal(resource)
+        if not version:
+            return await self._brought_up(resource, ours, there)
         try:
             return await self._replace(resource, there, version)
         except NotThere:
@@ -113,13 +116,17 @@ class Writing:
         """Delete what we made; done as well when it is gone already. Raise ChangedThere."""
         kind, _, id = there.partition("/")
         try:
-            try:
-                await self.fhir.delete(kind, id, if_match=version or None, provenance=why)
-            except Conflict:
-                current, version = await self._current(there)
-                if not self.marks.is_as_sent(current):
-                    raise ChangedThere(ours) from None
-                await self.fhir.delete(kind, id, if_match=version or None, provenance=why)
+            if version:
+                try:
+                    await self.fhir.delete(kind, id, if_match=version, provenance=why)
+                except Conflict:
+                    pass
+                else:
+                    return
+            current, version = await self._current(there)
+            if version and not self.marks.is_as_sent(current):
+                raise ChangedThere(ours)
+            await self.fhir.delete(kind, id, if_match=version or None, provenance=why)
         except NotThere:
             return
 
@@ -129,7 +136,7 @@ class Writing:
             current, version = await self._current(there)
             if same(resource, current):
                 return version
-            if self.marks.is_as_sent(current):
+            if not version or self.marks.is_as_sent(current):
                 return await self._replace(resource, there, version)
         except (Conflict, NotThere):
             pass

@@ -37,8 +37,8 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     if report.failed:
         for one in services.LIVE:
-            lines = one.log.read_text().splitlines()
-            said = [line for line in lines if '"level":"DEBUG"' not in line and '"event":"request"' not in line]
+            lines, dull = one.log.read_text().splitlines(), ('"level":"DEBUG"', '"event":"request"', '"logger":"httpx"')
+            said = [line for line in lines if not any(word in line for word in dull)]
             report.sections.append((f"log of {one.settings.base_url}", "\n".join(said[-40:])))
         for there in processes.LIVE:
             try:

@@ -59,6 +59,7 @@ class SmallServer:
     step: timedelta = timedelta(seconds=1)
     clock: datetime = START
     sorts: bool = True
+    versions: bool = True
     number: int = 0
     keys: dict[str, Reply] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -198,17 +199,27 @@ class SmallServer:
         self.held[reference] = {**resource, "meta": meta}
 
     def _said(self, status: int, reference: str) -> Reply:
+        if not self.versions:
+            return Reply(status, self._bytes(reference), {"Location": f"{self.base}/{reference}"})
         version = self.current(reference)["meta"]["versionId"]
         location = f"{self.base}/{reference}/_history/{version}"
         return Reply(status, self._bytes(reference), {"ETag": f'W/"{version}"', "Location": location})
 
     def _bytes(self, reference: str) -> bytes:
-        return self.raw.get(reference) or json.dumps(self.current(reference)).encode()
+        told = self.current(reference)
+        if not self.versions:
+            told = {**told, "meta": {name: value for name, value in told["meta"].items() if name != "versionId"}}
+        return self.raw.get(reference) or json.dumps(told).encode()
 
 
 def cut(asked: Asked, reply: Reply) -> Reply:
     """Cut the answer short."""
     return replace(reply, cut=True)
+
+
+def untold(asked: Asked, reply: Reply) -> Reply:
+    """Say that it was done, and not which version it is now."""
+    return replace(_outcome(200, "informational"), headers={})
 
 
 def _outcome(status: int, code: str) -> Reply:

@@ -171,6 +171,7 @@ async def test_a_removal_is_confirmed_and_never_touches_what_was_theirs(server: 
 
 
 async def test_a_server_without_versions_is_updated_without_naming_one(server: SmallServer) -> None:
+    server.versions = False
     server.add(theirs_patient())
     there = server.add(observation("First"))
     ledger = Ledger(held={"Observation/o1": HeldThere(there, "", b"old")})

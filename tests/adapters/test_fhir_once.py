@@ -22,7 +22,7 @@ from tests.adapters.fhir_world import (
     speaking_to,
     theirs_patient,
 )
-from tests.adapters.small_server import Reply, SmallServer, cut, small_server
+from tests.adapters.small_server import Reply, SmallServer, cut, small_server, untold
 
 
 @pytest.fixture
@@ -123,6 +123,41 @@ async def test_what_the_partner_changed_is_not_overwritten(server: SmallServer, 
     assert isinstance(caught.value, Conflict)
     assert "First" not in str(caught.value)
     assert server.held[there] == before
+
+
+async def test_a_version_that_was_never_told_is_asked_for(server: SmallServer) -> None:
+    server.add(theirs_patient())
+    ledger = Ledger()
+    async with speaking_to(server.base) as partner:
+        await ledger.give(partner, ledger.parcel(observation("First")))
+        server.after.append(("PUT /fhir/Observation", untold))
+        await ledger.give(partner, ledger.parcel(observation("Second")))
+        assert ledger.held["Observation/o1"].version == ""
+        await ledger.give(partner, ledger.parcel(observation("Third")))
+        assert [one.headers["if-match"] for one in server.sent("PUT")] == ['W/"1"', 'W/"2"']
+        server.after.append(("PUT /fhir/Observation", untold))
+        await ledger.give(partner, ledger.parcel(observation("Fourth")))
+        await ledger.give(partner, ledger.parcel(gone=("Observation/o1",)))
+    assert server.sent("DELETE")[0].headers["if-match"] == 'W/"4"'
+    assert server.of("Observation") == []
+
+
+@pytest.mark.parametrize("then", ["update", "remove"])
+async def test_what_the_partner_changed_after_a_version_that_was_never_told_is_not_overwritten(
+    server: SmallServer, then: str
+) -> None:
+    server.add(theirs_patient())
+    ledger = Ledger()
+    async with speaking_to(server.base) as partner:
+        await ledger.give(partner, ledger.parcel(observation("First")))
+        server.after.append(("PUT /fhir/Observation", untold))
+        await ledger.give(partner, ledger.parcel(observation("Second")))
+        server.change(ledger.held["Observation/o1"].theirs, valueString="Theirs")
+        gone = ("Observation/o1",) if then == "remove" else ()
+        again = () if gone else (observation("Third"),)
+        with pytest.raises(ChangedThere):
+            await ledger.give(partner, ledger.parcel(*again, gone=gone))
+    assert server.of("Observation")[0]["valueString"] == "Theirs"
 
 
 @pytest.mark.parametrize("once", ["if-none-exist", "idempotency-key"])
