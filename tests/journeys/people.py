@@ -188,14 +188,15 @@ def cpr_decision(someone: Person, answer: str, *, days_ago: float = 0, **relatio
     }
 
 
-def explained() -> Json:
-    """Return the confirmation that the person knows what crews will not see."""
+def explained(at: datetime | None = None) -> Json:
+    """Return the confirmation that the person knows what crews will not see, as told at a moment, or now."""
+    moment = datetime.now(UTC) if at is None else at
     by = {"system": USER_ID, "value": DR_TESTWICK.id}
     return {
         "url": structure_definition("emergency-view-confirmation"),
         "extension": [
             {"url": "explained-by", "valueIdentifier": by},
-            {"url": "explained-at", "valueDateTime": datetime.now(UTC).isoformat(timespec="seconds")},
+            {"url": "explained-at", "valueDateTime": moment.isoformat(timespec="seconds")},
             {"url": "understands", "valueBoolean": True},
         ],
     }

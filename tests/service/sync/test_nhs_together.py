@@ -185,7 +185,7 @@ async def test_sharing_is_refused_and_nothing_leads_there_any_more(keys_home: Pa
             "dateTime": moment,
             "policyRule": {"coding": [{**said, "code": "OPTOUT"}]},
             "provision": {"type": "deny"},
-            "extension": [explained()],
+            "extension": [explained(all_.opened.time.now)],
         }
         await all_.becomes(consent, **refused)
         assert all_.nrl.pointers(all_.number) == []
