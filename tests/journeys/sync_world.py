@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -23,7 +20,7 @@ from service.standins.config import Config, Sender
 from service.standins.run import Addresses
 from tests.board import board_until
 from tests.journeys.people import Json, Person, gp, person, posted
-from tests.running import REPOSITORY, Running, demo_settings, free_port, running
+from tests.running import Running, demo_settings, free_port, running
 from tests.standins.far_end import CLIENT, FORM, KEY, token_form
 from tests.standins.processes import process_of
 
@@ -173,27 +170,6 @@ class SyncWorld:
     def right(self) -> None:
         """Nobody saw a request that breaks a rule."""
         assert [side.violations() for side in (self.gp, self.hospice, self.room)] == [[], [], []]
-
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run `epaccs` beside the service."""
-        settings = self.service.settings
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("EPACCS_")}
-        ours = {
-            "EPACCS_ENV": "demo",
-            "EPACCS_HOME": str(settings.home),
-            "EPACCS_PORT": str(settings.port),
-            "EPACCS_PARTNERS": str(settings.partners),
-            "EPACCS_STORE": settings.store,
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "service.cli", *words],
-            cwd=REPOSITORY,
-            env={**inherited, **ours},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
 
 
 @dataclass(slots=True)
