@@ -32,11 +32,37 @@ SERVE = ("service.cli", "serve")
 """The module that runs the service, and its first words."""
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
+def free_port(*beside: int) -> int:
+    """Return a port that nobody listens on now, nor on those that are so far above it.
+
+    It is none of those that the kernel gives to whoever asks for any: one of them is often taken again before the
+    process that was started for it listens. Each process of the tests has some that no other has.
+    """
+    for port in _ports:
+        if all(_is_free(port + place) for place in (0, *beside)):
+            return port
+    raise RuntimeError("no ports are free")
+
+
+def _own_ports() -> Iterator[int]:
+    """Yield a worker's ports, in steps with room for those beside; begin anywhere, or two runs would meet."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+    count = 100
+    first = int.from_bytes(os.urandom(2)) % count
+    for turn in range(100 * count):
+        yield 15_000 + 20 * (worker * count + (first + turn) % count)
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+_ports = _own_ports()
 
 
 def demo_settings(home: Path, port: int, **more: str) -> Settings:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import msgspec
 
 from service.standins.config import Config
 from service.standins.run import Addresses
-from tests.running import REPOSITORY
+from tests.running import REPOSITORY, free_port
 
 SECONDS = 60
 LIVE: list[Addresses] = []
@@ -55,22 +54,7 @@ def process_of(config: Config) -> Iterator[Addresses]:
 
 def free_ports() -> int:
     """Return a port that is free with the two after it, and with the three that are ten above."""
-    for _ in range(50):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = int(probe.getsockname()[1])
-        if first < 65_000 and all(_free(first + place) for place in (0, 1, 2, 10, 11, 12)):
-            return first
-    raise RuntimeError("no ports are free")
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    return free_port(1, 2, 10, 11, 12)
 
 
 @dataclass(slots=True)
