@@ -7,6 +7,7 @@ newest change that was seen, because more may have happened in that second.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from adapters.base import Message, Polled, Whom
-from adapters.errors import ContentRefused, NotAuthorised, NotThere, OtherPerson
+from adapters.errors import ContentRefused, NotAuthorised, NotThere, OtherPerson, Unintelligible
 from adapters.fhir_envelope import head_of, message_of
 from adapters.fhir_pages import pages
 from adapters.fhir_person import find_by_number
@@ -33,8 +34,15 @@ ENOUGH = 500
 _BEGIN = "begin"
 """The member of a cursor that names the type to begin with."""
 
+_MOST_TRIES = 3
+"""Questions that end because of one resource that cannot be read; then what needs it comes without it."""
+
 _COMPANIONS = frozenset({"Practitioner", "PractitionerRole", "Organization"})
 _MOST_COMPANIONS = 20
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    resourceType: str
 
 
 @dataclass(slots=True)
@@ -54,6 +62,7 @@ class Asking:
     page: int
     dialect: Dialect
     clock: Clock
+    unreadable: Counter[str] = field(default_factory=Counter, repr=False)
 
     async def news(self, cursor: str) -> Polled:
         """Return what was changed since `cursor`; see `adapters.base.Adapter.poll`."""
@@ -168,13 +177,25 @@ class Asking:
         return False
 
     async def _read(self, reference: str, fetched: _Fetched) -> bytes | None:
-        """Read a resource once; None when the partner does not show this one. Other failures end the question."""
+        """Read a resource once; None when the partner does not show this one. Other failures end the question.
+
+        What is answered in its place, say by a proxy, ends it too, for it will be there when we ask again: in a message
+        it would be what a person has to look at. Only where it never is, nothing else shall wait for it.
+        """
         if reference not in fetched.resources:
             kind, _, id = reference.partition("/")
             try:
-                fetched.resources[reference] = await self.fhir.read_as_it_is(kind, id)
+                content: bytes | None = await self.fhir.read_as_it_is(kind, id)
             except (NotThere, NotAuthorised, ContentRefused):
-                fetched.resources[reference] = None
+                content = None
+            if content is not None and not _is_a(kind, content):
+                self.unreadable[reference] += 1
+                if self.unreadable[reference] < _MOST_TRIES:
+                    raise Unintelligible("the answer to a read is not the resource")
+                content = None
+            else:
+                del self.unreadable[reference]
+            fetched.resources[reference] = content
         return fetched.resources[reference]
 
 
@@ -186,6 +207,14 @@ def cursor_from(types: Sequence[str], moment: datetime) -> str:
 
 def _is_companion(reference: str) -> bool:
     return reference.partition("/")[0] in _COMPANIONS
+
+
+def _is_a(kind: str, content: bytes) -> bool:
+    """Say whether it is JSON at all, and a resource of this type: the rest is for whoever reads the message."""
+    try:
+        return msgspec.json.decode(content, type=_Kind).resourceType == kind
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 def _pointed_at(content: bytes, base: str) -> list[str]:

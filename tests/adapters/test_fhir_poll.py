@@ -217,6 +217,39 @@ async def test_what_is_removed_with_its_patient_while_we_ask_is_no_message(serve
         assert [partner.arrived(one)[0].theirs for one in messages] == [stays]
 
 
+IN_ITS_PLACE = [
+    Reply(200, b"<html><body>It works!</body></html>", {"Content-Type": "text/html"}),
+    Reply(200, b'{"resourceType":"Patient","id":'),
+    Reply(200, b'{"resourceType":"OperationOutcome","issue":[]}'),
+]
+
+
+@pytest.mark.parametrize("reply", IN_ITS_PLACE, ids=["html", "truncated", "outcome"])
+async def test_what_is_answered_in_the_place_of_a_patient_is_asked_for_again(server: SmallServer, reply: Reply) -> None:
+    server.add(theirs(server.add(theirs_patient())))
+    server.before.append(("GET /fhir/Patient/", reply))
+    async with speaking_to(server.base) as partner:
+        with pytest.raises(Unintelligible):
+            await partner.poll("")
+        assert (await everything(partner))[0] == ["Wants the radio on"]
+
+
+async def test_a_patient_that_can_never_be_read_holds_up_no_other_for_long(server: SmallServer) -> None:
+    server.add(theirs(server.add(theirs_patient())))
+    server.add(theirs(server.add(theirs_patient(id="other")), "Well"))
+    server.before += [("GET /fhir/Patient/t1", IN_ITS_PLACE[1])] * 3
+    async with speaking_to(server.base) as partner:
+        for _ in range(2):
+            with pytest.raises(Unintelligible):
+                await partner.poll("")
+        unread, well = (await partner.poll("")).messages
+        with pytest.raises(Untranslatable, match="it names no Patient"):
+            partner.arrived(unread)
+        [arrived] = partner.arrived(well)
+        assert arrived.resource is not None
+        assert arrived.resource["valueString"] == "Well"
+
+
 @pytest.mark.parametrize(
     ("reply", "fact"),
     [
